@@ -1,0 +1,24 @@
+# Debian 12's packages; docs/DEPENDENCIES.md says why each. Protobuf before gRPC: gRPC's config refers to it.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(hwy CONFIG REQUIRED)
+
+# OpenBLAS's config gives variables only.
+find_package(OpenBLAS CONFIG REQUIRED)
+add_library(mneme_openblas INTERFACE)
+target_include_directories(mneme_openblas SYSTEM INTERFACE ${OpenBLAS_INCLUDE_DIRS})
+target_link_libraries(mneme_openblas INTERFACE ${OpenBLAS_LIBRARIES})
+
+if(MNEME_DEV)
+  find_package(GTest CONFIG REQUIRED)
+  find_package(benchmark CONFIG REQUIRED)
+  find_package(Python3 COMPONENTS Interpreter)
+  enable_testing()
+endif()
