@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Compares every #include, and a few other habits, with the rules below. Prints each breach and exits with 1.
+
+    check_layering.py [ROOT]     ROOT is the repository; by default the one this file is in
+
+A folder that has no row in LAYERS is a breach too: whoever adds one says here what it may use.
+"""
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+# The one table. A folder may include itself and what stands right of it, nothing else: first our own folders, then
+# libraries. Standard and system headers are free.
+BASE = ["core/base"]
+MATH = ["core/math", *BASE]
+MODELS = ["core/models", "core/learning", *MATH]
+ENGINE = ["core/engine", "core/federation", "core/theory", "core/storage", *MODELS]
+CLIENT = ["client/cpp", "proto"]
+ALL_LIBRARIES = ["absl", "cli11", "grpc", "gtest", "json", "openblas", "rocksdb", "spdlog", "yaml"]
+
+LAYERS = {
+    # folder              our own                                          libraries
+    "core/base":         ([],                                              ["absl"]),
+    "core/math":         ([*BASE],                                         ["absl", "hwy", "openblas"]),
+    "core/learning":     ([*MATH],                                         ["absl"]),
+    "core/models":       ([*MODELS],                                       ["absl"]),
+    "core/theory":       ([*MODELS],                                       ["absl"]),
+    "core/federation":   ([*MODELS],                                       ["absl"]),
+    "core/storage":      ([*BASE],                                         ["absl", "rocksdb"]),
+    "core/engine":       ([*ENGINE],                                       ["absl"]),
+    "server/config":     ([*BASE, "core/engine", "core/storage"],          ["absl", "cli11", "yaml"]),
+    "server/observe":    ([*BASE, "core/engine"],                          ["absl", "spdlog"]),
+    "server/rpc":        (["server/observe", "proto", *ENGINE],            ["absl", "grpc"]),
+    "server/peer":       (["server/observe", "proto", *ENGINE],            ["absl", "grpc"]),
+    "server":            (["server/config", "server/observe", "server/peer", "server/rpc", *ENGINE],
+                                                                           ["absl", "cli11", "grpc", "spdlog"]),
+    "client/cpp":        (["proto"],                                       ["absl", "grpc"]),
+    "client/cli":        ([*CLIENT],                                       ["absl", "cli11", "grpc", "json"]),
+    "client/demo":       ([*CLIENT],                                       ["absl", "cli11", "json"]),
+    "tests/lab":         ([*ENGINE],                                       ["absl", "cli11", "json"]),
+    "tests/papers":      ([],                                              ["gtest", "json"]),
+    "tests/transcripts": (["proto", "server/rpc", *ENGINE, *CLIENT],       ["absl", "grpc", "gtest", "json"]),
+    "tests/integration": ([*ENGINE, *CLIENT],                              ["absl", "grpc", "gtest", "json"]),
+    "tests/faults":      ([*ENGINE, *CLIENT],                              ["absl", "grpc", "gtest", "json"]),
+    "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
+    "tests/bench":       (["server/rpc", "server/observe", *ENGINE, *CLIENT], [*ALL_LIBRARIES, "benchmark"]),
+}
+# tests/unit/X may include X, what X may include, and GoogleTest.
+UNIT = "tests/unit/"
+
+# How an include that is not ours is recognised.
+LIBRARIES = {
+    "absl": r"absl/",
+    "benchmark": r"benchmark/",
+    "cli11": r"CLI/",
+    "grpc": r"(grpc|grpcpp|grpc\+\+|google/protobuf)/",
+    "gtest": r"(gtest|gmock)/",
+    "hwy": r"hwy/",
+    "json": r"nlohmann/",
+    "openblas": r"(cblas|lapacke|openblas_config)\.h$",
+    "rocksdb": r"rocksdb/",
+    "spdlog": r"spdlog/",
+    "yaml": r"yaml-cpp/",
+}
+SYSTEM = re.compile(r"^([a-z0-9_]+(\.h)?|(arpa|linux|net|netinet|sys)/[a-z0-9_]+\.h)$")
+
+# In core, only storage touches files.
+# (`open` alone is a fair name for a method, and needs <fcntl.h>.)
+FILE_CALL = re.compile(
+    r"(?<![\w.>:])(?:std::|::)?"
+    r"(?:fopen|freopen|openat|creat|pread|pwrite|preadv|pwritev|mmap|fsync|fdatasync|ftruncate|rename|unlink|mkdir|"
+    r"opendir|mkstemp)\s*\(|(?<![\w.>:])::open\s*\(|\bstd::(?:basic_)?[io]?fstream\b|\bstd::filesystem\b"
+)
+FILE_HEADERS = {"fstream", "filesystem", "fcntl.h", "dirent.h", "sys/mman.h", "sys/stat.h"}
+
+# Spelled in pieces so that this file does not break its own rule.
+MACHINE_PATH = re.compile("(?<![\\w.$}])(?:" + "|".join(["/" + "work/", "/" + "root/", "/" + "home/\\w"]) + ")")
+NAMELESS = re.compile("\\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]) + ")\\b(?!\\([a-z][\\w.-]*\\))")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+CODE = (".h", ".cc", ".inc")
+TEXT = CODE + (".cmake", ".json", ".md", ".proto", ".py", ".sh", ".txt", ".yaml", ".yml", "")
+SKIPPED_FOLDERS = {".git", ".cache", "build", "node_modules", "__pycache__"}
+NOT_OURS = ("proto/google/",)
+
+
+@dataclass(frozen=True)
+class Breach:
+    path: str
+    line: int
+    text: str
+
+    def __str__(self):
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+def files(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS)
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def layer_of(path):
+    """The longest row of LAYERS that holds this path; None if there is none."""
+    folder = os.path.dirname(path)
+    while folder:
+        if folder in LAYERS:
+            return folder
+        folder = os.path.dirname(folder)
+    return None
+
+
+def allowed(path):
+    """(folder, ours, libraries) for a source file; None when no row tells."""
+    if path.startswith(UNIT):
+        mirrored = layer_of(path[len(UNIT):])
+        if mirrored is None:
+            return None
+        ours, libraries = LAYERS[mirrored]
+        return os.path.dirname(path), [mirrored, *ours], [*libraries, "gtest"]
+    folder = layer_of(path)
+    return None if folder is None else (folder, *LAYERS[folder])
+
+
+def target_of(include):
+    """("ours", folder), ("library", name), ("system", ...) or (None, ...) of an include."""
+    if re.match(r"(mneme/v\d|google/rpc)/.*\.pb\.h$", include):
+        return "ours", "proto"
+    if include.startswith("mneme/"):
+        return "ours", "client/cpp"
+    if re.match(r"(core|server|client|proto|tests)/", include):
+        return "ours", layer_of(include) or os.path.dirname(include)
+    for library, pattern in LIBRARIES.items():
+        if re.match(pattern, include):
+            return "library", library
+    return ("system", include) if SYSTEM.match(include) else (None, include)
+
+
+def check_include(path, quote, include):
+    """What is wrong with this include in this file; None if nothing is."""
+    row = allowed(path)
+    if row is None:
+        return "this folder has no row in LAYERS of tests/layering/check_layering.py: say there what it may include"
+    folder, ours, libraries = row
+    kind, target = target_of(include)
+    if kind == "ours":
+        inside = target == folder or target.startswith(folder + "/")
+        if not inside and target not in ours:
+            return f"{folder} may not include {target} ({include})"
+    elif kind == "library":
+        if target not in libraries:
+            return f"{folder} may not use {target} ({include})"
+    elif kind is None or quote == '"':
+        return f"{include} is neither ours from the repository root, nor of a library that LIBRARIES names"
+    return None
+
+
+def without_comments_and_strings(line):
+    line = re.sub(r'"(?:\\.|[^"\\])*"', '""', line)
+    return line.split("//", 1)[0]
+
+
+def check_file_access(path, line, include):
+    if not path.startswith("core/") or path.startswith("core/storage/"):
+        return None
+    if include in FILE_HEADERS:
+        return f"<{include}>: in core only core/storage touches files"
+    found = FILE_CALL.search(without_comments_and_strings(line))
+    return f"{found.group(0).strip()}: in core only core/storage touches files" if found else None
+
+
+def check_line(path, line):
+    match = INCLUDE.match(line) if path.endswith(CODE) else None
+    include = match.group(2) if match else None
+    if match:
+        yield check_include(path, match.group(1), include)
+    if path.endswith(CODE):
+        yield check_file_access(path, line, include)
+    if NAMELESS.search(line):
+        yield f"{NAMELESS.search(line).group(0)} without a name: write it as NAME(who), or do it"
+    if MACHINE_PATH.search(line):
+        yield f"path of one machine: {MACHINE_PATH.search(line).group(0)}"
+
+
+def check_tree(root):
+    """(breaches, number of files read)"""
+    breaches, count = [], 0
+    for path in files(root):
+        if os.path.splitext(path)[1] not in TEXT or path.startswith(NOT_OURS):
+            continue
+        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                breaches += [Breach(path, number, text) for text in check_line(path, line) if text]
+        count += 1
+    return breaches, count
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    breaches, count = check_tree(root)
+    for breach in breaches:
+        print(breach)
+    print(f"{count} files read, {len(breaches)} breaches")
+    if count == 0:
+        print(f"no file below {root}: is this the repository?")
+    return 1 if breaches or count == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
