@@ -20,7 +20,9 @@ struct BasicMatrixView {
 
   std::span<const T> row(size_t i) const { return {data + i * cols, cols}; }
   std::span<const T> flat() const { return {data, rows * cols}; }
-  BasicMatrixView slice(size_t first, size_t count) const { return {data + first * cols, count, cols}; }
+  BasicMatrixView slice(size_t first, size_t count) const {
+    return {data + first * cols, count, cols};
+  }
   bool empty() const { return rows == 0 || cols == 0; }
 };
 using MatrixView = BasicMatrixView<float>;
@@ -57,7 +59,9 @@ class BasicMatrix {
   std::span<T> flat() { return {data_.get(), rows_ * cols_}; }
   std::span<const T> flat() const { return {data_.get(), rows_ * cols_}; }
   BasicMatrixView<T> view() const { return {data_.get(), rows_, cols_}; }
-  operator BasicMatrixView<T>() const { return view(); }  // NOLINT: a view of it is what callees take
+  operator BasicMatrixView<T>() const {
+    return view();
+  }  // NOLINT: a view of it is what callees take
 
  private:
   struct Free {
