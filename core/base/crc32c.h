@@ -8,7 +8,8 @@
 
 namespace mneme {
 
-// The CRC of A followed by B is Crc32c(B, Crc32c(A)). Uses the SSE4.2 instruction where there is one.
+// The CRC of A followed by B is Crc32c(B, Crc32c(A)). Uses the SSE4.2 instruction where there is
+// one.
 uint32_t Crc32c(std::string_view data, uint32_t crc = 0);
 
 }  // namespace mneme

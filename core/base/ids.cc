@@ -55,11 +55,12 @@ absl::StatusOr<ItemId> ItemId::FromText(std::string_view text) {
          .next_step = "Shorten the id, or leave ids out to let the server make them."});
   }
   if (!IsUtf8(text)) {
-    return InvalidArgument("an item id is not UTF-8",
-                           {.reason = "ITEM_ID",
-                            .given = "bytes that are not UTF-8",
-                            .expected = "UTF-8",
-                            .next_step = "Encode the id, in hexadecimal for instance, or use numbers."});
+    return InvalidArgument(
+        "an item id is not UTF-8",
+        {.reason = "ITEM_ID",
+         .given = "bytes that are not UTF-8",
+         .expected = "UTF-8",
+         .next_step = "Encode the id, in hexadecimal for instance, or use numbers."});
   }
   return ItemId(text);
 }
@@ -104,7 +105,8 @@ uint64_t StableHash(std::string_view bytes) {
 uint64_t StableHash(const ItemId& id) { return StableHash(id.Encode()); }
 
 uint64_t ItemIdGenerator::Take(uint64_t count) {
-  const auto now = static_cast<uint64_t>(std::max<int64_t>(clock_.NowUnixNanos(), 0) / 1'000'000) << 20;
+  const auto now = static_cast<uint64_t>(std::max<int64_t>(clock_.NowUnixNanos(), 0) / 1'000'000)
+                   << 20;
   MutexLock lock(&mutex_);
   next_ = std::max(next_, now);
   const uint64_t first = next_;

@@ -15,8 +15,8 @@
 
 namespace mneme {
 
-// The id of an item: a uint64, or UTF-8 of 1 to 128 bytes. Order (used for every tie): numbers before
-// texts, numbers by value, texts bytewise.
+// The id of an item: a uint64, or UTF-8 of 1 to 128 bytes. Order (used for every tie): numbers
+// before texts, numbers by value, texts bytewise.
 class ItemId {
  public:
   static constexpr size_t kTextBytesMax = 128;
@@ -32,7 +32,8 @@ class ItemId {
   // InvalidArgument when a text is too long or not UTF-8.
   static absl::StatusOr<ItemId> FromText(std::string_view text);
 
-  // Bytes whose bytewise order is the order of ids: 0x01 and 8 bytes big-endian, or 0x02 and the text.
+  // Bytes whose bytewise order is the order of ids: 0x01 and 8 bytes big-endian, or 0x02 and the
+  // text.
   std::string Encode() const;
   static absl::StatusOr<ItemId> Decode(std::string_view encoded);
 
@@ -41,7 +42,8 @@ class ItemId {
 
   friend bool operator==(const ItemId& a, const ItemId& b) = default;
   friend std::strong_ordering operator<=>(const ItemId& a, const ItemId& b) {
-    if (a.is_text() != b.is_text()) return a.is_text() ? std::strong_ordering::greater : std::strong_ordering::less;
+    if (a.is_text() != b.is_text())
+      return a.is_text() ? std::strong_ordering::greater : std::strong_ordering::less;
     if (!a.is_text()) return a.number_ <=> b.number_;
     return a.text_.compare(b.text_) <=> 0;
   }
@@ -55,12 +57,13 @@ class ItemId {
   std::string text_;
 };
 
-// 64-bit hash of an id, the same on every machine and in every version: placement (slots, partitions) stands on it.
+// 64-bit hash of an id, the same on every machine and in every version: placement (slots,
+// partitions) stands on it.
 uint64_t StableHash(const ItemId& id);
 uint64_t StableHash(std::string_view bytes);
 
-// Makes item ids that grow with time: milliseconds since 1970 in the upper 44 bits, a counter below.
-// Never gives the same one twice, and none at or below `Observe`d ones. Thread-safe.
+// Makes item ids that grow with time: milliseconds since 1970 in the upper 44 bits, a counter
+// below. Never gives the same one twice, and none at or below `Observe`d ones. Thread-safe.
 class ItemIdGenerator {
  public:
   explicit ItemIdGenerator(const Clock& clock) : clock_(clock) {}

@@ -17,9 +17,9 @@ class Random {
   Random(uint64_t seed, uint64_t stream);
 
   uint64_t Next();
-  double Uniform();                     // [0, 1), 53 bits
-  uint64_t Below(uint64_t bound);       // [0, bound), unbiased; bound > 0
-  double Gaussian();                    // mean 0, variance 1 (polar method)
+  double Uniform();                // [0, 1), 53 bits
+  uint64_t Below(uint64_t bound);  // [0, bound), unbiased; bound > 0
+  double Gaussian();               // mean 0, variance 1 (polar method)
   void FillGaussian(std::span<float> out);
   void FillGaussian(std::span<double> out);
   // A uniform unit vector.

@@ -26,8 +26,9 @@ std::string Clean(std::string_view s) {
 absl::Status MakeError(absl::StatusCode code, std::string_view message, const ErrorDetail& detail) {
   absl::Status status(code, AbslView(message));
   std::string packed;
-  for (std::string_view field : {std::string_view(detail.reason), std::string_view(detail.given),
-                                 std::string_view(detail.expected), std::string_view(detail.next_step)}) {
+  for (std::string_view field :
+       {std::string_view(detail.reason), std::string_view(detail.given),
+        std::string_view(detail.expected), std::string_view(detail.next_step)}) {
     packed += Clean(field);
     packed += kSeparator;
   }
@@ -64,8 +65,9 @@ absl::Status DataLoss(std::string_view message, const ErrorDetail& detail) {
   return MakeError(absl::StatusCode::kDataLoss, message, detail);
 }
 absl::Status Internal(std::string_view message) {
-  return MakeError(absl::StatusCode::kInternal, message,
-                   {.reason = "BUG", .next_step = "Report this with the server's log; it is our fault."});
+  return MakeError(
+      absl::StatusCode::kInternal, message,
+      {.reason = "BUG", .next_step = "Report this with the server's log; it is our fault."});
 }
 
 std::optional<ErrorDetail> GetErrorDetail(const absl::Status& status) {

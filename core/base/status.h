@@ -1,5 +1,6 @@
-// Errors: absl::Status everywhere, made by the functions below so that each one says what was wrong,
-// what was given, what was expected and what to do next, in a form that a program can read as well.
+// Errors: absl::Status everywhere, made by the functions below so that each one says what was
+// wrong, what was given, what was expected and what to do next, in a form that a program can read
+// as well.
 //
 // Debian 12's Abseil (20220623) has no status macros and its string_view is not std::string_view;
 // both facts are hidden here.
@@ -24,7 +25,8 @@ inline std::string_view StdView(absl::string_view s) { return {s.data(), s.size(
 // The machine-readable half of an error; travels as a payload of absl::Status and becomes
 // google.rpc.ErrorInfo, Help and RetryInfo on the wire (server/rpc/status.cc).
 struct ErrorDetail {
-  std::string reason;     // UPPER_SNAKE_CASE, stable: scripts switch on it. "SHAPE", "NOT_FINITE", "LIMIT", ...
+  std::string reason;     // UPPER_SNAKE_CASE, stable: scripts switch on it. "SHAPE", "NOT_FINITE",
+                          // "LIMIT", ...
   std::string given;      // what the caller sent, e.g. "127"
   std::string expected;   // what would have been right, e.g. "128"
   std::string next_step;  // one sentence, imperative: "Send keys of 128 columns."
@@ -32,7 +34,8 @@ struct ErrorDetail {
 };
 
 // absl::Status with the detail attached.
-//   return MakeError(absl::StatusCode::kInvalidArgument, "query row 3 has 127 columns, memory 'faces' has 128",
+//   return MakeError(absl::StatusCode::kInvalidArgument, "query row 3 has 127 columns, memory
+//   'faces' has 128",
 //                    {.reason = "SHAPE", .given = "127", .expected = "128", .next_step = "..."});
 absl::Status MakeError(absl::StatusCode code, std::string_view message, const ErrorDetail& detail);
 
@@ -69,8 +72,8 @@ absl::Status Annotate(const absl::Status& status, std::string_view context);
 #define MNEME_CONCAT_INNER_(a, b) a##b
 #define MNEME_CONCAT_(a, b) MNEME_CONCAT_INNER_(a, b)
 
-#define MNEME_RETURN_IF_ERROR(expression)                   \
-  do {                                                      \
+#define MNEME_RETURN_IF_ERROR(expression)                                                     \
+  do {                                                                                        \
     if (absl::Status mneme_status_ = (expression); !mneme_status_.ok()) return mneme_status_; \
   } while (false)
 

@@ -1,28 +1,33 @@
 // What a model is: how it takes rows in, and how it answers cues.
 //
-// Writing: one thread (the committer's) calls Absorb and Forget in log order, live and in replay alike,
-// then Publish. Reading: any thread takes the published View and never waits for a writer.
+// Writing: one thread (the committer's) calls Absorb and Forget in log order, live and in replay
+// alike, then Publish. Reading: any thread takes the published View and never waits for a writer.
 //
 // Answering is begin / probe / merge / settle, the whole of what the engine relies on:
 //
 //   query = view->Begin(cues, spec)             the State of a batch of cues, at stage 0
 //   repeat
 //     partial = query->Empty()                  identity of the monoid
-//     query->Probe(first, last, partial)        over parts [first, last) of the stage: the only step that touches data.
-//                                               Const and thread-safe: threads probe disjoint ranges into their own partials
+//     query->Probe(first, last, partial)        over parts [first, last) of the stage: the only
+//     step that touches data.
+//                                               Const and thread-safe: threads probe disjoint
+//                                               ranges into their own partials
 //     query->Merge(into, from)                  anywhere, in any order and grouping (1e-5 relative)
-//     done = query->Settle(partial)             once, by the coordinator, with everything merged: takes a dynamics step,
+//     done = query->Settle(partial)             once, by the coordinator, with everything merged:
+//     takes a dynamics step,
 //                                               or moves to the next stage
 //   until done
 //   answer = query->TakeAnswer()
 //
-// A family keeps its own State and Partial types behind Query and Partial; TypedQuery does the casts.
+// A family keeps its own State and Partial types behind Query and Partial; TypedQuery does the
+// casts.
 //
 // Invariants
 //   1. A View is immutable and owns (shares) all it needs: it outlives the model's later writes.
 //   2. Merge is associative and commutative with Empty() as identity, up to rounding.
 //   3. Splitting a stage's parts in any way gives the same answer within 1e-5 relative.
-//   4. The model's state is a function of the rows absorbed and forgotten in log order, however they were batched
+//   4. The model's state is a function of the rows absorbed and forgotten in log order, however
+//   they were batched
 //      (up to rounding).
 #ifndef MNEME_CORE_MODELS_MODEL_H_
 #define MNEME_CORE_MODELS_MODEL_H_
@@ -53,14 +58,16 @@ enum class Law {
   kTrained,     // state published by a job
 };
 
-// Rows on their way in or out. All columns have `size()` entries, or none where the memory has no such column.
+// Rows on their way in or out. All columns have `size()` entries, or none where the memory has no
+// such column.
 struct RowBlock {
-  MatrixView keys;                       // [rows, key_dim]
-  MatrixView responses;                  // [rows, response_dim], empty for auto-association
-  std::span<const ItemId> ids;           // empty where no ids are kept (RETAIN_STATISTICS)
-  std::span<const float> weights;        // > 0; empty: 1 each
-  std::span<const uint64_t> row_numbers; // ascending; the storage's name of each row
-  // May be empty matrices in a row block that only restores a codebook (keys gone after a checkpoint).
+  MatrixView keys;                        // [rows, key_dim]
+  MatrixView responses;                   // [rows, response_dim], empty for auto-association
+  std::span<const ItemId> ids;            // empty where no ids are kept (RETAIN_STATISTICS)
+  std::span<const float> weights;         // > 0; empty: 1 each
+  std::span<const uint64_t> row_numbers;  // ascending; the storage's name of each row
+  // May be empty matrices in a row block that only restores a codebook (keys gone after a
+  // checkpoint).
   size_t size() const { return row_numbers.size(); }
 };
 
@@ -72,9 +79,9 @@ enum class QueryKind { kRetrieve, kList };
 // What is asked of a batch of cues; all cues of a batch share it.
 struct QuerySpec {
   QueryKind kind = QueryKind::kRetrieve;
-  size_t top = 0;                 // entries wanted in CueAnswer::top
-  std::optional<double> beta;     // dense: overrides the memory's
-  int steps_max = 0;              // dense: 0 = the memory's
+  size_t top = 0;              // entries wanted in CueAnswer::top
+  std::optional<double> beta;  // dense: overrides the memory's
+  int steps_max = 0;           // dense: 0 = the memory's
   // kList over given items only: their row numbers, ascending, no duplicates. nullopt: all items.
   std::optional<std::vector<uint64_t>> candidate_rows;
 
@@ -84,7 +91,8 @@ struct QuerySpec {
 // Cues as they arrive. The numbers must outlive the Query.
 struct CueBatch {
   MatrixView cues;  // [B, key_dim], finite
-  // Known coordinates: B rows of ceil(key_dim / 8) bytes, bit j of a row is (byte[j/8] >> (j%8)) & 1. Empty: all known.
+  // Known coordinates: B rows of ceil(key_dim / 8) bytes, bit j of a row is (byte[j/8] >> (j%8))
+  // & 1. Empty: all known.
   std::span<const uint8_t> mask;
 };
 
@@ -109,7 +117,7 @@ struct CueAnswer {
   double score_std = 0;
   double z_best = 0;
   double z_gap = 0;
-  double mass = 0;              // kList: share of the softmax mass that `top` holds (dense)
+  double mass = 0;  // kList: share of the softmax mass that `top` holds (dense)
 };
 
 struct Answer {
@@ -153,7 +161,9 @@ class TypedQuery : public Query {
   void Merge(Partial& into, const Partial& from) const final {
     MergeParts(static_cast<P&>(into), static_cast<const P&>(from));
   }
-  absl::StatusOr<bool> Settle(Partial& merged) final { return SettleStage(static_cast<P&>(merged)); }
+  absl::StatusOr<bool> Settle(Partial& merged) final {
+    return SettleStage(static_cast<P&>(merged));
+  }
 
  protected:
   virtual P MakeEmpty() const = 0;
@@ -177,9 +187,11 @@ class View {
  public:
   virtual ~View() = default;
   virtual const ModelStats& stats() const = 0;
-  // InvalidArgument where the spec asks what the model cannot do, or every cue is unusable; a cue that alone is unusable
-  // (zero vector under cosine) gets CueAnswer::error instead. FailedPrecondition: lists where no codebook is kept.
-  virtual absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues, const QuerySpec& spec) const = 0;
+  // InvalidArgument where the spec asks what the model cannot do, or every cue is unusable; a cue
+  // that alone is unusable (zero vector under cosine) gets CueAnswer::error instead.
+  // FailedPrecondition: lists where no codebook is kept.
+  virtual absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
+                                                       const QuerySpec& spec) const = 0;
 };
 
 // The mutable state of one memory. Not thread-safe: the committer's.
@@ -187,21 +199,24 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual Law law() const = 0;
-  // Checks rows that a user wants to store against the model (zero vectors where unit vectors are needed, ...), before
-  // they are logged. Thread-safe, looks at the spec only. Shapes and finiteness were checked by the engine.
+  // Checks rows that a user wants to store against the model (zero vectors where unit vectors are
+  // needed, ...), before they are logged. Thread-safe, looks at the spec only. Shapes and
+  // finiteness were checked by the engine.
   virtual absl::Status Check(const RowBlock& rows) const = 0;
   // Rows were checked and logged: these cannot fail for a user's reason. Internal: our bug.
   virtual absl::Status Absorb(const RowBlock& rows) = 0;
   virtual absl::Status Forget(const RowBlock& rows) = 0;
-  // Restores kept rows without changing the learned state (their contribution is in a checkpoint already): fills the
-  // codebook of a linear memory after Load. Never called for law kAnswersAdd, whose rows are its state.
+  // Restores kept rows without changing the learned state (their contribution is in a checkpoint
+  // already): fills the codebook of a linear memory after Load. Never called for law kAnswersAdd,
+  // whose rows are its state.
   virtual absl::Status Restore(const RowBlock& rows) = 0;
-  // Recomputes what is derived from all rows when it is due (automatic beta). True when Save() has something new that
-  // must be persisted now for replay to repeat it. Called after each commit group, before Publish.
+  // Recomputes what is derived from all rows when it is due (automatic beta). True when Save() has
+  // something new that must be persisted now for replay to repeat it. Called after each commit
+  // group, before Publish.
   virtual bool Maintain() = 0;
   virtual std::shared_ptr<const View> Publish() = 0;
-  // The learned state as bytes (with a version; the storage adds checksums), and back. For law kAnswersAdd: the constants
-  // only (beta), the rows are kept by the storage.
+  // The learned state as bytes (with a version; the storage adds checksums), and back. For law
+  // kAnswersAdd: the constants only (beta), the rows are kept by the storage.
   virtual std::string Save() const = 0;
   virtual absl::Status Load(std::string_view blob) = 0;
 };

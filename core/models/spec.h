@@ -46,7 +46,8 @@ struct MemorySpec {
   size_t answer_dim() const { return response_dim == 0 ? key_dim : response_dim; }
 };
 
-// InvalidArgument (reason SPEC) naming the field, what was given and what is allowed; limits are the engine's business.
+// InvalidArgument (reason SPEC) naming the field, what was given and what is allowed; limits are
+// the engine's business.
 absl::Status ValidateSpec(const MemorySpec& spec);
 
 }  // namespace mneme::models

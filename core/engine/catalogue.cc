@@ -1,0 +1,87 @@
+#include "core/engine/catalogue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mneme::engine {
+namespace {
+
+constexpr size_t kNameBytesMax = 63;
+
+bool IsNameChar(char c, bool first) {
+  if (c >= 'a' && c <= 'z') return true;
+  return !first && ((c >= '0' && c <= '9') || c == '-');
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Memory>> Catalogue::Find(std::string_view name) const {
+  std::string near;
+  {
+    MutexLock lock(&mutex_);
+    const auto it = memories_.find(name);
+    if (it != memories_.end()) return it->second;
+    const auto after = memories_.lower_bound(name);
+    if (after != memories_.end()) {
+      near = after->first;
+    } else if (!memories_.empty()) {
+      near = memories_.rbegin()->first;
+    }
+  }
+  return NotFound(
+      absl::StrFormat("there is no memory '%s'", AbslView(name)),
+      {.reason = "MEMORY_NOT_FOUND",
+       .given = std::string(name),
+       .expected = near.empty() ? "a memory that was created" : absl::StrCat("e.g. ", near),
+       .next_step = near.empty() ? "Create it with CreateMemory (mnemectl memory create)."
+                                 : "See ListMemories (mnemectl memory list) for what is there."});
+}
+
+bool Catalogue::Contains(std::string_view name) const {
+  MutexLock lock(&mutex_);
+  return memories_.find(name) != memories_.end();
+}
+
+std::vector<std::shared_ptr<Memory>> Catalogue::List(std::string_view after, size_t most) const {
+  std::vector<std::shared_ptr<Memory>> out;
+  MutexLock lock(&mutex_);
+  for (auto it = memories_.upper_bound(after); it != memories_.end() && out.size() < most; ++it) {
+    out.push_back(it->second);
+  }
+  return out;
+}
+
+size_t Catalogue::size() const {
+  MutexLock lock(&mutex_);
+  return memories_.size();
+}
+
+void Catalogue::Insert(std::shared_ptr<Memory> memory) {
+  std::string name = memory->name();
+  MutexLock lock(&mutex_);
+  memories_[std::move(name)] = std::move(memory);
+}
+
+void Catalogue::Erase(std::string_view name) {
+  std::shared_ptr<Memory> last;  // dies after the lock
+  MutexLock lock(&mutex_);
+  const auto it = memories_.find(name);
+  if (it == memories_.end()) return;
+  last = std::move(it->second);
+  memories_.erase(it);
+}
+
+absl::Status ValidateMemoryName(std::string_view name) {
+  bool good = !name.empty() && name.size() <= kNameBytesMax;
+  for (size_t i = 0; good && i < name.size(); ++i) good = IsNameChar(name[i], i == 0);
+  if (good) return absl::OkStatus();
+  return InvalidArgument(
+      absl::StrFormat("'%s' is not a memory name", AbslView(name.substr(0, 80))),
+      {.reason = "MEMORY_NAME",
+       .given = std::string(name.substr(0, 80)),
+       .expected = "[a-z][a-z0-9-]{0,62}, as in memories/faces-2024",
+       .next_step =
+           "Choose a name of lower-case letters, digits and hyphens that begins with a letter."});
+}
+
+}  // namespace mneme::engine

@@ -1,0 +1,174 @@
+#include "core/engine/catalogue_entry.h"
+
+#include "core/base/bytes.h"
+#include "core/base/status.h"
+
+namespace mneme::engine {
+namespace {
+
+constexpr uint8_t kEntryVersion = 1;
+constexpr uint8_t kReplyVersion = 1;
+constexpr uint8_t kCheckpointVersion = 1;
+constexpr uint8_t kDenseTag = 1;
+constexpr uint8_t kLinearTag = 2;
+
+absl::Status Corrupt(std::string_view what) {
+  return DataLoss(absl::StrCat("the ", AbslView(what), " cannot be read back"),
+                  {.reason = "CORRUPT", .next_step = "Restore the data directory from a backup."});
+}
+
+absl::Status CheckVersion(std::string_view what, uint8_t version, uint8_t known) {
+  if (version == known) return absl::OkStatus();
+  if (version == 0) return Corrupt(what);
+  return FailedPrecondition(
+      absl::StrFormat("the %s has version %d, this build reads up to %d", AbslView(what), version,
+                      known),
+      {.reason = "FORMAT_VERSION",
+       .given = absl::StrCat(version),
+       .expected = absl::StrCat("at most ", known),
+       .next_step = "Start the version of mneme that wrote the data directory, or a newer one."});
+}
+
+void PutOptional(ByteWriter& out, const std::optional<double>& value) {
+  out.Put<uint8_t>(value.has_value());
+  out.Put<double>(value.value_or(0));
+}
+
+std::optional<double> GetOptional(ByteReader& in) {
+  const bool present = in.Get<uint8_t>() != 0;
+  const double value = in.Get<double>();
+  return present ? std::optional<double>(value) : std::nullopt;
+}
+
+void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
+  out.Put<uint64_t>(spec.key_dim);
+  out.Put<uint64_t>(spec.response_dim);
+  out.Put<uint8_t>(static_cast<uint8_t>(spec.retain));
+  if (const auto* dense = std::get_if<models::DenseSpec>(&spec.model)) {
+    out.Put<uint8_t>(kDenseTag);
+    out.Put<uint8_t>(static_cast<uint8_t>(dense->similarity));
+    PutOptional(out, dense->beta);
+    out.Put<int32_t>(dense->steps_max);
+    out.Put<double>(dense->tolerance);
+  } else {
+    const auto& linear = std::get<models::LinearSpec>(spec.model);
+    out.Put<uint8_t>(kLinearTag);
+    out.Put<uint8_t>(static_cast<uint8_t>(linear.rule));
+    PutOptional(out, linear.lambda);
+    out.Put<uint32_t>(linear.partitions);
+    out.Put<uint8_t>(linear.normalize_keys);
+    out.Put<uint8_t>(linear.normalize_responses);
+  }
+}
+
+absl::Status GetSpec(ByteReader& in, models::MemorySpec* spec) {
+  spec->key_dim = in.Get<uint64_t>();
+  spec->response_dim = in.Get<uint64_t>();
+  spec->retain = static_cast<models::Retain>(in.Get<uint8_t>());
+  const uint8_t tag = in.Get<uint8_t>();
+  if (tag == kDenseTag) {
+    models::DenseSpec dense;
+    dense.similarity = static_cast<models::Similarity>(in.Get<uint8_t>());
+    dense.beta = GetOptional(in);
+    dense.steps_max = in.Get<int32_t>();
+    dense.tolerance = in.Get<double>();
+    spec->model = dense;
+  } else if (tag == kLinearTag) {
+    models::LinearSpec linear;
+    linear.rule = static_cast<models::LinearRule>(in.Get<uint8_t>());
+    linear.lambda = GetOptional(in);
+    linear.partitions = in.Get<uint32_t>();
+    linear.normalize_keys = in.Get<uint8_t>() != 0;
+    linear.normalize_responses = in.Get<uint8_t>() != 0;
+    spec->model = linear;
+  } else {
+    return Corrupt("catalogue entry");
+  }
+  return in.ok() ? absl::OkStatus() : Corrupt("catalogue entry");
+}
+
+}  // namespace
+
+std::string EncodeCatalogueEntry(const MemoryInfo& info) {
+  ByteWriter out;
+  out.Put(kEntryVersion);
+  out.PutBytes(info.name);
+  out.Put(info.uid);
+  out.Put(info.revision);
+  out.Put(info.create_unix_nanos);
+  out.Put(info.update_unix_nanos);
+  out.PutBytes(info.labels.description);
+  out.Put(static_cast<uint32_t>(info.labels.labels.size()));
+  for (const auto& [key, value] : info.labels.labels) {
+    out.PutBytes(key);
+    out.PutBytes(value);
+  }
+  PutSpec(out, info.spec);
+  return out.Take();
+}
+
+absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes) {
+  ByteReader in(bytes);
+  MNEME_RETURN_IF_ERROR(CheckVersion("catalogue entry", in.Get<uint8_t>(), kEntryVersion));
+  MemoryInfo info;
+  info.name = in.GetBytes();
+  info.uid = in.Get<uint64_t>();
+  info.revision = in.Get<uint64_t>();
+  info.create_unix_nanos = in.Get<int64_t>();
+  info.update_unix_nanos = in.Get<int64_t>();
+  info.labels.description = in.GetBytes();
+  const uint32_t labels = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < labels && in.ok(); ++i) {
+    std::string key(in.GetBytes());
+    info.labels.labels[std::move(key)] = in.GetBytes();
+  }
+  MNEME_RETURN_IF_ERROR(GetSpec(in, &info.spec));
+  if (!in.done()) return Corrupt("catalogue entry");
+  if (absl::Status status = models::ValidateSpec(info.spec); !status.ok())
+    return Corrupt("catalogue entry");
+  return info;
+}
+
+std::string EncodeWriteReply(const WriteReply& reply) {
+  ByteWriter out;
+  out.Put(kReplyVersion);
+  for (uint64_t value : {reply.uid, reply.position, reply.stored, reply.replaced, reply.deleted,
+                         reply.missing, reply.first_id, reply.item_count}) {
+    out.Put(value);
+  }
+  out.Put(static_cast<uint8_t>(reply.sync));
+  return out.Take();
+}
+
+absl::StatusOr<WriteReply> DecodeWriteReply(std::string_view bytes) {
+  ByteReader in(bytes);
+  MNEME_RETURN_IF_ERROR(CheckVersion("request outcome", in.Get<uint8_t>(), kReplyVersion));
+  WriteReply reply;
+  for (uint64_t* value : {&reply.uid, &reply.position, &reply.stored, &reply.replaced,
+                          &reply.deleted, &reply.missing, &reply.first_id, &reply.item_count}) {
+    *value = in.Get<uint64_t>();
+  }
+  reply.sync = static_cast<Sync>(in.Get<uint8_t>());
+  if (!in.done()) return Corrupt("request outcome");
+  return reply;
+}
+
+std::string EncodeCheckpoint(uint64_t next_row, std::string_view model_blob) {
+  ByteWriter out;
+  out.Put(kCheckpointVersion);
+  out.Put(next_row);
+  out.PutRaw(model_blob);
+  return out.Take();
+}
+
+absl::StatusOr<Checkpoint> DecodeCheckpoint(std::string_view bytes) {
+  ByteReader in(bytes);
+  MNEME_RETURN_IF_ERROR(CheckVersion("checkpoint", in.Get<uint8_t>(), kCheckpointVersion));
+  Checkpoint checkpoint;
+  checkpoint.next_row = in.Get<uint64_t>();
+  if (!in.ok()) return Corrupt("checkpoint");
+  checkpoint.model_blob = in.rest();
+  return checkpoint;
+}
+
+}  // namespace mneme::engine

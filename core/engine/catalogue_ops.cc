@@ -1,0 +1,197 @@
+// CreateMemory, UpdateMemory, DeleteMemory.
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/engine/catalogue_entry.h"
+#include "core/engine/ops.h"
+
+namespace mneme::engine {
+namespace {
+
+absl::Status RevisionRaced(std::string_view name) {
+  return Aborted(
+      absl::StrFormat("memory '%s' has changed since its etag was read", AbslView(name)),
+      {.reason = "ETAG",
+       .given = "an older etag",
+       .expected = "the present one",
+       .next_step = "Read the memory again, look at what changed, and repeat with its etag."});
+}
+
+class CreateOp final : public WriteOp {
+ public:
+  CreateOp(Catalogue& catalogue, Random& random, size_t memories_max, CreateCommand command,
+           Done<MemoryInfo> done)
+      : catalogue_(catalogue),
+        random_(random),
+        memories_max_(memories_max),
+        command_(std::move(command)),
+        done_(std::move(done)),
+        key_{.scope = "", .request_id = command_.request_id} {}
+
+  size_t bytes() const override { return 1'024; }
+
+  absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
+    if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
+    if (!key_.request_id.empty() && IsTouched(group, TouchRequest(key_)))
+      return Prepared::kNextGroup;
+    MNEME_ASSIGN_OR_RETURN(std::optional<std::string> earlier,
+                           FindOutcome(group, key_, command_.body_hash));
+    if (earlier.has_value()) {
+      MNEME_ASSIGN_OR_RETURN(WriteReply reply, DecodeWriteReply(*earlier));
+      MNEME_ASSIGN_OR_RETURN(memory_, catalogue_.Find(command_.name));
+      if (memory_->uid() != reply.uid) return AlreadyTaken();
+      return Prepared::kReady;
+    }
+    if (catalogue_.Contains(command_.name)) return AlreadyTaken();
+    if (catalogue_.size() >= memories_max_) {
+      return ResourceExhausted(
+          absl::StrFormat("%d memories are held already", memories_max_),
+          {.reason = "LIMIT",
+           .given = absl::StrCat(memories_max_ + 1),
+           .expected = absl::StrCat("at most ", memories_max_),
+           .next_step =
+               "Delete a memory, or raise limits.memories_max in the server's configuration."});
+    }
+    MemoryInfo info{.name = command_.name,
+                    .uid = random_.Next(),
+                    .revision = 1,
+                    .create_unix_nanos = group.now_unix_nanos,
+                    .update_unix_nanos = group.now_unix_nanos,
+                    .labels = command_.labels,
+                    .spec = command_.spec};
+    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(info.spec));
+    group.batch.PutMemory(info.uid, EncodeCatalogueEntry(info));
+    group.touched.insert(TouchName(command_.name));
+    if (!key_.request_id.empty()) {
+      group.touched.insert(TouchRequest(key_));
+      group.batch.PutRequest(key_, {.body_hash = command_.body_hash,
+                                    .time_unix_nanos = group.now_unix_nanos,
+                                    .reply = EncodeWriteReply({.uid = info.uid})});
+    }
+    memory_ = std::make_shared<Memory>(std::move(info), std::move(model));
+    created_ = true;
+    return Prepared::kReady;
+  }
+
+  void Apply() override {
+    if (!created_) return;
+    memory_->Publish();
+    catalogue_.Insert(memory_);
+  }
+
+  void Finish(const absl::Status& status, Sync) override {
+    if (!status.ok()) return done_(status);
+    done_(memory_->info());
+  }
+
+ private:
+  absl::Status AlreadyTaken() const {
+    return AlreadyExists(
+        absl::StrFormat("there is a memory '%s' already", command_.name),
+        {.reason = "MEMORY_EXISTS",
+         .given = command_.name,
+         .expected = "a name that is not taken",
+         .next_step = "Use the memory that is there, delete it first, or choose another name."});
+  }
+
+  Catalogue& catalogue_;
+  Random& random_;
+  const size_t memories_max_;
+  const CreateCommand command_;
+  const Done<MemoryInfo> done_;
+  const storage::RequestKey key_;
+  std::shared_ptr<Memory> memory_;
+  bool created_ = false;
+};
+
+class UpdateOp final : public WriteOp {
+ public:
+  UpdateOp(Catalogue& catalogue, UpdateCommand command, Done<MemoryInfo> done)
+      : catalogue_(catalogue), command_(std::move(command)), done_(std::move(done)) {}
+
+  size_t bytes() const override { return 1'024; }
+
+  absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
+    if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
+    MNEME_ASSIGN_OR_RETURN(memory_, catalogue_.Find(command_.name));
+    info_ = memory_->info();
+    if (command_.revision.has_value() && *command_.revision != info_.revision)
+      return RevisionRaced(command_.name);
+    if (command_.description.has_value()) info_.labels.description = *command_.description;
+    if (command_.labels.has_value()) info_.labels.labels = *command_.labels;
+    ++info_.revision;
+    info_.update_unix_nanos = group.now_unix_nanos;
+    group.batch.PutMemory(info_.uid, EncodeCatalogueEntry(info_));
+    group.touched.insert(TouchName(command_.name));
+    return Prepared::kReady;
+  }
+
+  void Apply() override { memory_->SetDescription(info_); }
+
+  void Finish(const absl::Status& status, Sync) override {
+    if (!status.ok()) return done_(status);
+    done_(memory_->info());
+  }
+
+ private:
+  Catalogue& catalogue_;
+  const UpdateCommand command_;
+  const Done<MemoryInfo> done_;
+  std::shared_ptr<Memory> memory_;
+  MemoryInfo info_;
+};
+
+class DropOp final : public WriteOp {
+ public:
+  DropOp(Catalogue& catalogue, DropCommand command, Done<bool> done)
+      : catalogue_(catalogue), command_(std::move(command)), done_(std::move(done)) {}
+
+  size_t bytes() const override { return 64; }
+
+  absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
+    if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
+    MNEME_ASSIGN_OR_RETURN(memory_, catalogue_.Find(command_.name));
+    for (const std::shared_ptr<Memory>& written : group.memories) {
+      if (written == memory_)
+        return Prepared::kNextGroup;  // its rows are in this batch, not yet applied
+    }
+    if (command_.revision.has_value() && *command_.revision != memory_->info().revision)
+      return RevisionRaced(command_.name);
+    group.batch.DropMemory(memory_->uid());
+    group.touched.insert(TouchName(command_.name));
+    return Prepared::kReady;
+  }
+
+  void Apply() override {
+    memory_->MarkDropped();
+    catalogue_.Erase(memory_->name());
+  }
+
+  void Finish(const absl::Status& status, Sync) override {
+    if (!status.ok()) return done_(status);
+    done_(true);
+  }
+
+ private:
+  Catalogue& catalogue_;
+  const DropCommand command_;
+  const Done<bool> done_;
+  std::shared_ptr<Memory> memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
+                                      CreateCommand command, Done<MemoryInfo> done) {
+  return std::make_unique<CreateOp>(catalogue, random, memories_max, std::move(command),
+                                    std::move(done));
+}
+std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
+                                      Done<MemoryInfo> done) {
+  return std::make_unique<UpdateOp>(catalogue, std::move(command), std::move(done));
+}
+std::unique_ptr<WriteOp> MakeDropOp(Catalogue& catalogue, DropCommand command, Done<bool> done) {
+  return std::make_unique<DropOp>(catalogue, std::move(command), std::move(done));
+}
+
+}  // namespace mneme::engine

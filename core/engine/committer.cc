@@ -1,0 +1,238 @@
+#include "core/engine/committer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/engine/catalogue_entry.h"
+#include "core/engine/limits.h"
+
+namespace mneme::engine {
+namespace {
+
+constexpr int64_t kExpiryIntervalNanos = 60ll * 1'000'000'000;
+
+absl::Status Busy(size_t waiting) {
+  return ResourceExhausted(
+      absl::StrFormat("%d writes are waiting already", waiting),
+      {.reason = "BUSY",
+       .given = absl::StrCat(waiting + 1, " writes in flight"),
+       .expected = absl::StrCat("at most ", kPendingWritesMax, " writes or ", kPendingWriteBytesMax,
+                                " bytes"),
+       .next_step = "Wait and retry; send larger batches rather than more of them.",
+       .retry_after_ms = kBusyRetryMs});
+}
+
+absl::Status Stopped(const absl::Status& cause) {
+  return Unavailable(
+      cause.ok() ? std::string("the server is stopping; the write was not done")
+                 : absl::StrCat("the log has stopped; the write was not done: ", cause.message()),
+      {.reason = cause.ok() ? "STOPPING" : "LOG_STOPPED",
+       .next_step = "Retry with the same request id once the server is back."});
+}
+
+}  // namespace
+
+Committer::Committer(storage::Storage& storage, const Clock& clock,
+                     std::function<void(const absl::Status&)> on_fatal)
+    : storage_(storage),
+      clock_(clock),
+      on_fatal_(std::move(on_fatal)),
+      thread_([this] { Run(); }) {}
+
+Committer::~Committer() { Stop(); }
+
+void Committer::Submit(std::unique_ptr<WriteOp> op) {
+  absl::Status refused;
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_ || !fatal_.ok()) {
+      refused = Stopped(fatal_);
+    } else if (queue_.size() >= kPendingWritesMax ||
+               (!queue_.empty() && queue_bytes_ + op->bytes() > kPendingWriteBytesMax)) {
+      refused = Busy(queue_.size());
+    } else {
+      queue_bytes_ += op->bytes();
+      queue_.push_back(std::move(op));
+      wake_.NotifyOne();
+      return;
+    }
+  }
+  op->Finish(refused, Sync::kMemory);
+}
+
+void Committer::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+EngineCounters Committer::counters() const {
+  MutexLock lock(&mutex_);
+  return counters_;
+}
+
+bool Committer::TakeQueued(Ops* ops) {
+  MutexLock lock(&mutex_);
+  while (queue_.empty() && !stopping_) wake_.Wait(&mutex_);
+  size_t bytes = 0;
+  while (!queue_.empty() && ops->size() < kGroupWritesMax) {
+    const size_t op_bytes = queue_.front()->bytes();
+    if (!ops->empty() && bytes + op_bytes > kGroupBytesMax) break;
+    bytes += op_bytes;
+    ops->push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  queue_bytes_ -= bytes;
+  return !ops->empty();
+}
+
+void Committer::Run() {
+  Ops ops;
+  while (TakeQueued(&ops)) {
+    absl::Status fatal;
+    {
+      MutexLock lock(&mutex_);
+      fatal = fatal_;
+    }
+    if (fatal.ok()) {
+      CommitOps(std::move(ops));
+    } else {
+      FailAll(ops, Stopped(fatal));
+    }
+    ops.clear();
+  }
+}
+
+void Committer::FailAll(Ops& ops, const absl::Status& status) {
+  for (auto& op : ops) op->Finish(status, Sync::kMemory);
+  ops.clear();
+}
+
+void Committer::GoFatal(const absl::Status& status) {
+  {
+    MutexLock lock(&mutex_);
+    if (!fatal_.ok()) return;
+    fatal_ = status;
+  }
+  on_fatal_(status);
+}
+
+void Committer::CommitOps(Ops ops) {
+  size_t next = 0;
+  while (next < ops.size()) {
+    std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
+    CommitGroup group{
+        .storage = storage_, .batch = *batch, .now_unix_nanos = clock_.NowUnixNanos()};
+    Ops ready;
+    Sync sync = Sync::kMemory;
+    for (; next < ops.size(); ++next) {
+      absl::StatusOr<Prepared> prepared = ops[next]->Prepare(group);
+      if (!prepared.ok()) {
+        ops[next]->Finish(prepared.status(), Sync::kMemory);
+        continue;
+      }
+      if (*prepared == Prepared::kNextGroup) break;
+      sync = std::max(sync, ops[next]->sync());
+      ready.push_back(std::move(ops[next]));
+    }
+    if (ready.empty()) continue;
+
+    absl::Status committed = storage_.Commit(std::move(batch), sync);
+    if (!committed.ok()) {
+      GoFatal(committed);
+      FailAll(ready,
+              Unavailable(
+                  absl::StrCat("it is not known whether the write was done: ", committed.message()),
+                  {.reason = "OUTCOME_UNKNOWN",
+                   .next_step = "Retry with the same request id once the server is back."}));
+      Ops rest;
+      for (; next < ops.size(); ++next) rest.push_back(std::move(ops[next]));
+      FailAll(rest, Stopped(committed));
+      return;
+    }
+    {
+      MutexLock lock(&mutex_);
+      ++counters_.commits;
+      counters_.syncs += sync == Sync::kDisk;
+      counters_.writes += ready.size();
+      counters_.group_writes_max = std::max<uint64_t>(counters_.group_writes_max, ready.size());
+    }
+    for (auto& op : ready) op->Apply();
+    PublishGroup(group);
+    for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
+  }
+  if (const int64_t now = clock_.NowMonotonicNanos(); now >= next_expiry_nanos_) {
+    next_expiry_nanos_ = now + kExpiryIntervalNanos;
+    // A failure here leaves outcomes for the next round; a broken log shows itself at the next
+    // commit.
+    storage_.ExpireRequests(clock_.NowUnixNanos() - kRequestRetentionNanos, kRequestsExpiredMax)
+        .IgnoreError();
+  }
+}
+
+void Committer::PublishGroup(CommitGroup& group) {
+  std::sort(group.memories.begin(), group.memories.end());
+  group.memories.erase(std::unique(group.memories.begin(), group.memories.end()),
+                       group.memories.end());
+  for (const std::shared_ptr<Memory>& memory : group.memories) {
+    if (memory->dropped()) continue;
+    const bool save = memory->Maintain();
+    // What Maintain found must be repeated by replay, so it is logged before anyone can see it. It
+    // needs no fsync of its own: later writes sync it, and if it is lost, so are they, and recovery
+    // computes it again from the same rows.
+    const bool due = memory->law() != models::Law::kAnswersAdd &&
+                     memory->rows_since_checkpoint >= kRowsPerCheckpoint;
+    if (save || due) {
+      if (absl::Status status = WriteCheckpoint(storage_, *memory, Sync::kOs); !status.ok()) {
+        GoFatal(status);
+      }
+    }
+    memory->Publish();
+  }
+}
+
+absl::Status WriteCheckpoint(storage::Storage& storage, Memory& memory, Sync sync) {
+  constexpr size_t kRowsPerBatch = 1'024;
+  std::unique_ptr<storage::CommitBatch> batch = storage.NewBatch();
+  batch->PutState(memory.uid(), memory.applied_position,
+                  EncodeCheckpoint(memory.next_row, memory.SaveModel()));
+  batch->TrimLog(memory.uid(), memory.applied_position);
+  for (uint64_t row : memory.removed_rows) batch->EraseRow(memory.uid(), row, nullptr);
+  MNEME_RETURN_IF_ERROR(storage.Commit(std::move(batch), sync));
+  memory.removed_rows.clear();
+
+  // Rows (or keys) that the memory's retain does not keep leave the disk now that the checkpoint
+  // covers them. Each batch may be lost: the first checkpoint after a restart goes over all rows
+  // again.
+  if (!memory.keeps_keys()) {
+    batch = storage.NewBatch();
+    size_t pending = 0;
+    MNEME_RETURN_IF_ERROR(storage.ScanRows(
+        memory.uid(), memory.purged_row, memory.next_row,
+        [&](const storage::RowView& row) -> absl::Status {
+          if (memory.keeps_ids()) {
+            if (row.key.empty()) return absl::OkStatus();
+            storage::RowView kept = row;
+            kept.key = {};
+            batch->PutRow(memory.uid(), kept, {}, /*keep_id=*/false);
+          } else {
+            batch->EraseRow(memory.uid(), row.row, nullptr);
+          }
+          if (++pending < kRowsPerBatch) return absl::OkStatus();
+          pending = 0;
+          std::unique_ptr<storage::CommitBatch> full = std::exchange(batch, storage.NewBatch());
+          return storage.Commit(std::move(full), sync);
+        }));
+    if (pending > 0) MNEME_RETURN_IF_ERROR(storage.Commit(std::move(batch), sync));
+  }
+  memory.checkpoint_position = memory.applied_position;
+  memory.checkpoint_next_row = memory.next_row;
+  memory.purged_row = memory.next_row;
+  memory.rows_since_checkpoint = 0;
+  return absl::OkStatus();
+}
+
+}  // namespace mneme::engine

@@ -1,0 +1,116 @@
+// The one writer: merges the writes that are queued, of all memories, into one commit; applies them
+// in order; publishes; answers.
+//
+//   Submit ─► queue ─► [ Prepare each: check, number, add to the batch ] ─► Commit (one fsync) ─► [
+//   Apply each ] ─► Publish
+//                                                                                              ─► [
+//                                                                                              Finish
+//                                                                                              each
+//                                                                                              ]
+//
+// While one group is on its way to the disk the next one gathers, so the more writers wait, the
+// larger the group and the fewer fsyncs a write costs. No lock is held over disk or arithmetic.
+//
+// A write that fails in Prepare has changed nothing. After a failed Commit the outcome of the group
+// is unknown: its writes end with Unavailable (OUTCOME_UNKNOWN), every later one with Unavailable
+// (LOG_STOPPED), and `on_fatal` is called once.
+//
+// Thread-safe.
+#ifndef MNEME_CORE_ENGINE_COMMITTER_H_
+#define MNEME_CORE_ENGINE_COMMITTER_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "core/engine/memory.h"
+#include "core/engine/types.h"
+#include "core/storage/storage.h"
+
+namespace mneme::engine {
+
+// What the writes of one commit share while they are prepared.
+struct CommitGroup {
+  storage::Storage& storage;
+  storage::CommitBatch& batch;
+  int64_t now_unix_nanos = 0;
+  // Ids, request ids and names that a write of this group has touched: a second one waits for the
+  // next group, because what it must look up is not on disk yet.
+  absl::flat_hash_set<std::string> touched;
+  std::vector<std::shared_ptr<Memory>> memories;  // to maintain and publish; may repeat
+};
+
+enum class Prepared { kReady, kNextGroup };
+
+// One write, of any kind. Called by the committer's thread only, in the order Prepare, Apply,
+// Finish.
+class WriteOp {
+ public:
+  virtual ~WriteOp() = default;
+  virtual size_t bytes() const = 0;
+  virtual Sync sync() const { return Sync::kDisk; }
+  // Checks against the state as it is and adds to the batch. An error, or kNextGroup, means that
+  // nothing was added.
+  virtual absl::StatusOr<Prepared> Prepare(CommitGroup& group) = 0;
+  // After the commit. An error is a bug or a damaged model: the memory is degraded by the op
+  // itself.
+  virtual void Apply() = 0;
+  // Answers the caller. `reached`: how safe the commit is.
+  virtual void Finish(const absl::Status& status, Sync reached) = 0;
+};
+
+class Committer {
+ public:
+  Committer(storage::Storage& storage, const Clock& clock,
+            std::function<void(const absl::Status&)> on_fatal);
+  ~Committer();  // Stop()
+
+  // Queues the write; its Finish is called exactly once, at once when the queue is full or the
+  // committer has stopped.
+  void Submit(std::unique_ptr<WriteOp> op);
+  // Finishes what is queued, then ends the thread. Later writes are refused.
+  void Stop();
+
+  EngineCounters counters() const;
+
+ private:
+  using Ops = std::vector<std::unique_ptr<WriteOp>>;
+
+  void Run();
+  // Takes ops until the group is full; false when stopped and empty.
+  bool TakeQueued(Ops* ops);
+  void CommitOps(Ops ops);
+  void PublishGroup(CommitGroup& group);
+  void FailAll(Ops& ops, const absl::Status& status);
+  // The log is in doubt: nothing more is acknowledged.
+  void GoFatal(const absl::Status& status);
+
+  storage::Storage& storage_;
+  const Clock& clock_;
+  const std::function<void(const absl::Status&)> on_fatal_;
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<std::unique_ptr<WriteOp>> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  EngineCounters counters_ ABSL_GUARDED_BY(mutex_);
+  absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
+  int64_t next_expiry_nanos_ = 0;  // the thread's own
+  std::thread thread_;             // last: starts when all else is there
+};
+
+// Writes a checkpoint of a memory's model: everything up to its applied position. The writer's
+// thread only.
+absl::Status WriteCheckpoint(storage::Storage& storage, Memory& memory, Sync sync);
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_COMMITTER_H_

@@ -1,0 +1,105 @@
+// The engine: memories, their durable log, and answers. What the server's RPC handlers call; no
+// wire types.
+//
+// A write is checked here (shapes, finiteness, limits) on the caller's thread, then queued for the
+// committer, which answers through `done`. A cheap query runs at once on the caller's thread; a
+// dear one on the scan pool. `done` is called exactly once, on the caller's thread or another, and
+// must not block. Borrowed data (matrices, payloads) must live until then.
+//
+// Thread-safe. Lock order: see core/engine/README.md.
+#ifndef MNEME_CORE_ENGINE_ENGINE_H_
+#define MNEME_CORE_ENGINE_ENGINE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/base/random.h"
+#include "core/engine/catalogue.h"
+#include "core/engine/committer.h"
+#include "core/engine/limits.h"
+#include "core/engine/read_pool.h"
+#include "core/engine/scan_pool.h"
+#include "core/engine/types.h"
+#include "core/storage/storage.h"
+
+namespace mneme::engine {
+
+struct EngineOptions {
+  Limits limits;
+  int scan_threads = 2;
+  int scan_nice = 10;
+  int read_threads = 2;
+  uint64_t seed = 0;  // of memory uids
+  // Called once, on the committer's thread, when the log is in doubt: the process should end and
+  // recover.
+  std::function<void(const absl::Status&)> on_fatal = [](const absl::Status&) {};
+  // Progress of recovery: memories done, memories in all, name of the next one.
+  std::function<void(size_t, size_t, std::string_view)> on_recovery = [](size_t, size_t,
+                                                                         std::string_view) {};
+};
+
+class Engine {
+ public:
+  // Recovers every memory from `storage`. A memory whose data is damaged is DEGRADED; the others
+  // serve.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(std::unique_ptr<storage::Storage> storage,
+                                                      const Clock& clock, EngineOptions options);
+  ~Engine();
+
+  // ---- memories
+  void CreateMemory(CreateCommand command, Done<MemoryInfo> done);
+  void UpdateMemory(UpdateCommand command, Done<MemoryInfo> done);
+  void DropMemory(DropCommand command, Done<bool> done);
+  absl::StatusOr<MemoryInfo> GetMemory(std::string_view name) const;
+  // Memories after the name `after`, in order, at most `most`.
+  std::vector<MemoryInfo> ListMemories(std::string_view after, size_t most) const;
+
+  // ---- writes
+  void Store(StoreCommand command, Done<WriteReply> done);
+  void DeleteItems(DeleteCommand command, Done<WriteReply> done);
+
+  // ---- reads
+  // Retrieve and ListwiseQuery.
+  void Query(QueryCommand command, Done<QueryReply> done);
+  void GetItem(std::string memory, ItemId id, Done<ItemRecord> done);
+  void ListItems(ListItemsCommand command, Done<ItemPage> done);
+
+  EngineCounters counters() const;
+  const Limits& limits() const { return options_.limits; }
+  int scan_threads() const { return scan_pool_->threads(); }
+  size_t memory_count() const { return catalogue_.size(); }
+
+  // Finishes what is queued, writes checkpoints, flushes. Later writes are refused. Returns the
+  // first error.
+  absl::Status Close();
+
+ private:
+  Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options);
+  absl::Status Recover();
+
+  struct Pending;  // a query on its way
+  absl::Status PrepareQuery(Pending& pending) const;
+  void StartQuery(std::shared_ptr<Pending> pending);
+  void FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer);
+
+  const std::unique_ptr<storage::Storage> storage_;
+  const Clock& clock_;
+  const EngineOptions options_;
+  Random random_;  // the committer's
+  ItemIdGenerator item_ids_;
+  Catalogue catalogue_;
+  std::atomic<uint64_t> cues_inline_{0};
+  std::unique_ptr<ReadPool> read_pool_;
+  std::unique_ptr<ScanPool> scan_pool_;
+  std::unique_ptr<Committer> committer_;
+  bool closed_ = false;
+};
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_ENGINE_H_

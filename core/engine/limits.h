@@ -1,0 +1,57 @@
+// Named bounds: of what a request may ask for, and of every queue and batch in the engine.
+#ifndef MNEME_CORE_ENGINE_LIMITS_H_
+#define MNEME_CORE_ENGINE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mneme::engine {
+
+// What a request may ask for; configurable, shown by GetServerInfo. Over one of them:
+// RESOURCE_EXHAUSTED, reason LIMIT.
+struct Limits {
+  uint32_t rows_per_store_max = 16'384;
+  uint32_t cues_max = 1'024;
+  uint32_t list_size_max = 1'024;
+  uint32_t dimension_max = 16'384;
+  uint32_t payload_bytes_max = 1u << 20;
+  uint64_t message_bytes_max = 64ull << 20;
+  uint32_t memories_max = 10'000;
+  uint32_t partitions_max = 256;
+};
+
+// Writes waiting for the committer: further ones are refused with BUSY.
+inline constexpr size_t kPendingWritesMax = 8'192;
+inline constexpr size_t kPendingWriteBytesMax = 512ull << 20;
+// One commit group.
+inline constexpr size_t kGroupWritesMax = 1'024;
+inline constexpr size_t kGroupBytesMax = 32ull << 20;
+// Cues waiting for the scan pool: further ones are refused with BUSY.
+inline constexpr size_t kPendingCuesMax = 65'536;
+// Cues that one scan answers together (a single request may hold more).
+inline constexpr size_t kCuesPerBatchMax = 64;
+// A scan yields to the other memories after this much work.
+inline constexpr double kSliceMicros = 200;
+// A cue that costs less runs on the thread that received it, if nothing is queued.
+inline constexpr double kInlineMicros = 50;
+// Reads of items and payloads waiting for a thread.
+inline constexpr size_t kPendingReadsMax = 4'096;
+// Rows absorbed or forgotten since the last checkpoint of a state model; reaching it makes a new
+// one.
+inline constexpr uint64_t kRowsPerCheckpoint = 65'536;
+// Rows handed to a model at a time during recovery.
+inline constexpr size_t kRecoveryRows = 4'096;
+// Request outcomes are kept this long, and this many are dropped at a time.
+inline constexpr int64_t kRequestRetentionNanos = 36ll * 3600 * 1'000'000'000;
+inline constexpr uint64_t kRequestsExpiredMax = 10'000;
+// What BUSY advises.
+inline constexpr int64_t kBusyRetryMs = 50;
+
+inline constexpr size_t kDescriptionBytesMax = 1'024;
+inline constexpr size_t kLabelsMax = 64;
+inline constexpr size_t kLabelBytesMax = 128;
+inline constexpr size_t kRequestIdBytesMax = 64;
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_LIMITS_H_

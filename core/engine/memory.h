@@ -1,0 +1,117 @@
+// One memory: its description, its model, and the view that readers hold.
+//
+// Threads: description and published view may be read by any thread. Everything under "the writer"
+// belongs to one thread, the committer's (or the one that recovers, before there is a committer).
+// No lock is held over model arithmetic.
+//
+// Invariants
+//   1. published().position is the position of the last mutation that the view contains, and
+//   mutations are applied in the
+//      order of their positions, wholly or not at all.
+//   2. Live and replayed mutations go through the same Apply.
+#ifndef MNEME_CORE_ENGINE_MEMORY_H_
+#define MNEME_CORE_ENGINE_MEMORY_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/engine/types.h"
+
+namespace mneme::engine {
+
+// Rows with their own storage: read back from disk for Forget and for replay.
+class OwnedRows {
+ public:
+  OwnedRows(size_t key_dim, size_t response_dim, bool with_ids)
+      : key_dim_(key_dim), response_dim_(response_dim), with_ids_(with_ids) {}
+  void Append(const storage::RowView& row);
+  void Append(uint64_t row_number, const ItemId& id, float weight, std::span<const float> key,
+              std::span<const float> response);
+  void Clear();
+  size_t size() const { return row_numbers_.size(); }
+  models::RowBlock block() const;
+
+ private:
+  size_t key_dim_;
+  size_t response_dim_;
+  bool with_ids_;
+  std::vector<float> keys_;
+  std::vector<float> responses_;
+  std::vector<ItemId> ids_;
+  std::vector<float> weights_;
+  std::vector<uint64_t> row_numbers_;
+};
+
+// One record of the log, with its rows at hand. Old rows go out before new ones come in.
+struct Mutation {
+  uint64_t position = 0;
+  models::RowBlock forgotten;
+  models::RowBlock stored;
+};
+
+class Memory {
+ public:
+  struct Published {
+    std::shared_ptr<const models::View> view;
+    uint64_t position = 0;
+  };
+
+  Memory(MemoryInfo info, std::unique_ptr<models::Model> model);
+
+  // ---- any thread
+  const std::string& name() const { return name_; }
+  MemoryUid uid() const { return uid_; }
+  const models::MemorySpec& spec() const { return spec_; }
+  models::Law law() const { return law_; }
+  bool keeps_ids() const { return spec_.retain != models::Retain::kStatistics; }
+  bool keeps_keys() const { return spec_.retain == models::Retain::kAll; }
+  absl::Status CheckRows(const models::RowBlock& rows) const { return model_->Check(rows); }
+  Published published() const;
+  MemoryInfo info() const;
+  bool dropped() const { return dropped_.load(std::memory_order_acquire); }
+  // OK while the memory serves; otherwise why it does not (FailedPrecondition DEGRADED).
+  absl::Status CheckServing() const;
+
+  // ---- the writer
+  absl::Status Apply(const Mutation& mutation);
+  // Lets the model recompute what is due; true when `SaveModel` must be persisted now.
+  bool Maintain() { return model_->Maintain(); }
+  void Publish();
+  std::string SaveModel() const { return model_->Save(); }
+  models::Model& model() { return *model_; }
+  void SetDescription(const MemoryInfo& info);
+  void MarkDropped() { dropped_.store(true, std::memory_order_release); }
+  void Degrade(const absl::Status& why);
+
+  // What has been given out to prepared writes, ahead of what was applied.
+  uint64_t next_position = 1;
+  uint64_t next_row = 0;
+  uint64_t item_count = 0;
+  // Since the last checkpoint.
+  uint64_t applied_position = 0;
+  uint64_t checkpoint_position = 0;
+  uint64_t checkpoint_next_row = 0;  // rows below it are in the checkpoint
+  uint64_t purged_row = 0;  // of these, rows below it hold nothing that the memory does not keep
+  uint64_t rows_since_checkpoint = 0;
+  std::vector<uint64_t> removed_rows;  // marked, to be erased by the next checkpoint
+
+ private:
+  const std::string name_;
+  const MemoryUid uid_;
+  const models::MemorySpec spec_;
+  const std::unique_ptr<models::Model> model_;
+  const models::Law law_;
+  std::atomic<bool> dropped_{false};
+
+  mutable Mutex mutex_;  // a leaf: nothing else is locked under it
+  MemoryInfo info_ ABSL_GUARDED_BY(mutex_);
+  Published published_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_MEMORY_H_

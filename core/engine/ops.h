@@ -1,0 +1,44 @@
+// The writes that the committer carries out, one class a verb behind one function each. Shapes,
+// finiteness and limits were checked by the engine; what depends on the state (does the id exist?)
+// is checked in Prepare.
+#ifndef MNEME_CORE_ENGINE_OPS_H_
+#define MNEME_CORE_ENGINE_OPS_H_
+
+#include <memory>
+
+#include "core/base/ids.h"
+#include "core/base/random.h"
+#include "core/engine/catalogue.h"
+#include "core/engine/committer.h"
+#include "core/engine/types.h"
+
+namespace mneme::engine {
+
+std::unique_ptr<WriteOp> MakeStoreOp(std::shared_ptr<Memory> memory, StoreCommand command,
+                                     ItemIdGenerator& ids, Done<WriteReply> done);
+std::unique_ptr<WriteOp> MakeDeleteOp(std::shared_ptr<Memory> memory, DeleteCommand command,
+                                      Done<WriteReply> done);
+// `random` is used by the committer's thread only.
+std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
+                                      CreateCommand command, Done<MemoryInfo> done);
+std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
+                                      Done<MemoryInfo> done);
+std::unique_ptr<WriteOp> MakeDropOp(Catalogue& catalogue, DropCommand command, Done<bool> done);
+
+// ---- shared by the verbs
+
+// A request that was carried out before: its outcome, if the body is the same; InvalidArgument
+// (REQUEST_ID_REUSED) if not.
+absl::StatusOr<std::optional<std::string>> FindOutcome(CommitGroup& group,
+                                                       const storage::RequestKey& key,
+                                                       uint64_t body_hash);
+// False when a write of the group touched one of these already; true after marking them all.
+bool Touch(CommitGroup& group, const std::vector<std::string>& keys);
+bool IsTouched(const CommitGroup& group, const std::string& key);
+std::string TouchName(std::string_view memory_name);
+std::string TouchId(MemoryUid uid, const ItemId& id);
+std::string TouchRequest(const storage::RequestKey& key);
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_OPS_H_

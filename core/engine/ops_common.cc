@@ -1,0 +1,48 @@
+#include "core/engine/ops.h"
+
+namespace mneme::engine {
+
+absl::StatusOr<std::optional<std::string>> FindOutcome(CommitGroup& group,
+                                                       const storage::RequestKey& key,
+                                                       uint64_t body_hash) {
+  if (key.request_id.empty()) return std::optional<std::string>();
+  MNEME_ASSIGN_OR_RETURN(std::optional<storage::RequestOutcome> outcome,
+                         group.storage.FindRequest(key));
+  if (!outcome.has_value()) return std::optional<std::string>();
+  if (outcome->body_hash != body_hash) {
+    return InvalidArgument(
+        absl::StrFormat("request id '%s' was used before with another body", key.request_id),
+        {.reason = "REQUEST_ID_REUSED",
+         .given = "another body",
+         .expected = "the same request again, or a new request id",
+         .next_step = "Make a new id (a UUID) for each new request; repeat an id only to retry."});
+  }
+  return std::optional<std::string>(std::move(outcome->reply));
+}
+
+bool IsTouched(const CommitGroup& group, const std::string& key) {
+  return group.touched.contains(key);
+}
+
+bool Touch(CommitGroup& group, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    if (IsTouched(group, key)) return false;
+  }
+  group.touched.insert(keys.begin(), keys.end());
+  return true;
+}
+
+std::string TouchName(std::string_view memory_name) {
+  return absl::StrCat("m", AbslView(memory_name));
+}
+
+std::string TouchId(MemoryUid uid, const ItemId& id) {
+  return absl::StrCat("i", absl::Hex(uid, absl::kZeroPad16), id.Encode());
+}
+
+std::string TouchRequest(const storage::RequestKey& key) {
+  return absl::StrCat("r", key.principal, absl::string_view("\0", 1), key.scope,
+                      absl::string_view("\0", 1), key.request_id);
+}
+
+}  // namespace mneme::engine

@@ -1,0 +1,172 @@
+// Retrieve and ListwiseQuery: find the view, choose where to run, settle what the answer lacks.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/engine/engine.h"
+#include "core/engine/validate.h"
+
+namespace mneme::engine {
+
+struct Engine::Pending {
+  QueryCommand command;
+  Done<QueryReply> done;
+  std::shared_ptr<Memory> memory;
+  Memory::Published published;
+  QueryReply reply;
+};
+
+namespace {
+
+absl::Status CheckToken(const ReadToken& token, const Memory& memory, uint64_t position) {
+  if (token.uid != memory.uid()) {
+    return FailedPrecondition(
+        absl::StrFormat("the read token is not of memory '%s'", memory.name()),
+        {.reason = "READ_TOKEN",
+         .given = "a token of another memory, or of one deleted since",
+         .expected = "a token from a write to this memory",
+         .next_step = "Leave the token out, or send the one of the last write."});
+  }
+  if (token.position <= position) return absl::OkStatus();
+  return Unavailable(
+      absl::StrFormat("memory '%s' is at position %d, the read token asks for %d", memory.name(),
+                      position, token.position),
+      {.reason = "NOT_YET",
+       .given = absl::StrCat(token.position),
+       .expected = absl::StrCat("at most ", position),
+       .next_step =
+           "Retry; if it stays so, the write was lost with a crash (durability below DISK).",
+       .retry_after_ms = kBusyRetryMs});
+}
+
+// A call in which every cue failed fails itself, with the first cue's error.
+absl::Status AllFailed(const models::Answer& answer) {
+  for (const models::CueAnswer& cue : answer.cues) {
+    if (cue.error.ok()) return absl::OkStatus();
+  }
+  return answer.cues.empty() ? absl::OkStatus() : answer.cues.front().error;
+}
+
+}  // namespace
+
+absl::Status Engine::PrepareQuery(Pending& pending) const {
+  QueryCommand& command = pending.command;
+  MNEME_ASSIGN_OR_RETURN(pending.memory, catalogue_.Find(command.memory));
+  const Memory& memory = *pending.memory;
+  MNEME_RETURN_IF_ERROR(memory.CheckServing());
+  MNEME_RETURN_IF_ERROR(ValidateCues(command.cues, memory, options_.limits));
+  pending.published = memory.published();
+  if (command.token.has_value()) {
+    MNEME_RETURN_IF_ERROR(CheckToken(*command.token, memory, pending.published.position));
+  }
+  models::QuerySpec& spec = command.spec;
+  if (command.fraction.has_value()) {
+    const double fraction = *command.fraction;
+    if (!(fraction > 0 && fraction <= 1)) {
+      return InvalidArgument(
+          absl::StrFormat("a fraction of %g", fraction),
+          {.reason = "FRACTION",
+           .given = absl::StrCat(fraction),
+           .expected = "more than 0, at most 1",
+           .next_step = "Send the share of the items that the list should hold, e.g. 0.01."});
+    }
+    spec.top = static_cast<size_t>(
+        std::ceil(fraction * static_cast<double>(pending.published.view->stats().items)));
+  }
+  if (spec.top > options_.limits.list_size_max) {
+    return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
+                     "Ask for a shorter list.");
+  }
+  if (command.candidates.has_value()) {
+    if (command.candidates->size() > options_.limits.list_size_max) {
+      return OverLimit("candidates", command.candidates->size(), options_.limits.list_size_max,
+                       "Split the candidates over several requests.");
+    }
+    if (!memory.keeps_ids()) {
+      return FailedPrecondition(
+          absl::StrFormat("memory '%s' keeps no items to rank", memory.name()),
+          {.reason = "CODEBOOK_NOT_KEPT",
+           .given = "retain STATISTICS",
+           .expected = "retain RESPONSES or ALL",
+           .next_step = "Use Retrieve, or create a memory that keeps its responses."});
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Engine::Query(QueryCommand command, Done<QueryReply> done) {
+  auto pending = std::make_shared<Pending>();
+  pending->command = std::move(command);
+  pending->done = std::move(done);
+  if (absl::Status status = PrepareQuery(*pending); !status.ok()) return pending->done(status);
+  if (!pending->command.candidates.has_value()) return StartQuery(std::move(pending));
+  // Ids are looked up on disk, so not on this thread.
+  absl::Status queued = read_pool_->Submit([this, pending] {
+    QueryCommand& query = pending->command;
+    std::vector<ItemId>& ids = *query.candidates;
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    auto rows = storage_->FindIds(pending->memory->uid(), ids);
+    if (!rows.ok()) return pending->done(rows.status());
+    query.spec.candidate_rows.emplace();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if ((*rows)[i].has_value()) {
+        query.spec.candidate_rows->push_back(*(*rows)[i]);
+      } else {
+        pending->reply.candidates_missing.push_back(ids[i]);
+      }
+    }
+    std::sort(query.spec.candidate_rows->begin(), query.spec.candidate_rows->end());
+    if (query.spec.top == 0) query.spec.top = ids.size();
+    // The write that gave a row its number may be newer than the view that was pinned before the
+    // look-up.
+    pending->published = pending->memory->published();
+    StartQuery(pending);
+  });
+  if (!queued.ok()) pending->done(queued);
+}
+
+void Engine::StartQuery(std::shared_ptr<Pending> pending) {
+  const QueryCommand& command = pending->command;
+  if (scan_pool_->idle()) {
+    absl::StatusOr<std::unique_ptr<models::Query>> query =
+        pending->published.view->Begin(command.cues, command.spec);
+    if (!query.ok()) return pending->done(query.status());
+    if (EstimateMicros(**query) < kInlineMicros) {
+      cues_inline_.fetch_add(command.cues.cues.rows, std::memory_order_relaxed);
+      absl::StatusOr<models::Answer> answer = RunQuery(**query, command.cancelled);
+      query->reset();
+      return FinishQuery(std::move(pending), std::move(answer));
+    }
+  }
+  scan_pool_->Submit({.view = pending->published.view,
+                      .cues = command.cues,
+                      .spec = command.spec,
+                      .cancelled = command.cancelled,
+                      .done = [this, pending](absl::StatusOr<models::Answer> answer) {
+                        FinishQuery(pending, std::move(answer));
+                      }});
+}
+
+void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer) {
+  if (!answer.ok()) return pending->done(answer.status());
+  if (absl::Status failed = AllFailed(*answer); !failed.ok()) return pending->done(failed);
+  QueryReply& reply = pending->reply;
+  reply.answer = *std::move(answer);
+  reply.uid = pending->memory->uid();
+  reply.position = pending->published.position;
+  if (!pending->command.payloads) return pending->done(std::move(reply));
+  absl::Status queued = read_pool_->Submit([this, pending] {
+    for (const models::CueAnswer& cue : pending->reply.answer.cues) {
+      std::vector<uint64_t> rows;
+      for (const models::ScoredItem& item : cue.top) rows.push_back(item.row);
+      auto payloads = storage_->ReadPayloads(pending->memory->uid(), rows);
+      if (!payloads.ok()) return pending->done(payloads.status());
+      pending->reply.payloads.push_back(*std::move(payloads));
+    }
+    pending->done(std::move(pending->reply));
+  });
+  if (!queued.ok()) pending->done(queued);
+}
+
+}  // namespace mneme::engine
