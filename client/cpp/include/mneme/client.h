@@ -1,0 +1,186 @@
+// The C++ client of mneme.
+//
+//   mneme::client::Client client({.target = "127.0.0.1:7411"});
+//   auto made = client.CreateMemory({.name = "faces", .key_dim = 784});
+//   auto stored = client.Store("faces", {.keys = images.ref(), .ids = ids});
+//   auto answer = client.Retrieve("faces", cues.ref(), {.top = 1});
+//   if (!answer.ok()) std::cerr << mneme::client::GetError(answer.status()).next_step << "\n";
+//
+// Every method is one blocking call that ends at its deadline, and promises:
+//  1. Retries, with growing and jittered pauses, only where they are safe and may help:
+//  UNAVAILABLE, and
+//     RESOURCE_EXHAUSTED when the server says how long to wait. A write carries a request id, the
+//     same in each try, so a try that was carried out unseen is not carried out again. UpdateMemory
+//     with an etag and DeleteMemory without `allow_missing` or with an etag have no such id and are
+//     not tried again after UNAVAILABLE.
+//  2. Batches of any size: more rows or bytes than the server takes in one request are split, a few
+//  requests in flight at
+//     a time. Each request is carried out wholly or not at all. When one fails no more are sent,
+//     those in flight are waited for, and the error names the rows that failed and how many were
+//     carried out (Error::rows_done). Requests in flight together may be carried out in any order;
+//     ClientOptions::in_flight_max = 1 keeps the order of the rows.
+//  3. Vectors are copied once, into the request, and once out of the reply.
+//
+// Threads: all methods may be called at the same time from any threads. A split call uses up to
+// in_flight_max short-lived threads of its own. The destructor must not run beside a call.
+//
+// gRPC's and protobuf's headers are not included here, so that including this is cheap.
+#ifndef MNEME_CLIENT_CPP_INCLUDE_MNEME_CLIENT_H_
+#define MNEME_CLIENT_CPP_INCLUDE_MNEME_CLIENT_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "mneme/error.h"
+#include "mneme/types.h"
+
+namespace grpc {
+class Channel;
+class ChannelCredentials;
+}  // namespace grpc
+
+namespace mneme::client {
+
+struct RetryOptions {
+  int attempts_max = 5;  // tries in all; 1: no retries
+  std::chrono::milliseconds backoff_initial{50};
+  std::chrono::milliseconds backoff_max{2000};
+  double backoff_factor = 2;
+};
+
+struct ClientOptions {
+  std::string target = "127.0.0.1:7411";  // HOST:PORT, or unix:PATH
+  // Time for one request with all its retries; a split call has it for each of its requests.
+  std::chrono::milliseconds timeout{30'000};
+  RetryOptions retry;
+  size_t in_flight_max = 4;  // requests of one split call at a time
+  size_t request_bytes_target =
+      4 << 20;  // a split request is about this large, if the server takes it
+  // How to secure the connection; null: not at all.
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  // Waits between two tries; gives false when `stop` was requested meanwhile. Empty: sleeps.
+  std::function<bool(std::chrono::nanoseconds, std::stop_token)> wait;
+};
+
+struct CallOptions {
+  std::optional<std::chrono::milliseconds> timeout;  // absent: ClientOptions::timeout
+  std::stop_token stop;                              // cancels the call: it ends with CANCELLED
+};
+
+// Rows done and rows in all, never falling; called by one thread at a time, though not always the
+// same one.
+using Progress = std::function<void(uint64_t done, uint64_t total)>;
+
+struct StoreOptions {
+  bool upsert = false;
+  Durability durability = Durability::kDefault;
+  // At most 52 printable characters; empty: a new UUID. A split call appends "/N" for its N-th
+  // request.
+  std::string request_id;
+  Progress progress;
+  CallOptions call;
+};
+
+struct DeleteOptions {
+  bool allow_missing = false;
+  Durability durability = Durability::kDefault;
+  std::string request_id;  // as in StoreOptions
+  Progress progress;
+  CallOptions call;
+};
+
+struct RetrieveOptions {
+  // Known coordinates: bit j of a row is (mask[j / 8] >> (j % 8)) & 1; one row of ceil(cols / 8)
+  // bytes for all cues, or one a cue. Empty: all are known.
+  std::span<const uint8_t> mask;
+  uint32_t top = 0;  // also name this many of the best items
+  std::optional<double> beta;
+  uint32_t steps_max = 0;
+  std::string read_token;
+  bool include_payloads = false;
+  Progress progress;
+  CallOptions call;
+};
+
+struct QueryOptions {
+  std::span<const uint8_t> mask;              // as in RetrieveOptions
+  std::variant<uint32_t, double> size = 10u;  // so many items, or this share of them
+  std::span<const ItemId> candidates;         // rank only these; empty: all
+  std::optional<double> beta;
+  std::string read_token;
+  bool include_payloads = false;
+  Progress progress;
+  CallOptions call;
+};
+
+struct ListItemsOptions {
+  uint32_t page_size = 0;  // 0: the server's default
+  std::string page_token;
+  bool include_vectors = false;
+  bool include_payloads = false;
+  CallOptions call;
+};
+
+struct DeleteMemoryOptions {
+  std::string etag;  // if set, it must be the present one (else ABORTED)
+  bool allow_missing = false;
+  CallOptions call;
+};
+
+class Client {
+ public:
+  // Connects at the first call, so this cannot fail.
+  explicit Client(ClientOptions options);
+  // Over a channel that exists; `target` and `credentials` of the options are not used.
+  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  // Names of memories may be given with or without "memories/".
+  absl::StatusOr<Memory> CreateMemory(const MemorySpec& spec, const CallOptions& call = {});
+  absl::StatusOr<Memory> GetMemory(std::string_view memory, const CallOptions& call = {});
+  // All of them, by name, whatever the number of pages.
+  absl::StatusOr<std::vector<Memory>> ListMemories(const CallOptions& call = {});
+  absl::StatusOr<Memory> UpdateMemory(std::string_view memory, const MemoryUpdate& update,
+                                      const CallOptions& call = {});
+  absl::Status DeleteMemory(std::string_view memory, const DeleteMemoryOptions& options = {});
+
+  absl::StatusOr<StoreResult> Store(std::string_view memory, const StoreBatch& batch,
+                                    const StoreOptions& options = {});
+  absl::StatusOr<Item> GetItem(std::string_view memory, const ItemId& id,
+                               const CallOptions& call = {});
+  absl::StatusOr<ItemPage> ListItems(std::string_view memory, const ListItemsOptions& options = {});
+  absl::StatusOr<DeleteResult> DeleteItems(std::string_view memory, const DeleteBatch& batch,
+                                           const DeleteOptions& options = {});
+
+  absl::StatusOr<RetrieveResult> Retrieve(std::string_view memory, MatrixRef cues,
+                                          const RetrieveOptions& options = {});
+  absl::StatusOr<QueryResult> ListwiseQuery(std::string_view memory, MatrixRef cues,
+                                            const QueryOptions& options = {});
+
+  absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
+  // The standard gRPC health check; an empty service means the whole daemon.
+  absl::StatusOr<ServingStatus> CheckHealth(std::string_view service = {},
+                                            const CallOptions& call = {});
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mneme::client
+
+#endif  // MNEME_CLIENT_CPP_INCLUDE_MNEME_CLIENT_H_

@@ -1,0 +1,324 @@
+// What goes into a Client and what comes out of it: plain values, no protobuf.
+//
+// The enums have the numbers of the wire, so that a value of a newer server passes through
+// unharmed; Name() prints those it does not know as their number. Fields mean what their namesakes
+// in proto/mneme/v1 mean.
+//
+// Threads: plain values. MatrixRef and the spans borrow: what they point at must live until the
+// call returns.
+#ifndef MNEME_CLIENT_CPP_INCLUDE_MNEME_TYPES_H_
+#define MNEME_CLIENT_CPP_INCLUDE_MNEME_TYPES_H_
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace mneme::client {
+
+using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+enum class Similarity { kDefault = 0, kDot = 1, kCosine = 2, kL2 = 3 };
+enum class LinearRule { kDefault = 0, kCmm = 1, kRidge = 2 };
+enum class Normalization { kDefault = 0, kUnit = 1, kNone = 2 };
+enum class Retain { kDefault = 0, kStatistics = 1, kResponses = 2, kAll = 3 };
+enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2 };
+enum class Durability { kDefault = 0, kMemory = 1, kOs = 2, kDisk = 3 };
+enum class AnswerStatus {
+  kUnspecified = 0,
+  kConverged = 1,
+  kMaxIterations = 2,
+  kNoSupport = 3,
+  kMixture = 4,
+  kEmptyStore = 5,
+};
+enum class Exactness { kUnspecified = 0, kExact = 1, kBounded = 2, kApproximate = 3 };
+// Of the daemon or one of its services, by the standard gRPC health protocol.
+enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
+
+// As on the wire, without the prefix: "L2", "MAX_ITERATIONS".
+std::string Name(Similarity value);
+std::string Name(LinearRule value);
+std::string Name(Normalization value);
+std::string Name(Retain value);
+std::string Name(Health value);
+std::string Name(Durability value);
+std::string Name(AnswerStatus value);
+std::string Name(Exactness value);
+std::string Name(ServingStatus value);
+
+// Borrowed rows x cols floats, row after row.
+struct MatrixRef {
+  const float* data = nullptr;
+  size_t rows = 0;
+  size_t cols = 0;
+
+  std::span<const float> row(size_t i) const { return {data + i * cols, cols}; }
+};
+
+// Owned rows x cols floats, row after row.
+struct Matrix {
+  std::vector<float> data;
+  size_t rows = 0;
+  size_t cols = 0;
+
+  std::span<const float> row(size_t i) const { return {data.data() + i * cols, cols}; }
+  MatrixRef ref() const { return {data.data(), rows, cols}; }
+};
+
+// Identifies an item in its memory: a 64-bit number, or a text of 1 to 128 bytes of UTF-8. Numbers
+// order before texts.
+class ItemId {
+ public:
+  ItemId() = default;
+  explicit ItemId(uint64_t number) : value_(number) {}
+  explicit ItemId(std::string text) : value_(std::move(text)) {}
+
+  bool is_text() const { return std::holds_alternative<std::string>(value_); }
+  uint64_t number() const { return is_text() ? 0 : std::get<uint64_t>(value_); }
+  std::string_view text() const {
+    return is_text() ? std::get<std::string>(value_) : std::string_view();
+  }
+  // For people: the number in decimal, or the text.
+  std::string ToString() const {
+    return is_text() ? std::get<std::string>(value_) : std::to_string(number());
+  }
+
+  friend bool operator==(const ItemId&, const ItemId&) = default;
+  friend auto operator<=>(const ItemId&, const ItemId&) = default;
+
+ private:
+  std::variant<uint64_t, std::string> value_;
+};
+
+// One typed value of an attribute.
+using AttributeValue =
+    std::variant<std::string, int64_t, double, bool, Timestamp, std::vector<std::string>,
+                 std::vector<int64_t>, std::vector<double>>;
+using Attributes = std::map<std::string, AttributeValue>;
+
+struct DenseSpec {
+  Similarity similarity = Similarity::kDefault;
+  std::optional<double> beta;  // absent: chosen by the server from the stored keys
+  uint32_t steps_max = 0;      // 0: the server's default
+  double tolerance = 0;        // 0: the server's default
+};
+
+struct LinearSpec {
+  LinearRule rule = LinearRule::kDefault;
+  std::optional<double> lambda;  // absent: chosen by the server
+  uint32_t partitions = 0;       // 0: the server's default, 1
+  Normalization key_normalization = Normalization::kDefault;
+  Normalization response_normalization = Normalization::kDefault;
+};
+
+// What is fixed when a memory is made, but for the description and the labels.
+struct MemorySpec {
+  std::string name;  // "faces"; "memories/faces" is the same
+  std::string description;
+  std::map<std::string, std::string> labels;
+  uint32_t key_dim = 0;
+  uint32_t response_dim = 0;  // 0: auto-association (dense only)
+  Retain retain = Retain::kDefault;
+  std::variant<DenseSpec, LinearSpec> model;
+};
+
+// Names a state of a memory exactly.
+struct Epoch {
+  std::string uid;
+  uint64_t position = 0;
+  std::string job;
+};
+
+struct MemoryState {
+  uint64_t item_count = 0;
+  uint64_t position = 0;
+  uint64_t memory_bytes = 0;
+  uint64_t fixed_bytes = 0;
+  uint64_t row_bytes = 0;
+  double beta = 0;
+  bool beta_fallback = false;
+  double lambda = 0;
+  double load = 0;
+  Health health = Health::kUnspecified;
+  std::string health_reason;
+  Epoch weights_epoch;
+};
+
+// A memory as the server describes it.
+struct Memory {
+  MemorySpec spec;  // name is the whole resource name, "memories/faces"
+  std::string uid;
+  std::string etag;
+  Timestamp create_time;
+  Timestamp update_time;
+  MemoryState state;
+};
+
+// What UpdateMemory changes; what is absent stays.
+struct MemoryUpdate {
+  std::optional<std::string> description;
+  std::optional<std::map<std::string, std::string>> labels;
+  std::string etag;  // if set, it must be the present one (else ABORTED)
+};
+
+// A batch of associations, in columns of equal length. Only `keys` must be there.
+struct StoreBatch {
+  MatrixRef keys;
+  MatrixRef responses;                     // not for auto-associative memories
+  std::span<const ItemId> ids;             // left out: the server makes them
+  std::span<const float> weights;          // left out: 1 each
+  std::span<const std::string> payloads;   // left out: none
+  std::span<const Attributes> attributes;  // left out: none
+};
+
+// Ids that the server made for rows [first_row, first_row + rows) of a Store: first_id, first_id +
+// 1, ...
+struct MadeIds {
+  uint64_t first_row = 0;
+  uint64_t rows = 0;
+  uint64_t first_id = 0;
+};
+
+struct StoreResult {
+  uint64_t stored = 0;
+  uint64_t replaced = 0;
+  std::vector<MadeIds> made_ids;  // by first_row; empty when ids were given
+  std::string read_token;         // of the last write; give it to a read that must see all of them
+  uint64_t position = 0;
+  uint64_t item_count = 0;
+  uint32_t requests = 0;                         // into how many the batch was split
+  uint32_t replayed = 0;                         // of these, answered from an earlier try
+  Durability durability = Durability::kDefault;  // the least of them
+};
+
+// Items to forget: by id, or (where vectors are not kept) by the pairs that were stored.
+struct DeleteBatch {
+  std::span<const ItemId> ids;
+  MatrixRef keys;
+  MatrixRef responses;
+  std::span<const float> weights;
+};
+
+struct DeleteResult {
+  uint64_t deleted = 0;
+  uint64_t missing = 0;
+  std::string read_token;
+  uint64_t position = 0;
+  uint64_t item_count = 0;
+  uint32_t requests = 0;
+};
+
+// An association as it is kept; what is not kept or was not asked for is empty.
+struct Item {
+  ItemId id;
+  std::vector<float> key;
+  std::vector<float> response;
+  float weight = 1;
+  std::string payload;
+  Attributes attributes;
+  uint64_t row = 0;
+};
+
+struct ItemPage {
+  std::vector<Item> items;
+  std::string next_page_token;  // empty: this was the last
+};
+
+// An item in a list.
+struct ScoredItem {
+  ItemId id;
+  double score = 0;
+  double share = 0;
+  bool found = true;
+  uint32_t rank = 0;
+  std::string payload;
+};
+
+// The answer to one cue, besides its recall.
+struct CueResult {
+  absl::Status error;  // not OK: this cue alone could not be answered
+  AnswerStatus status = AnswerStatus::kUnspecified;
+  uint32_t steps = 0;
+  double energy = 0;
+  double confidence = 0;
+  double n_eff = 0;
+  uint64_t n_support = 0;
+  std::vector<ScoredItem> top;
+  double z_best = 0;
+  double z_gap = 0;
+};
+
+struct RetrieveResult {
+  Matrix recalls;
+  std::vector<CueResult> results;                 // one a cue
+  Exactness exactness = Exactness::kUnspecified;  // the weakest of the requests it was split into
+  Epoch epoch;                                    // the state that answered; of the last of them
+};
+
+// The list for one cue.
+struct CueList {
+  absl::Status error;  // not OK: this cue alone could not be answered
+  std::vector<ScoredItem> items;
+  AnswerStatus status = AnswerStatus::kUnspecified;
+  double z_best = 0;
+  double z_gap = 0;
+  double score_mean = 0;
+  double score_std = 0;
+  double mass = 0;
+};
+
+struct QueryResult {
+  std::vector<CueList> lists;  // one a cue
+  Exactness exactness = Exactness::kUnspecified;
+  uint64_t items_scored = 0;
+  Epoch epoch;
+};
+
+struct Limits {
+  uint32_t rows_per_store_max = 0;
+  uint32_t cues_max = 0;
+  uint32_t list_size_max = 0;
+  uint32_t dimension_max = 0;
+  uint32_t payload_bytes_max = 0;
+  uint64_t message_bytes_max = 0;
+  uint32_t memories_max = 0;
+  uint32_t partitions_max = 0;
+};
+
+struct Counters {
+  uint64_t commits = 0;
+  uint64_t syncs = 0;
+  uint64_t writes = 0;
+  uint64_t group_writes_max = 0;
+  uint64_t cues_inline = 0;
+  uint64_t cues_batched = 0;
+  uint64_t batches = 0;
+};
+
+struct ServerInfo {
+  std::string version;
+  Timestamp start_time;
+  std::chrono::nanoseconds uptime{0};
+  Limits limits;
+  Counters counters;
+  uint32_t memory_count = 0;
+  uint64_t memory_bytes = 0;
+  std::string instruction_set;
+  std::string blas_core;
+  uint32_t scan_threads = 0;
+};
+
+}  // namespace mneme::client
+
+#endif  // MNEME_CLIENT_CPP_INCLUDE_MNEME_TYPES_H_

@@ -1,0 +1,319 @@
+#include "client/cpp/src/convert.h"
+
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/src/status.h"
+
+namespace mneme::client {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "vectors travel as the bytes of little-endian floats");
+
+constexpr std::string_view kPrefix = "memories/";
+
+google::protobuf::Timestamp MakeTime(Timestamp time) {
+  const int64_t nanos = time.time_since_epoch().count();
+  int64_t seconds = nanos / 1'000'000'000;
+  int64_t rest = nanos % 1'000'000'000;
+  if (rest < 0) {
+    rest += 1'000'000'000;
+    --seconds;
+  }
+  google::protobuf::Timestamp wire;
+  wire.set_seconds(seconds);
+  wire.set_nanos(static_cast<int32_t>(rest));
+  return wire;
+}
+
+Timestamp GetTime(const google::protobuf::Timestamp& wire) {
+  return Timestamp(std::chrono::seconds(wire.seconds()) + std::chrono::nanoseconds(wire.nanos()));
+}
+
+void SetValue(const AttributeValue& value, v1::AttributeValue* out) {
+  std::visit(
+      [out](const auto& v) {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          out->set_string_value(v);
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          out->set_int64_value(v);
+        } else if constexpr (std::is_same_v<T, double>) {
+          out->set_double_value(v);
+        } else if constexpr (std::is_same_v<T, bool>) {
+          out->set_bool_value(v);
+        } else if constexpr (std::is_same_v<T, Timestamp>) {
+          *out->mutable_timestamp_value() = MakeTime(v);
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          out->mutable_string_list()->mutable_values()->Assign(v.begin(), v.end());
+        } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+          out->mutable_int64_list()->mutable_values()->Assign(v.begin(), v.end());
+        } else {
+          static_assert(std::is_same_v<T, std::vector<double>>);
+          out->mutable_double_list()->mutable_values()->Assign(v.begin(), v.end());
+        }
+      },
+      value);
+}
+
+AttributeValue GetValue(const v1::AttributeValue& wire) {
+  switch (wire.kind_case()) {
+    case v1::AttributeValue::kStringValue:
+      return wire.string_value();
+    case v1::AttributeValue::kInt64Value:
+      return wire.int64_value();
+    case v1::AttributeValue::kDoubleValue:
+      return wire.double_value();
+    case v1::AttributeValue::kBoolValue:
+      return wire.bool_value();
+    case v1::AttributeValue::kTimestampValue:
+      return GetTime(wire.timestamp_value());
+    case v1::AttributeValue::kStringList:
+      return std::vector<std::string>(wire.string_list().values().begin(),
+                                      wire.string_list().values().end());
+    case v1::AttributeValue::kInt64List:
+      return std::vector<int64_t>(wire.int64_list().values().begin(),
+                                  wire.int64_list().values().end());
+    case v1::AttributeValue::kDoubleList:
+      return std::vector<double>(wire.double_list().values().begin(),
+                                 wire.double_list().values().end());
+    case v1::AttributeValue::KIND_NOT_SET:
+      break;
+  }
+  return std::string();
+}
+
+absl::StatusOr<std::vector<float>> GetNumbers(const v1::Matrix& wire) {
+  std::vector<float> numbers(static_cast<size_t>(wire.rows()) * wire.cols());
+  if (absl::Status status = CopyNumbers(wire, numbers.data()); !status.ok()) return status;
+  return numbers;
+}
+
+ScoredItem GetScoredItem(v1::ScoredItem& wire) {
+  return {.id = FromWire(wire.id()),
+          .score = wire.score(),
+          .share = wire.share(),
+          .found = wire.found(),
+          .rank = wire.rank(),
+          .payload = std::move(*wire.mutable_payload())};
+}
+
+std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::ScoredItem>* wire) {
+  std::vector<ScoredItem> items;
+  items.reserve(wire->size());
+  for (v1::ScoredItem& item : *wire) items.push_back(GetScoredItem(item));
+  return items;
+}
+
+DenseSpec GetDense(const v1::DenseSpec& wire) {
+  DenseSpec spec{.similarity = static_cast<Similarity>(wire.similarity()),
+                 .steps_max = wire.steps_max(),
+                 .tolerance = wire.tolerance()};
+  if (wire.has_beta()) spec.beta = wire.beta();
+  return spec;
+}
+
+LinearSpec GetLinear(const v1::LinearSpec& wire) {
+  LinearSpec spec{
+      .rule = static_cast<LinearRule>(wire.rule()),
+      .partitions = wire.partitions(),
+      .key_normalization = static_cast<Normalization>(wire.key_normalization()),
+      .response_normalization = static_cast<Normalization>(wire.response_normalization())};
+  if (wire.has_lambda()) spec.lambda = wire.lambda();
+  return spec;
+}
+
+MemoryState GetState(const v1::MemoryState& wire) {
+  return {.item_count = wire.item_count(),
+          .position = wire.position(),
+          .memory_bytes = wire.memory_bytes(),
+          .fixed_bytes = wire.fixed_bytes(),
+          .row_bytes = wire.row_bytes(),
+          .beta = wire.beta(),
+          .beta_fallback = wire.beta_fallback(),
+          .lambda = wire.lambda(),
+          .load = wire.load(),
+          .health = static_cast<Health>(wire.health()),
+          .health_reason = wire.health_reason(),
+          .weights_epoch = FromWire(wire.weights_epoch())};
+}
+
+}  // namespace
+
+std::string ResourceName(std::string_view memory) {
+  if (memory.starts_with(kPrefix)) return std::string(memory);
+  return std::string(kPrefix).append(memory);
+}
+
+void SetRows(MatrixRef matrix, const RowRange& range, v1::Matrix* out) {
+  out->set_dtype(v1::DTYPE_FLOAT32);
+  out->set_rows(static_cast<uint32_t>(range.rows()));
+  out->set_cols(static_cast<uint32_t>(matrix.cols));
+  if (matrix.data == nullptr) return;
+  out->mutable_data()->assign(
+      reinterpret_cast<const char*>(matrix.data + range.begin * matrix.cols),
+      range.rows() * matrix.cols * sizeof(float));
+}
+
+void SetId(const ItemId& id, v1::ItemId* out) {
+  if (id.is_text()) {
+    out->set_text(std::string(id.text()));
+  } else {
+    out->set_number(id.number());
+  }
+}
+
+void SetAttributes(const Attributes& attributes, v1::Attributes* out) {
+  for (const auto& [name, value] : attributes) SetValue(value, &(*out->mutable_values())[name]);
+}
+
+void SetSpec(const MemorySpec& spec, v1::Memory* out) {
+  out->set_description(spec.description);
+  out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());
+  out->set_key_dim(spec.key_dim);
+  out->set_response_dim(spec.response_dim);
+  out->set_retain(static_cast<v1::Retain>(spec.retain));
+  if (const DenseSpec* dense = std::get_if<DenseSpec>(&spec.model)) {
+    v1::DenseSpec* wire = out->mutable_dense();
+    wire->set_similarity(static_cast<v1::Similarity>(dense->similarity));
+    if (dense->beta) wire->set_beta(*dense->beta);
+    wire->set_steps_max(dense->steps_max);
+    wire->set_tolerance(dense->tolerance);
+  } else if (const LinearSpec* linear = std::get_if<LinearSpec>(&spec.model)) {
+    v1::LinearSpec* wire = out->mutable_linear();
+    wire->set_rule(static_cast<v1::LinearRule>(linear->rule));
+    if (linear->lambda) wire->set_lambda(*linear->lambda);
+    wire->set_partitions(linear->partitions);
+    wire->set_key_normalization(static_cast<v1::Normalization>(linear->key_normalization));
+    wire->set_response_normalization(
+        static_cast<v1::Normalization>(linear->response_normalization));
+  }
+}
+
+size_t WireBytes(const ItemId& id) { return 16 + id.text().size(); }
+
+size_t WireBytes(const Attributes& attributes) {
+  v1::Attributes wire;
+  SetAttributes(attributes, &wire);
+  return 8 + wire.ByteSizeLong();
+}
+
+absl::Status CopyNumbers(const v1::Matrix& wire, float* out) {
+  const size_t count = static_cast<size_t>(wire.rows()) * wire.cols();
+  if (wire.dtype() != v1::DTYPE_FLOAT32 || wire.data().size() != count * sizeof(float)) {
+    return MakeError(
+        {.code = absl::StatusCode::kInternal,
+         .reason = "MALFORMED_REPLY",
+         .message = absl::StrCat("the server sent a matrix of ", wire.rows(), " x ", wire.cols(),
+                                 " with ", wire.data().size(), " bytes of dtype ", wire.dtype()),
+         .given = absl::StrCat(wire.data().size(), " bytes"),
+         .expected = absl::StrCat(count * sizeof(float), " bytes of float32"),
+         .next_step = "Check that client and server are of versions that fit together."});
+  }
+  if (count != 0) std::memcpy(out, wire.data().data(), count * sizeof(float));
+  return absl::OkStatus();
+}
+
+ItemId FromWire(const v1::ItemId& wire) {
+  return wire.kind_case() == v1::ItemId::kText ? ItemId(wire.text()) : ItemId(wire.number());
+}
+
+Epoch FromWire(const v1::Epoch& wire) {
+  return {.uid = wire.uid(), .position = wire.position(), .job = wire.job()};
+}
+
+Memory FromWire(const v1::Memory& wire) {
+  Memory memory{.uid = wire.uid(),
+                .etag = wire.etag(),
+                .create_time = GetTime(wire.create_time()),
+                .update_time = GetTime(wire.update_time()),
+                .state = GetState(wire.state())};
+  memory.spec.name = wire.name();
+  memory.spec.description = wire.description();
+  memory.spec.labels.insert(wire.labels().begin(), wire.labels().end());
+  memory.spec.key_dim = wire.key_dim();
+  memory.spec.response_dim = wire.response_dim();
+  memory.spec.retain = static_cast<Retain>(wire.retain());
+  if (wire.has_dense()) memory.spec.model = GetDense(wire.dense());
+  if (wire.has_linear()) memory.spec.model = GetLinear(wire.linear());
+  return memory;
+}
+
+ServerInfo FromWire(const v1::ServerInfo& wire) {
+  const v1::Limits& limits = wire.limits();
+  const v1::Counters& counters = wire.counters();
+  return {.version = wire.version(),
+          .start_time = GetTime(wire.start_time()),
+          .uptime = std::chrono::seconds(wire.uptime().seconds()) +
+                    std::chrono::nanoseconds(wire.uptime().nanos()),
+          .limits = {.rows_per_store_max = limits.rows_per_store_max(),
+                     .cues_max = limits.cues_max(),
+                     .list_size_max = limits.list_size_max(),
+                     .dimension_max = limits.dimension_max(),
+                     .payload_bytes_max = limits.payload_bytes_max(),
+                     .message_bytes_max = limits.message_bytes_max(),
+                     .memories_max = limits.memories_max(),
+                     .partitions_max = limits.partitions_max()},
+          .counters = {.commits = counters.commits(),
+                       .syncs = counters.syncs(),
+                       .writes = counters.writes(),
+                       .group_writes_max = counters.group_writes_max(),
+                       .cues_inline = counters.cues_inline(),
+                       .cues_batched = counters.cues_batched(),
+                       .batches = counters.batches()},
+          .memory_count = wire.memory_count(),
+          .memory_bytes = wire.memory_bytes(),
+          .instruction_set = wire.instruction_set(),
+          .blas_core = wire.blas_core(),
+          .scan_threads = wire.scan_threads()};
+}
+
+absl::StatusOr<Item> FromWire(const v1::Item& wire) {
+  Item item{.id = FromWire(wire.id()),
+            .weight = wire.weight(),
+            .payload = wire.payload(),
+            .row = wire.row()};
+  if (wire.has_key()) {
+    absl::StatusOr<std::vector<float>> numbers = GetNumbers(wire.key());
+    if (!numbers.ok()) return numbers.status();
+    item.key = *std::move(numbers);
+  }
+  if (wire.has_response()) {
+    absl::StatusOr<std::vector<float>> numbers = GetNumbers(wire.response());
+    if (!numbers.ok()) return numbers.status();
+    item.response = *std::move(numbers);
+  }
+  for (const auto& [name, value] : wire.attributes().values()) {
+    item.attributes.emplace(name, GetValue(value));
+  }
+  return item;
+}
+
+CueResult FromWire(v1::CueResult wire) {
+  return {.error = FromProto(wire.error()),
+          .status = static_cast<AnswerStatus>(wire.status()),
+          .steps = wire.steps(),
+          .energy = wire.energy(),
+          .confidence = wire.confidence(),
+          .n_eff = wire.n_eff(),
+          .n_support = wire.n_support(),
+          .top = GetScoredItems(wire.mutable_top()),
+          .z_best = wire.z_best(),
+          .z_gap = wire.z_gap()};
+}
+
+CueList FromWire(v1::CueList wire) {
+  return {.error = FromProto(wire.error()),
+          .items = GetScoredItems(wire.mutable_items()),
+          .status = static_cast<AnswerStatus>(wire.status()),
+          .z_best = wire.z_best(),
+          .z_gap = wire.z_gap(),
+          .score_mean = wire.score_mean(),
+          .score_std = wire.score_std(),
+          .mass = wire.mass()};
+}
+
+}  // namespace mneme::client

@@ -1,0 +1,100 @@
+#include "client/cpp/src/impl.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/src/convert.h"
+#include "client/cpp/src/status.h"
+
+namespace mneme::client {
+namespace {
+
+constexpr size_t kHeadBytes = 4096;  // of a request, beside its rows: names, ids, lengths
+
+absl::Status Cancelled() {
+  return MakeError({.code = absl::StatusCode::kCancelled,
+                    .reason = "CANCELLED",
+                    .message = "the caller stopped the call"});
+}
+
+}  // namespace
+
+Client::Impl::Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
+    : options_(std::move(options)),
+      channel_(std::move(channel)),
+      stub_(v1::MemoryService::NewStub(channel_)),
+      jitter_(std::random_device()()) {}
+
+absl::Status Client::Impl::CallOnce(const CallOptions& call,
+                                    std::chrono::system_clock::time_point deadline,
+                                    const std::function<grpc::Status(grpc::ClientContext&)>& once) {
+  grpc::ClientContext context;
+  context.set_deadline(deadline);
+  const std::stop_callback cancel(call.stop, [&context] { context.TryCancel(); });
+  return FromGrpc(once(context), options_.target);
+}
+
+absl::Status Client::Impl::Call(const CallOptions& call, Repeatable repeatable,
+                                const std::function<grpc::Status(grpc::ClientContext&)>& once) {
+  const auto deadline = std::chrono::system_clock::now() + call.timeout.value_or(options_.timeout);
+  for (int tries = 1;; ++tries) {
+    if (call.stop.stop_requested()) return Cancelled();
+    const absl::Status status = CallOnce(call, deadline, once);
+    if (status.ok()) return status;
+    if (GetError(status).reason == "LIMIT") ForgetLimits();
+    const auto delay = NextDelay(options_.retry, tries, status, repeatable, jitter_.Take());
+    if (!delay || std::chrono::system_clock::now() + *delay >= deadline) return status;
+    const bool waited =
+        options_.wait ? options_.wait(*delay, call.stop) : SleepFor(*delay, call.stop);
+    if (!waited) return Cancelled();
+  }
+}
+
+absl::StatusOr<Limits> Client::Impl::GetLimits(const CallOptions& call) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (limits_) return *limits_;
+  }
+  v1::ServerInfo info;
+  absl::Status status = Call(call, Repeatable::kYes, &v1::MemoryService::Stub::GetServerInfo,
+                             v1::GetServerInfoRequest(), info);
+  if (!status.ok()) return status;
+  const Limits limits = FromWire(info).limits;
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+  return limits;
+}
+
+void Client::Impl::ForgetLimits() {
+  const std::lock_guard lock(mutex_);
+  limits_.reset();
+}
+
+absl::StatusOr<std::vector<RowRange>> Client::Impl::Split(
+    const CallOptions& call, size_t rows, const std::function<size_t(const Limits&)>& rows_max,
+    const std::function<size_t(size_t)>& bytes_of) {
+  if (rows <= 1) return std::vector<RowRange>{{.begin = 0, .end = rows, .index = 0}};
+  const absl::StatusOr<Limits> limits = GetLimits(call);
+  if (!limits.ok()) return limits.status();
+  constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+  const size_t most_rows = rows_max(*limits) == 0 ? kNoLimit : rows_max(*limits);
+  const size_t message = limits->message_bytes_max == 0 ? kNoLimit : limits->message_bytes_max;
+  const size_t room = message - std::min(message, kHeadBytes);
+  for (size_t row = 0; row < rows; ++row) {
+    if (bytes_of(row) <= room) continue;
+    return MakeError(
+        {.code = absl::StatusCode::kResourceExhausted,
+         .reason = "LIMIT",
+         .message = absl::StrCat("row ", row, " alone is larger than a message may be"),
+         .given = absl::StrCat(bytes_of(row), " bytes"),
+         .expected = absl::StrCat("at most ", room, " bytes"),
+         .next_step = "Make the row's payload or attributes smaller, or raise the "
+                      "server's limit on the bytes of a message."});
+  }
+  return SplitRows(rows, most_rows, std::min(room, options_.request_bytes_target), bytes_of);
+}
+
+}  // namespace mneme::client

@@ -1,0 +1,72 @@
+// Names of the enums, taken from the wire's own so that the two cannot drift apart.
+#include <string>
+
+#include "mneme/types.h"
+#include "mneme/v1/memory.pb.h"
+#include "mneme/v1/memory_service.pb.h"
+
+namespace mneme::client {
+namespace {
+
+// "SIMILARITY_L2" without "SIMILARITY_"; the number if the name is not known here.
+std::string Strip(const std::string& name, std::string_view prefix, int number) {
+  return name.empty() ? std::to_string(number) : name.substr(prefix.size());
+}
+
+}  // namespace
+
+std::string Name(Similarity value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Similarity_Name(number), "SIMILARITY_", number);
+}
+
+std::string Name(LinearRule value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::LinearRule_Name(number), "LINEAR_RULE_", number);
+}
+
+std::string Name(Normalization value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Normalization_Name(number), "NORMALIZATION_", number);
+}
+
+std::string Name(Retain value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Retain_Name(number), "RETAIN_", number);
+}
+
+std::string Name(Health value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Health_Name(number), "HEALTH_", number);
+}
+
+std::string Name(Durability value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Durability_Name(number), "DURABILITY_", number);
+}
+
+std::string Name(AnswerStatus value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::AnswerStatus_Name(number), "ANSWER_STATUS_", number);
+}
+
+std::string Name(Exactness value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Exactness_Name(number), "EXACTNESS_", number);
+}
+
+std::string Name(ServingStatus value) {
+  switch (value) {
+    case ServingStatus::kUnknown:
+      return "UNKNOWN";
+    case ServingStatus::kServing:
+      return "SERVING";
+    case ServingStatus::kNotServing:
+      return "NOT_SERVING";
+    case ServingStatus::kServiceUnknown:
+      return "SERVICE_UNKNOWN";
+  }
+  return std::to_string(static_cast<int>(value));
+}
+
+}  // namespace mneme::client

@@ -1,0 +1,148 @@
+#include "client/cpp/src/status.h"
+
+#include <string>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace mneme::client {
+namespace {
+
+constexpr char kPayloadUrl[] = "type.googleapis.com/google.rpc.Status";
+constexpr char kDomain[] = "mneme";
+constexpr char kRowsDone[] = "rows_done";
+
+google::rpc::Status GetDetails(const absl::Status& status) {
+  google::rpc::Status details;
+  if (const auto payload = status.GetPayload(kPayloadUrl)) {
+    if (!details.ParseFromString(std::string(*payload))) details.Clear();
+  }
+  return details;
+}
+
+absl::Status Attach(absl::StatusCode code, std::string_view message,
+                    const google::rpc::Status& details) {
+  absl::Status status(code, AbslView(message));
+  status.SetPayload(kPayloadUrl, absl::Cord(details.SerializeAsString()));
+  return status;
+}
+
+void CopyDetails(const google::rpc::ErrorInfo& info, Error& error) {
+  error.reason = info.reason();
+  const auto& metadata = info.metadata();
+  if (const auto it = metadata.find("given"); it != metadata.end()) error.given = it->second;
+  if (const auto it = metadata.find("expected"); it != metadata.end()) error.expected = it->second;
+  uint64_t rows_done = 0;
+  if (const auto it = metadata.find(kRowsDone);
+      it != metadata.end() && absl::SimpleAtoi(it->second, &rows_done)) {
+    error.rows_done = rows_done;
+  }
+}
+
+// What gRPC's own errors leave unsaid.
+Error OwnWords(const grpc::Status& status, std::string_view target) {
+  Error error{.code = static_cast<absl::StatusCode>(status.error_code()),
+              .message = status.error_message()};
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      error.reason = "UNREACHABLE";
+      error.message = absl::StrCat("no answer from ", AbslView(target), ": ", error.message);
+      error.next_step =
+          absl::StrCat("Check that mnemed runs and listens at ", AbslView(target), ".");
+      break;
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      error.reason = "DEADLINE";
+      error.message = absl::StrCat(AbslView(target), " did not answer in time");
+      error.next_step = "Allow more time, or ask for less in one request.";
+      break;
+    case grpc::StatusCode::CANCELLED:
+      error.reason = "CANCELLED";
+      break;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      error.reason = "MESSAGE_SIZE";
+      error.next_step = "Send fewer rows in one request.";
+      break;
+    case grpc::StatusCode::UNIMPLEMENTED:
+      error.reason = "UNKNOWN_METHOD";
+      error.next_step =
+          absl::StrCat("Check that a mneme server of this version is at ", AbslView(target), ".");
+      break;
+    default:
+      error.reason = "TRANSPORT";
+  }
+  return error;
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status, std::string_view target) {
+  if (status.ok()) return absl::OkStatus();
+  google::rpc::Status details;
+  if (status.error_details().empty() || !details.ParseFromString(status.error_details()) ||
+      details.details().empty()) {
+    return MakeError(OwnWords(status, target));
+  }
+  return Attach(static_cast<absl::StatusCode>(status.error_code()), status.error_message(),
+                details);
+}
+
+absl::Status FromProto(const google::rpc::Status& status) {
+  if (status.code() == 0) return absl::OkStatus();
+  return Attach(static_cast<absl::StatusCode>(status.code()), status.message(), status);
+}
+
+absl::Status MakeError(const Error& error) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(error.reason);
+  info.set_domain(kDomain);
+  if (!error.given.empty()) (*info.mutable_metadata())["given"] = error.given;
+  if (!error.expected.empty()) (*info.mutable_metadata())["expected"] = error.expected;
+  google::rpc::Status details;
+  details.add_details()->PackFrom(info);
+  if (!error.next_step.empty()) {
+    google::rpc::Help help;
+    help.add_links()->set_description(error.next_step);
+    details.add_details()->PackFrom(help);
+  }
+  return Attach(error.code, error.message, details);
+}
+
+absl::Status Annotate(const absl::Status& status, std::string_view context) {
+  if (status.ok()) return status;
+  return Attach(status.code(), absl::StrCat(AbslView(context), ": ", status.message()),
+                GetDetails(status));
+}
+
+absl::Status WithRowsDone(const absl::Status& status, uint64_t rows_done) {
+  if (status.ok()) return status;
+  google::rpc::Status details = GetDetails(status);
+  google::rpc::ErrorInfo info;
+  google::protobuf::Any* holder = nullptr;
+  for (google::protobuf::Any& any : *details.mutable_details()) {
+    if (any.UnpackTo(&info)) holder = &any;
+  }
+  if (holder == nullptr) holder = details.add_details();
+  (*info.mutable_metadata())[kRowsDone] = std::to_string(rows_done);
+  holder->PackFrom(info);
+  return Attach(status.code(), std::string(status.message()), details);
+}
+
+Error GetError(const absl::Status& status) {
+  Error error{.code = status.code(), .message = std::string(status.message())};
+  const google::rpc::Status details = GetDetails(status);
+  for (const google::protobuf::Any& any : details.details()) {
+    if (google::rpc::ErrorInfo info; any.UnpackTo(&info)) {
+      CopyDetails(info, error);
+    } else if (google::rpc::Help help; any.UnpackTo(&help)) {
+      if (!help.links().empty()) error.next_step = help.links(0).description();
+    } else if (google::rpc::RetryInfo retry; any.UnpackTo(&retry)) {
+      error.retry_after = std::chrono::milliseconds(retry.retry_delay().seconds() * 1000 +
+                                                    retry.retry_delay().nanos() / 1'000'000);
+    }
+  }
+  return error;
+}
+
+}  // namespace mneme::client
