@@ -1,0 +1,192 @@
+#include "core/models/store/explicit_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/status.h"
+
+namespace mneme::models {
+namespace {
+
+constexpr size_t kFirstTileRows = 16;
+constexpr size_t kFirstTileGrowth = 4;
+
+// Finds `row_number` in ascending order: `tile_count` tiles, `number(tile, row)`, `rows(tile)`.
+template <typename RowsOf, typename NumberOf>
+std::optional<RowPosition> FindRow(size_t tile_count, RowsOf rows, NumberOf number,
+                                   uint64_t row_number) {
+  size_t low = 0, high = tile_count;  // the first tile that starts above row_number
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    if (number(middle, 0) <= row_number) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 0) return std::nullopt;
+  const size_t tile = low - 1;
+  size_t first = 0, last = rows(tile);
+  while (first < last) {
+    const size_t middle = (first + last) / 2;
+    if (number(tile, middle) < row_number) {
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
+  }
+  if (first == rows(tile) || number(tile, first) != row_number) return std::nullopt;
+  return RowPosition{static_cast<uint32_t>(tile), static_cast<uint32_t>(first)};
+}
+
+}  // namespace
+
+TileView StoreView::tile(size_t i) const {
+  const Entry& entry = (*entries_)[i];
+  return entry.tile->View(std::min(kTileRows, rows_ - i * kTileRows), entry.dead.get());
+}
+
+std::optional<RowPosition> StoreView::Find(uint64_t row_number) const {
+  const auto found = FindRow(
+      tiles(), [this](size_t i) { return std::min(kTileRows, rows_ - i * kTileRows); },
+      [this](size_t i, size_t row) { return (*entries_)[i].tile->row_number(row); }, row_number);
+  if (!found || tile(found->tile).IsDead(found->row)) return std::nullopt;
+  return found;
+}
+
+ExplicitStore::ExplicitStore(size_t key_dim, size_t value_dim)
+    : key_dim_(key_dim), value_dim_(value_dim) {}
+
+absl::Status ExplicitStore::CheckShapes(const StoreRows& rows) const {
+  const size_t count = rows.row_numbers.size();
+  const auto fits = [count](size_t size) { return size == 0 || size == count; };
+  if (count > 0 && (rows.keys.rows != count || rows.keys.cols != key_dim_)) {
+    return Internal("store: keys have another shape than the store");
+  }
+  if (count > 0 && value_dim_ > 0 &&
+      (rows.values.rows != count || rows.values.cols != value_dim_)) {
+    return Internal("store: values have another shape than the store");
+  }
+  if (!fits(rows.log_weights.size()) || !fits(rows.extra.size()) || !fits(rows.ids.size())) {
+    return Internal("store: a column has another number of rows");
+  }
+  for (size_t i = 1; i < count; ++i) {
+    if (rows.row_numbers[i] <= rows.row_numbers[i - 1]) {
+      return Internal("store: row numbers do not ascend");
+    }
+  }
+  if (count > 0 && rows_ > 0) {
+    const Tile& last = *slots_.back().tile;
+    if (rows.row_numbers[0] <= last.row_number(last.rows() - 1)) {
+      return Internal("store: a row number is not above those before it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+Tile& ExplicitStore::RoomForOne() {
+  if (slots_.empty()) {
+    slots_.push_back({.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_)});
+    published_ = nullptr;
+  } else if (Tile& last = *slots_.back().tile; last.rows() == last.capacity()) {
+    if (last.capacity() < kTileRows) {
+      const size_t larger = std::min(kTileRows, last.capacity() * kFirstTileGrowth);
+      slots_.back().tile = std::make_shared<Tile>(larger, last);
+    } else {
+      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_)});
+    }
+    published_ = nullptr;
+  }
+  return *slots_.back().tile;
+}
+
+absl::Status ExplicitStore::Append(const StoreRows& rows) {
+  MNEME_RETURN_IF_ERROR(CheckShapes(rows));
+  for (size_t i = 0; i < rows.row_numbers.size(); ++i) {
+    RoomForOne().Append({.key = rows.keys.row(i).data(),
+                         .value = value_dim_ == 0 ? nullptr : rows.values.row(i).data(),
+                         .log_weight = rows.log_weights.empty() ? 0.0f : rows.log_weights[i],
+                         .extra = rows.extra.empty() ? 0.0f : rows.extra[i],
+                         .row_number = rows.row_numbers[i]},
+                        rows.ids.empty() ? ItemId(rows.row_numbers[i]) : rows.ids[i]);
+    ++rows_;
+  }
+  return absl::OkStatus();
+}
+
+std::optional<RowPosition> ExplicitStore::Find(uint64_t row_number) const {
+  const auto found = FindRow(
+      slots_.size(), [this](size_t i) { return slots_[i].tile->rows(); },
+      [this](size_t i, size_t row) { return slots_[i].tile->row_number(row); }, row_number);
+  if (!found) return std::nullopt;
+  const Slot& slot = slots_[found->tile];
+  if (slot.dead != nullptr && slot.dead->Test(found->row)) return std::nullopt;
+  return found;
+}
+
+void ExplicitStore::Bury(RowPosition at) {
+  Slot& slot = slots_[at.tile];
+  if (slot.dead == nullptr) {
+    slot.dead = std::make_shared<Tombstones>();
+  } else if (slot.dead_is_shared) {
+    slot.dead = std::make_shared<Tombstones>(*slot.dead);
+  }
+  slot.dead_is_shared = false;
+  slot.dead->Set(at.row);
+  ++dead_;
+  published_ = nullptr;
+}
+
+absl::Status ExplicitStore::Remove(std::span<const uint64_t> row_numbers) {
+  std::vector<RowPosition> positions;
+  positions.reserve(row_numbers.size());
+  for (const uint64_t number : row_numbers) {
+    const auto position = Find(number);
+    if (!position) return Internal("store: a row to remove is not there");
+    positions.push_back(*position);
+  }
+  std::sort(positions.begin(), positions.end());
+  if (std::adjacent_find(positions.begin(), positions.end()) != positions.end()) {
+    return Internal("store: a row to remove is named twice");
+  }
+  for (const RowPosition& position : positions) Bury(position);
+  if (dead_ * 4 > rows_) Compact();
+  return absl::OkStatus();
+}
+
+void ExplicitStore::Compact() {
+  const std::vector<Slot> old = std::exchange(slots_, {});
+  rows_ = 0;
+  dead_ = 0;
+  published_ = nullptr;
+  for (const Slot& slot : old) {
+    for (size_t row = 0; row < slot.tile->rows(); ++row) {
+      if (slot.dead != nullptr && slot.dead->Test(row)) continue;
+      RoomForOne().AppendFrom(*slot.tile, row);
+      ++rows_;
+    }
+  }
+}
+
+StoreView ExplicitStore::Publish() {
+  if (published_ == nullptr) {
+    auto entries = std::make_shared<StoreView::Entries>();
+    entries->reserve(slots_.size());
+    closed_bytes_ = 0;
+    for (Slot& slot : slots_) {
+      entries->push_back({.tile = slot.tile, .dead = slot.dead});
+      slot.dead_is_shared = true;
+      if (slot.dead != nullptr) closed_bytes_ += sizeof(Tombstones);
+      if (&slot != &slots_.back()) closed_bytes_ += slot.tile->bytes();
+    }
+    published_ = std::move(entries);
+  }
+  StoreView view;
+  view.entries_ = published_;
+  view.rows_ = rows_;
+  view.live_ = live_rows();
+  view.bytes_ = closed_bytes_ + (slots_.empty() ? 0 : slots_.back().tile->bytes());
+  return view;
+}
+
+}  // namespace mneme::models
