@@ -2,8 +2,7 @@
 # shellcheck shell=bash
 
 # The root of the checkout, wherever the caller stands.
-MNEME_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-export MNEME_ROOT
+mneme_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 
 if [[ -t 1 && -z "${NO_COLOR:-}" ]]; then
   mneme_bold=$'\e[1m' mneme_red=$'\e[31m' mneme_plain=$'\e[0m'
@@ -42,13 +41,13 @@ build_jobs() {
 build_preset() {
   local preset="$1" jobs="$2"
   shift 2
-  local log="$MNEME_ROOT/build/$preset-configure.log" quiet=()
-  mkdir -p "$MNEME_ROOT/build"
-  if ! (cd "$MNEME_ROOT" && cmake --preset "$preset") >"$log" 2>&1; then
+  local log="$mneme_root/build/$preset-configure.log" quiet=()
+  mkdir -p "$mneme_root/build"
+  if ! (cd "$mneme_root" && cmake --preset "$preset") >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     die "cmake could not configure the preset '$preset'." "The whole of its output is in $log."
   fi
   [[ -t 1 ]] || quiet=(--quiet)
-  ninja -C "$MNEME_ROOT/build/$preset" -j "$jobs" "${quiet[@]}" "$@" ||
+  ninja -C "$mneme_root/build/$preset" -j "$jobs" "${quiet[@]}" "$@" ||
     die "the build of preset '$preset' failed." "The compiler's message is above."
 }

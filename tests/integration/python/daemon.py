@@ -24,8 +24,8 @@ def load_stubs():
 
 
 def program(name):
-    """Path of a program of the preset under test (MNEME_BIN)."""
-    path = os.path.join(os.environ["MNEME_BIN"], name)
+    """Path of a program of the preset under test (TEST_BIN)."""
+    path = os.path.join(os.environ["TEST_BIN"], name)
     if not os.access(path, os.X_OK):
         raise FileNotFoundError(f"{path} is not there: build it first")
     return path
@@ -47,9 +47,14 @@ class Daemon:
             self.process = subprocess.Popen(
                 [program("mnemed"), "--data.dir=" + os.path.join(self.folder, "data"),
                  "--server.listen=127.0.0.1:0", "--server.port_file=" + port_file],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment())
         self.address = f"127.0.0.1:{self._wait_for_port(port_file)}"
         return self
+
+    @staticmethod
+    def _environment():
+        """Without configuration that the caller's shell may hold."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("MNEME_")}
 
     def _wait_for_port(self, port_file):
         deadline = time.monotonic() + START_SECONDS_MAX

@@ -2,7 +2,7 @@
 """The contract, proved by a client that is not ours: Python's stock gRPC library with stubs generated from proto/.
 
 Nothing here uses a line of mneme's own code. Recalls are compared with the formulas written out in Python.
-Environment: MNEME_BIN, the folder that holds mnemed.
+Environment: TEST_BIN, the folder that holds mnemed.
 """
 
 import math

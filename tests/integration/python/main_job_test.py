@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job of deploy/quickstart as a test: mneme-demo stores real images in a fresh daemon and must recall them.
 
-Environment: MNEME_BIN, the folder of the programs; MNEME_IMAGES, the file of images; MNEME_IMAGE_COUNT, how many.
+Environment: TEST_BIN, the folder of the programs; TEST_IMAGES, the file of images; TEST_IMAGE_COUNT, how many.
 Skips (exit code 77) where the images are absent: tests/run fetches them.
 """
 
@@ -16,7 +16,7 @@ SKIPPED = 77
 
 
 def main():
-    images, count = os.environ["MNEME_IMAGES"], os.environ["MNEME_IMAGE_COUNT"]
+    images, count = os.environ["TEST_IMAGES"], os.environ["TEST_IMAGE_COUNT"]
     if not os.path.exists(images):
         print(f"skipped: {images} is not there; tests/run (or tests/tools/fetch-images) makes it")
         return SKIPPED
