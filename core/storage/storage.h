@@ -1,11 +1,12 @@
-// The durable side of the server: one catalogue, one log a memory, the items, and checkpoints of model state.
-// Bytes only: knows no model. The layout on disk is docs/formats/storage.md.
+// The durable side of the server: one catalogue, one log a memory, the items, and checkpoints of
+// model state. Bytes only: knows no model. The layout on disk is docs/formats/storage.md.
 //
-// Two seams behind one commit: the Log (append a record -> it has a position; read from a position) and the Items (rows,
-// ids, payloads, state). A commit is atomic over both and over all memories in it; `Sync::kDisk` returns after fsync.
+// Two seams behind one commit: the Log (append a record -> it has a position; read from a position)
+// and the Items (rows, ids, payloads, state). A commit is atomic over both and over all memories in
+// it; `Sync::kDisk` returns after fsync.
 //
-// Threads: Commit is called by one thread at a time (the committer). Everything else is thread-safe and may run beside it;
-// a read sees whole commits only.
+// Threads: Commit is called by one thread at a time (the committer). Everything else is thread-safe
+// and may run beside it; a read sees whole commits only.
 #ifndef MNEME_CORE_STORAGE_STORAGE_H_
 #define MNEME_CORE_STORAGE_STORAGE_H_
 
@@ -24,7 +25,8 @@
 
 namespace mneme::storage {
 
-// Names a memory on disk: made once, never used again (the `uid` that users see is its hexadecimal form).
+// Names a memory on disk: made once, never used again (the `uid` that users see is its hexadecimal
+// form).
 using MemoryUid = uint64_t;
 
 // How safe a commit is when Commit returns.
@@ -34,29 +36,32 @@ enum class RecordKind : uint8_t { kStore = 1, kDelete = 2 };
 
 // One mutation of one memory: a record of its log.
 struct LogRecord {
-  uint64_t position = 0;        // 1, 2, 3, ... in each memory
+  uint64_t position = 0;  // 1, 2, 3, ... in each memory
   RecordKind kind = RecordKind::kStore;
-  uint64_t first_row = 0;       // kStore: rows [first_row, first_row + row_count) came in
+  uint64_t first_row = 0;  // kStore: rows [first_row, first_row + row_count) came in
   uint64_t row_count = 0;
-  // Rows that went out: by kDelete, or replaced by kStore with upsert. They went out before the new ones came in.
+  // Rows that went out: by kDelete, or replaced by kStore with upsert. They went out before the new
+  // ones came in.
   std::vector<uint64_t> removed_rows;
 };
 
 // A row: one association as it was stored. Flags as bits.
 enum RowFlags : uint8_t {
-  kRowRemoved = 1,   // gone for readers; kept until a checkpoint covers its removal (state models replay it)
-  kRowNegative = 2,  // a pair brought along to be forgotten (memories that keep no vectors): absorb nothing, forget it
+  kRowRemoved =
+      1,  // gone for readers; kept until a checkpoint covers its removal (state models replay it)
+  kRowNegative = 2,  // a pair brought along to be forgotten (memories that keep no vectors): absorb
+                     // nothing, forget it
 };
 
 // Borrowed form, for writing and for scans: valid during the call.
 struct RowView {
   uint64_t row = 0;
   uint8_t flags = 0;
-  ItemId id;                          // meaningless where the memory keeps no ids
+  ItemId id;  // meaningless where the memory keeps no ids
   float weight = 1;
-  int64_t expire_unix_nanos = 0;      // 0: never (reserved: nothing expires yet)
-  std::span<const float> key;         // empty when it is not kept (any more)
-  std::span<const float> response;    // empty for auto-association or when not kept
+  int64_t expire_unix_nanos = 0;    // 0: never (reserved: nothing expires yet)
+  std::span<const float> key;       // empty when it is not kept (any more)
+  std::span<const float> response;  // empty for auto-association or when not kept
 };
 
 struct Payload {
@@ -72,14 +77,14 @@ struct OwnedPayload {
 
 // What a retried request is answered with. Key: (principal, scope, request id).
 struct RequestKey {
-  std::string principal;   // empty until there is authentication
-  std::string scope;       // the memory's name, or "" for the catalogue
+  std::string principal;  // empty until there is authentication
+  std::string scope;      // the memory's name, or "" for the catalogue
   std::string request_id;
 };
 struct RequestOutcome {
   uint64_t body_hash = 0;
   int64_t time_unix_nanos = 0;
-  std::string reply;       // encoded by the engine; opaque here
+  std::string reply;  // encoded by the engine; opaque here
 };
 
 // One commit: built by the committer, written atomically.
@@ -95,9 +100,11 @@ class CommitBatch {
   virtual void PutRow(MemoryUid uid, const RowView& row, const Payload& payload, bool keep_id) = 0;
   // Takes a row away at once: row, payload, id mapping.
   virtual void EraseRow(MemoryUid uid, uint64_t row, const ItemId* id) = 0;
-  // Takes the id mapping and payload away, keeps the row with kRowRemoved set until EraseRow. `row` is the row as it was.
+  // Takes the id mapping and payload away, keeps the row with kRowRemoved set until EraseRow. `row`
+  // is the row as it was.
   virtual void MarkRowRemoved(MemoryUid uid, const RowView& row) = 0;
-  // Model state that stands for all records up to `position`; replaces older ones. Chunked and checksummed.
+  // Model state that stands for all records up to `position`; replaces older ones. Chunked and
+  // checksummed.
   virtual void PutState(MemoryUid uid, uint64_t position, std::string_view blob) = 0;
   // Forgets log records up to and including `position` (a checkpoint covers them).
   virtual void TrimLog(MemoryUid uid, uint64_t position) = 0;
@@ -121,8 +128,8 @@ class Storage {
   virtual ~Storage() = default;
 
   virtual std::unique_ptr<CommitBatch> NewBatch() const = 0;
-  // After an error from a synced commit the outcome is unknown and every later Commit fails with DataLoss-free
-  // Unavailable (reason LOG_IN_DOUBT): nothing more may be acknowledged.
+  // After an error from a synced commit the outcome is unknown and every later Commit fails with
+  // DataLoss-free Unavailable (reason LOG_IN_DOUBT): nothing more may be acknowledged.
   virtual absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) = 0;
   // Makes every commit so far durable.
   virtual absl::Status Flush() = 0;
@@ -136,8 +143,9 @@ class Storage {
 
   // ---- log
   // Records after `after_position`, in order, until `visit` returns false or an error.
-  virtual absl::Status ReadLog(MemoryUid uid, uint64_t after_position,
-                               const std::function<absl::Status(const LogRecord&)>& visit) const = 0;
+  virtual absl::Status ReadLog(
+      MemoryUid uid, uint64_t after_position,
+      const std::function<absl::Status(const LogRecord&)>& visit) const = 0;
   // 0 when there is none. (Trimmed records count: the position of the last one ever.)
   virtual absl::StatusOr<uint64_t> LastPosition(MemoryUid uid) const = 0;
 
@@ -148,30 +156,33 @@ class Storage {
   // The next row number to use: one above the highest ever used (which may have been erased).
   virtual absl::StatusOr<uint64_t> NextRow(MemoryUid uid) const = 0;
   // Row of each id; nullopt where there is none.
-  virtual absl::StatusOr<std::vector<std::optional<uint64_t>>> FindIds(MemoryUid uid,
-                                                                      std::span<const ItemId> ids) const = 0;
+  virtual absl::StatusOr<std::vector<std::optional<uint64_t>>> FindIds(
+      MemoryUid uid, std::span<const ItemId> ids) const = 0;
   // One row, copied out into `visit`; NotFound when there is none.
   virtual absl::Status ReadRow(MemoryUid uid, uint64_t row,
                                const std::function<absl::Status(const RowView&)>& visit) const = 0;
-  virtual absl::StatusOr<std::vector<OwnedPayload>> ReadPayloads(MemoryUid uid,
-                                                                 std::span<const uint64_t> rows) const = 0;
+  virtual absl::StatusOr<std::vector<OwnedPayload>> ReadPayloads(
+      MemoryUid uid, std::span<const uint64_t> rows) const = 0;
 
   // ---- state
   // The newest whole one; nullopt when there is none; DataLoss when a checksum does not match.
   virtual absl::StatusOr<std::optional<StateBlob>> ReadState(MemoryUid uid) const = 0;
 
   // ---- requests
-  virtual absl::StatusOr<std::optional<RequestOutcome>> FindRequest(const RequestKey& key) const = 0;
-  // Drops outcomes older than `before_unix_nanos`, at most `most` of them; gives the number dropped.
+  virtual absl::StatusOr<std::optional<RequestOutcome>> FindRequest(
+      const RequestKey& key) const = 0;
+  // Drops outcomes older than `before_unix_nanos`, at most `most` of them; gives the number
+  // dropped.
   virtual absl::StatusOr<uint64_t> ExpireRequests(int64_t before_unix_nanos, uint64_t most) = 0;
 
   virtual StorageCounters counters() const = 0;
 };
 
 struct StorageOptions {
-  std::string directory;                        // made if absent; locked while open
-  uint64_t memory_bytes_max = 256ull << 20;     // all of RocksDB's caches and buffers
-  uint64_t log_bytes_max = 128ull << 20;        // RocksDB's write-ahead log before it is flushed; bounds start-up time
+  std::string directory;                     // made if absent; locked while open
+  uint64_t memory_bytes_max = 256ull << 20;  // all of RocksDB's caches and buffers
+  uint64_t log_bytes_max =
+      128ull << 20;  // RocksDB's write-ahead log before it is flushed; bounds start-up time
 };
 
 // Opens or makes the data directory.

@@ -1,0 +1,50 @@
+// The database of a data directory: opening it, its column families, and how each is tuned.
+#ifndef MNEME_CORE_STORAGE_ROCKSDB_DATABASE_H_
+#define MNEME_CORE_STORAGE_ROCKSDB_DATABASE_H_
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/storage/storage.h"
+#include "rocksdb/db.h"
+#include "rocksdb/env.h"
+
+namespace mneme::storage {
+
+// In the order of their handles. docs/formats/storage.md says what each holds.
+enum class Family { kCatalogue, kRows, kIds, kPayload, kLog, kState, kRequests, kExpiry };
+inline constexpr size_t kFamilyCount = 8;
+// Those whose keys begin with a memory's uid.
+inline constexpr std::array kMemoryFamilies = {Family::kRows, Family::kIds,   Family::kPayload,
+                                               Family::kLog,  Family::kState, Family::kExpiry};
+
+const char* FamilyName(Family family);
+
+// Owns the open database and its handles. Thread-safe, as RocksDB is.
+class Database {
+ public:
+  // Opens or makes the data directory: the errors of OpenRocksDbStorage. All file access goes
+  // through `env`.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const StorageOptions& options,
+                                                        rocksdb::Env* env);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* operator[](Family family) const {
+    return handles_[static_cast<size_t>(family)];
+  }
+
+ private:
+  Database() = default;
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+};
+
+}  // namespace mneme::storage
+
+#endif  // MNEME_CORE_STORAGE_ROCKSDB_DATABASE_H_

@@ -1,0 +1,287 @@
+#include "core/storage/rocksdb_reader.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/base/status.h"
+#include "core/storage/keys.h"
+#include "core/storage/rocksdb_status.h"
+#include "rocksdb/snapshot.h"
+
+namespace mneme::storage {
+namespace {
+
+constexpr size_t kScanReadaheadBytes = 2u << 20;
+constexpr size_t kKeysPerMultiGet = 256;
+
+std::string RowName(MemoryUid uid, uint64_t row) {
+  return absl::StrCat("row ", row, " of ", MemoryName(uid));
+}
+std::string RecordName(MemoryUid uid, uint64_t position) {
+  return absl::StrCat("log record ", position, " of ", MemoryName(uid));
+}
+std::string StateName(MemoryUid uid, uint64_t position) {
+  return absl::StrCat("state of ", MemoryName(uid), " at position ", position);
+}
+
+}  // namespace
+
+template <typename Visit>
+absl::Status RocksDbReader::Scan(Family family, std::string_view first, std::string_view end,
+                                 rocksdb::ReadOptions read, std::string_view doing,
+                                 const Visit& visit) const {
+  const rocksdb::Slice bound = ToSlice(end);
+  read.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(read, database_[family]));
+  for (it->Seek(ToSlice(first)); it->Valid(); it->Next()) {
+    MNEME_RETURN_IF_ERROR(visit(ToView(it->key()), ToView(it->value())));
+  }
+  return FromRocksDb(it->status(), doing);
+}
+
+template <typename Take>
+absl::Status RocksDbReader::MultiGet(Family family, const std::vector<std::string>& keys,
+                                     const Take& take) const {
+  std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  for (size_t first = 0; first < keys.size(); first += kKeysPerMultiGet) {
+    const size_t count = std::min(kKeysPerMultiGet, keys.size() - first);
+    std::vector<rocksdb::PinnableSlice> values(count);
+    std::vector<rocksdb::Status> statuses(count);
+    database_.db().MultiGet(rocksdb::ReadOptions(), database_[family], count, &slices[first],
+                            values.data(), statuses.data());
+    for (size_t i = 0; i < count; ++i) {
+      MNEME_RETURN_IF_ERROR(take(first + i, statuses[i], ToView(values[i])));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<MemoryCounters>> RocksDbReader::FindCounters(
+    const rocksdb::ReadOptions& read, MemoryUid uid) const {
+  const std::string key = CountersKey(uid);
+  const std::string name = absl::StrCat("counters of ", MemoryName(uid));
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status got = database_.db().Get(read, database_[Family::kCatalogue], key, &value);
+  if (got.IsNotFound()) return std::nullopt;
+  MNEME_RETURN_IF_ERROR(FromRocksDb(got, name));
+  absl::StatusOr<MemoryCounters> counters = DecodeCounters(key, ToView(value));
+  if (!counters.ok()) return Annotate(counters.status(), name);
+  return *counters;
+}
+
+absl::StatusOr<MemoryCounters> RocksDbReader::ReadCounters(const rocksdb::ReadOptions& read,
+                                                           MemoryUid uid) const {
+  MNEME_ASSIGN_OR_RETURN(const std::optional<MemoryCounters> counters, FindCounters(read, uid));
+  return counters.value_or(MemoryCounters{});
+}
+
+absl::StatusOr<std::vector<Storage::CatalogueEntry>> RocksDbReader::ReadCatalogue() const {
+  rocksdb::ManagedSnapshot snapshot(&database_.db());
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot.snapshot();
+  std::vector<Storage::CatalogueEntry> out;
+  const std::string first = DescriptionPrefix();
+  const absl::Status scanned =
+      Scan(Family::kCatalogue, first, PrefixEnd(first), read, "the catalogue",
+           [&](std::string_view key, std::string_view value) -> absl::Status {
+             MNEME_ASSIGN_OR_RETURN(const MemoryUid uid, UidFromDescriptionKey(key));
+             const std::string name = absl::StrCat("description of ", MemoryName(uid));
+             absl::StatusOr<std::string_view> entry = DecodeDescription(key, value);
+             if (!entry.ok()) return Annotate(entry.status(), name);
+             MNEME_ASSIGN_OR_RETURN(const std::optional<MemoryCounters> counters,
+                                    FindCounters(read, uid));
+             if (!counters.has_value()) return Corrupt(name, "its counters are missing");
+             out.push_back({.uid = uid, .entry = std::string(*entry)});
+             return absl::OkStatus();
+           });
+  MNEME_RETURN_IF_ERROR(scanned);
+  return out;
+}
+
+absl::Status RocksDbReader::ReadLog(
+    MemoryUid uid, uint64_t after_position,
+    const std::function<absl::Status(const LogRecord&)>& visit) const {
+  rocksdb::ManagedSnapshot snapshot(&database_.db());
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot.snapshot();
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(read, uid));
+  uint64_t position = std::max(after_position, counters.trimmed_position);  // of the record before
+  if (position >= counters.last_position) return absl::OkStatus();
+  read.fill_cache = false;
+  read.readahead_size = kScanReadaheadBytes;
+  const absl::Status scanned =
+      Scan(Family::kLog, NumberKey(uid, position + 1), PrefixEnd(MemoryPrefix(uid)), read,
+           absl::StrCat("log of ", MemoryName(uid)),
+           [&](std::string_view key, std::string_view value) -> absl::Status {
+             ++position;
+             absl::StatusOr<LogRecord> record = DecodeLogRecord(key, value);
+             if (!record.ok()) return Annotate(record.status(), RecordName(uid, position));
+             if (record->position != position) {
+               return Corrupt(RecordName(uid, position), "missing");
+             }
+             return visit(*record);
+           });
+  MNEME_RETURN_IF_ERROR(scanned);
+  if (position != counters.last_position) return Corrupt(RecordName(uid, position + 1), "missing");
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbReader::ScanRows(
+    MemoryUid uid, uint64_t first, uint64_t last,
+    const std::function<absl::Status(const RowView&)>& visit) const {
+  if (first >= last) return absl::OkStatus();
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;  // a cold load must not push out what point reads need
+  read.readahead_size = kScanReadaheadBytes;
+  RowDecoder decoder;
+  return Scan(Family::kRows, NumberKey(uid, first), NumberKey(uid, last), read,
+              absl::StrCat("rows of ", MemoryName(uid)),
+              [&](std::string_view key, std::string_view value) -> absl::Status {
+                absl::StatusOr<RowView> row = decoder.Decode(key, value);
+                if (row.ok()) return visit(*row);
+                return Annotate(row.status(), RowName(uid, NumberFromKey(key).value_or(0)));
+              });
+}
+
+absl::Status RocksDbReader::ReadRow(
+    MemoryUid uid, uint64_t row, const std::function<absl::Status(const RowView&)>& visit) const {
+  const std::string key = NumberKey(uid, row);
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status got =
+      database_.db().Get(rocksdb::ReadOptions(), database_[Family::kRows], key, &value);
+  if (got.IsNotFound()) {
+    return NotFound(absl::StrCat("no ", RowName(uid, row)),
+                    {.reason = "NOT_FOUND",
+                     .given = absl::StrCat(row),
+                     .expected = "a row that is stored",
+                     .next_step = "Look the row up by its id."});
+  }
+  MNEME_RETURN_IF_ERROR(FromRocksDb(got, RowName(uid, row)));
+  RowDecoder decoder;
+  absl::StatusOr<RowView> view = decoder.Decode(key, ToView(value));
+  if (!view.ok()) return Annotate(view.status(), RowName(uid, row));
+  return visit(*view);
+}
+
+absl::StatusOr<std::vector<std::optional<uint64_t>>> RocksDbReader::FindIds(
+    MemoryUid uid, std::span<const ItemId> ids) const {
+  std::vector<std::string> keys;
+  keys.reserve(ids.size());
+  for (const ItemId& id : ids) keys.push_back(IdKey(uid, id));
+  std::vector<std::optional<uint64_t>> out(ids.size());
+  const absl::Status got_all = MultiGet(
+      Family::kIds, keys,
+      [&](size_t i, const rocksdb::Status& got, std::string_view value) -> absl::Status {
+        if (got.IsNotFound()) return absl::OkStatus();
+        const std::string name = absl::StrCat("id '", ids[i].ToString(), "' of ", MemoryName(uid));
+        MNEME_RETURN_IF_ERROR(FromRocksDb(got, name));
+        absl::StatusOr<uint64_t> row = DecodeIdRow(keys[i], value);
+        if (!row.ok()) return Annotate(row.status(), name);
+        out[i] = *row;
+        return absl::OkStatus();
+      });
+  MNEME_RETURN_IF_ERROR(got_all);
+  return out;
+}
+
+absl::StatusOr<std::vector<OwnedPayload>> RocksDbReader::ReadPayloads(
+    MemoryUid uid, std::span<const uint64_t> rows) const {
+  std::vector<std::string> keys;
+  keys.reserve(rows.size());
+  for (uint64_t row : rows) keys.push_back(NumberKey(uid, row));
+  std::vector<OwnedPayload> out(rows.size());
+  const absl::Status got_all =
+      MultiGet(Family::kPayload, keys,
+               [&](size_t i, const rocksdb::Status& got, std::string_view value) -> absl::Status {
+                 if (got.IsNotFound()) return absl::OkStatus();
+                 const std::string name = absl::StrCat("payload of ", RowName(uid, rows[i]));
+                 MNEME_RETURN_IF_ERROR(FromRocksDb(got, name));
+                 absl::StatusOr<Payload> payload = DecodePayload(keys[i], value);
+                 if (!payload.ok()) return Annotate(payload.status(), name);
+                 out[i] = {.payload = std::string(payload->payload),
+                           .attributes = std::string(payload->attributes)};
+                 return absl::OkStatus();
+               });
+  MNEME_RETURN_IF_ERROR(got_all);
+  return out;
+}
+
+absl::StatusOr<std::optional<StateBlob>> RocksDbReader::ReadState(MemoryUid uid) const {
+  rocksdb::ManagedSnapshot snapshot(&database_.db());
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot.snapshot();
+  read.fill_cache = false;
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(read, uid));
+  if (!counters.has_state) return std::nullopt;
+  const std::string name = StateName(uid, counters.state_position);
+  StateBlob out{.position = counters.state_position};
+  uint32_t seen = 0;
+  uint32_t count = 0;
+  uint64_t total = 0;
+  const absl::Status scanned =
+      Scan(Family::kState, NumberKey(uid, out.position), PrefixEnd(MemoryPrefix(uid)), read, name,
+           [&](std::string_view key, std::string_view value) -> absl::Status {
+             absl::StatusOr<StateChunk> chunk = DecodeStateChunk(key, value);
+             if (!chunk.ok()) return Annotate(chunk.status(), absl::StrCat(name, ", chunk ", seen));
+             if (seen == 0) {
+               count = chunk->chunk_count;
+               total = chunk->total_bytes;
+               if (count == StateChunkCount(total)) out.blob.reserve(total);
+             }
+             const bool same = chunk->chunk_count == count && chunk->total_bytes == total;
+             if (!same || key != StateChunkKey(uid, out.position, seen)) {
+               return Corrupt(absl::StrCat(name, ", chunk ", seen),
+                              "missing, or another's in its place");
+             }
+             out.blob += chunk->bytes;
+             ++seen;
+             return absl::OkStatus();
+           });
+  MNEME_RETURN_IF_ERROR(scanned);
+  if (seen == 0 || seen != count || out.blob.size() != total) {
+    return Corrupt(name, absl::StrCat("chunks missing: ", seen, " are there, with ",
+                                      out.blob.size(), " bytes of ", total));
+  }
+  return out;
+}
+
+absl::StatusOr<std::optional<RequestOutcome>> RocksDbReader::FindRequest(
+    const RequestKey& key) const {
+  absl::StatusOr<std::optional<RequestOutcome>> outcome = FindOutcome(OutcomeKey(key));
+  if (outcome.ok()) return outcome;
+  return Annotate(outcome.status(),
+                  absl::StrCat("request '", key.request_id, "' on '", key.scope, "'"));
+}
+
+absl::StatusOr<std::optional<RequestOutcome>> RocksDbReader::FindOutcome(
+    std::string_view outcome_key) const {
+  constexpr std::string_view kName = "outcome of a request";
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status got = database_.db().Get(
+      rocksdb::ReadOptions(), database_[Family::kRequests], ToSlice(outcome_key), &value);
+  if (got.IsNotFound()) return std::nullopt;
+  MNEME_RETURN_IF_ERROR(FromRocksDb(got, kName));
+  absl::StatusOr<RequestOutcome> outcome = DecodeOutcome(outcome_key, ToView(value));
+  if (!outcome.ok()) return Annotate(outcome.status(), kName);
+  return *std::move(outcome);
+}
+
+absl::StatusOr<std::vector<std::string>> RocksDbReader::FindExpiredRequests(
+    int64_t before_unix_nanos, uint64_t most) const {
+  const std::string first = OutcomeTimePrefix();
+  const std::string end = OutcomeTimeKey(before_unix_nanos, OutcomeKey({}).substr(0, 1));
+  const rocksdb::Slice bound = ToSlice(end);
+  rocksdb::ReadOptions read;
+  read.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_.db().NewIterator(read, database_[Family::kRequests]));
+  std::vector<std::string> out;
+  for (it->Seek(first); it->Valid() && out.size() < most; it->Next())
+    out.push_back(it->key().ToString());
+  MNEME_RETURN_IF_ERROR(FromRocksDb(it->status(), "the times of requests"));
+  return out;
+}
+
+}  // namespace mneme::storage

@@ -1,0 +1,205 @@
+#include "core/storage/rocksdb_storage.h"
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "core/base/mutex.h"
+#include "core/base/status.h"
+#include "core/storage/keys.h"
+#include "core/storage/rocksdb_batch.h"
+#include "core/storage/rocksdb_database.h"
+#include "core/storage/rocksdb_reader.h"
+#include "core/storage/rocksdb_status.h"
+#include "core/storage/values.h"
+
+namespace mneme::storage {
+namespace {
+
+absl::Status InDoubt(const absl::Status& cause) {
+  return Unavailable(absl::StrCat("the outcome of a write is unknown, so nothing more is written: ",
+                                  cause.message()),
+                     {.reason = "LOG_IN_DOUBT",
+                      .given = std::string(StdView(cause.message())),
+                      .expected = "a disk that takes what is written",
+                      .next_step = "Restart the server once the disk is well: opening the data "
+                                   "directory reads what it holds."});
+}
+
+// Thread-safe, but for Commit: one at a time by contract. `write_mutex_` is held over writes
+// (RocksDB lets one writer through at a time anyway): it keeps ExpireRequests from taking away an
+// outcome that a commit puts anew, and makes sure that nothing is written after a failed write.
+// Reads take no lock.
+class RocksDbStorage final : public Storage {
+ public:
+  explicit RocksDbStorage(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+  std::unique_ptr<CommitBatch> NewBatch() const override {
+    return std::make_unique<RocksDbBatch>(*database_);
+  }
+  absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) override;
+  absl::Status Flush() override;
+
+  absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const override {
+    return reader_.ReadCatalogue();
+  }
+  absl::Status ReadLog(MemoryUid uid, uint64_t after_position,
+                       const std::function<absl::Status(const LogRecord&)>& visit) const override {
+    return reader_.ReadLog(uid, after_position, visit);
+  }
+  absl::StatusOr<uint64_t> LastPosition(MemoryUid uid) const override;
+  absl::Status ScanRows(MemoryUid uid, uint64_t first, uint64_t last,
+                        const std::function<absl::Status(const RowView&)>& visit) const override {
+    return reader_.ScanRows(uid, first, last, visit);
+  }
+  absl::StatusOr<uint64_t> NextRow(MemoryUid uid) const override;
+  absl::StatusOr<std::vector<std::optional<uint64_t>>> FindIds(
+      MemoryUid uid, std::span<const ItemId> ids) const override {
+    return reader_.FindIds(uid, ids);
+  }
+  absl::Status ReadRow(MemoryUid uid, uint64_t row,
+                       const std::function<absl::Status(const RowView&)>& visit) const override {
+    return reader_.ReadRow(uid, row, visit);
+  }
+  absl::StatusOr<std::vector<OwnedPayload>> ReadPayloads(
+      MemoryUid uid, std::span<const uint64_t> rows) const override {
+    return reader_.ReadPayloads(uid, rows);
+  }
+  absl::StatusOr<std::optional<StateBlob>> ReadState(MemoryUid uid) const override {
+    return reader_.ReadState(uid);
+  }
+  absl::StatusOr<std::optional<RequestOutcome>> FindRequest(const RequestKey& key) const override {
+    return reader_.FindRequest(key);
+  }
+  absl::StatusOr<uint64_t> ExpireRequests(int64_t before_unix_nanos, uint64_t most) override;
+  StorageCounters counters() const override {
+    return {.commits = commits_.load(), .syncs = syncs_.load()};
+  }
+
+ private:
+  // Merges the batch's changes of counters with the stored ones and adds the result to it.
+  absl::Status MergeCounters(RocksDbBatch& batch) const;
+  absl::Status Write(rocksdb::WriteBatch& writes, Sync sync)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Doubt(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  // Adds to `writes` what drops the outcome that an entry of the time index stands for, and the
+  // entry itself. False when that outcome is gone or was put anew since: then only the entry goes.
+  absl::StatusOr<bool> DropExpired(std::string_view time_key, rocksdb::WriteBatch& writes) const;
+
+  const std::unique_ptr<Database> database_;
+  const RocksDbReader reader_{*database_};
+  Mutex write_mutex_;
+  absl::Status doubt_ ABSL_GUARDED_BY(write_mutex_);  // not OK after a write failed
+  std::atomic<uint64_t> commits_{0};
+  std::atomic<uint64_t> syncs_{0};
+};
+
+absl::Status RocksDbStorage::Commit(std::unique_ptr<CommitBatch> batch, Sync sync) {
+  auto& mine = static_cast<RocksDbBatch&>(*batch);
+  MutexLock lock(&write_mutex_);
+  MNEME_RETURN_IF_ERROR(doubt_);
+  MNEME_RETURN_IF_ERROR(mine.status());
+  MNEME_RETURN_IF_ERROR(MergeCounters(mine));
+  MNEME_RETURN_IF_ERROR(Write(mine.writes(), sync));
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStorage::MergeCounters(RocksDbBatch& batch) const {
+  for (const auto& [uid, change] : batch.counters_changes()) {
+    if (!change.lives) continue;
+    MNEME_ASSIGN_OR_RETURN(const MemoryCounters stored,
+                           reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+    MNEME_ASSIGN_OR_RETURN(const MemoryCounters merged, change.Apply(uid, stored));
+    batch.PutCounters(uid, merged);
+  }
+  return batch.status();
+}
+
+absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync == Sync::kDisk;
+  if (writes.Count() == 0) return options.sync ? FlushLocked() : absl::OkStatus();
+  if (absl::Status status = FromRocksDb(database_->db().Write(options, &writes), "a commit");
+      !status.ok()) {
+    return Doubt(status);
+  }
+  if (options.sync) syncs_.fetch_add(1, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStorage::Flush() {
+  MutexLock lock(&write_mutex_);
+  MNEME_RETURN_IF_ERROR(doubt_);
+  return FlushLocked();
+}
+
+absl::Status RocksDbStorage::FlushLocked() {
+  if (absl::Status status = FromRocksDb(database_->db().FlushWAL(/*sync=*/true), "a flush");
+      !status.ok()) {
+    return Doubt(status);
+  }
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStorage::Doubt(const absl::Status& cause) {
+  doubt_ = InDoubt(cause);
+  return doubt_;
+}
+
+absl::StatusOr<uint64_t> RocksDbStorage::LastPosition(MemoryUid uid) const {
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters,
+                         reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+  return counters.last_position;
+}
+
+absl::StatusOr<uint64_t> RocksDbStorage::NextRow(MemoryUid uid) const {
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters,
+                         reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+  return counters.next_row;
+}
+
+absl::StatusOr<uint64_t> RocksDbStorage::ExpireRequests(int64_t before_unix_nanos, uint64_t most) {
+  MutexLock lock(&write_mutex_);
+  MNEME_RETURN_IF_ERROR(doubt_);
+  MNEME_ASSIGN_OR_RETURN(const std::vector<std::string> time_keys,
+                         reader_.FindExpiredRequests(before_unix_nanos, most));
+  rocksdb::WriteBatch writes;
+  uint64_t dropped = 0;
+  for (const std::string& time_key : time_keys) {
+    MNEME_ASSIGN_OR_RETURN(const bool had_outcome, DropExpired(time_key, writes));
+    dropped += had_outcome ? 1 : 0;
+  }
+  MNEME_RETURN_IF_ERROR(Write(writes, Sync::kOs));
+  return dropped;
+}
+
+absl::StatusOr<bool> RocksDbStorage::DropExpired(std::string_view time_key,
+                                                 rocksdb::WriteBatch& writes) const {
+  constexpr std::string_view kDoing = "expiring a request";
+  rocksdb::ColumnFamilyHandle* const requests = (*database_)[Family::kRequests];
+  MNEME_ASSIGN_OR_RETURN(const OutcomeTime due, OutcomeTimeFromKey(time_key));
+  MNEME_ASSIGN_OR_RETURN(const std::optional<RequestOutcome> outcome,
+                         reader_.FindOutcome(due.outcome_key));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(writes.Delete(requests, ToSlice(time_key)), kDoing));
+  if (!outcome.has_value() || outcome->time_unix_nanos != due.time_unix_nanos) return false;
+  MNEME_RETURN_IF_ERROR(FromRocksDb(writes.Delete(requests, due.outcome_key), kDoing));
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Storage>> OpenRocksDbStorage(const StorageOptions& options,
+                                                            rocksdb::Env* env) {
+  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options, env));
+  return std::make_unique<RocksDbStorage>(std::move(database));
+}
+
+absl::StatusOr<std::unique_ptr<Storage>> OpenRocksDbStorage(const StorageOptions& options) {
+  return OpenRocksDbStorage(options, rocksdb::Env::Default());
+}
+
+}  // namespace mneme::storage
