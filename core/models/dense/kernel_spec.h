@@ -1,0 +1,46 @@
+// What a dense memory computes: similarity, separation, and how the state moves.
+#ifndef MNEME_CORE_MODELS_DENSE_KERNEL_SPEC_H_
+#define MNEME_CORE_MODELS_DENSE_KERNEL_SPEC_H_
+
+#include "core/models/spec.h"
+
+namespace mneme::models {
+
+// How sharply the best pattern is favoured: F of the exponent u = beta * similarity.
+// A new one is a struct in separation.h and a row in its dispatch.
+enum class Separation {
+  kExp,             // e^u: log-sum-exp, attention
+  kRelu1,           // max(0, 1 + u): log-sum-ReLU (Epanechnikov), finite support
+  kPower,           // u^n
+  kRectifiedPower,  // max(0, u)^n
+  kArgMax,          // the best pattern alone: the limit of infinite beta
+};
+
+// E(x) = -(1/beta) Q( Σ_μ e^{a_μ} F(beta S(x, ξ_μ)) ) + R(x)
+//
+// S is x·ξ (dot), x·ξ / (‖x‖‖ξ‖) (cosine), -½‖x-ξ‖² (l2), -‖x-ξ‖₁ (l1). Q is ln for exp and relu,
+// the identity for powers. R is ½‖x‖² for dot, ½ for cosine, 0 for l2 and l1.
+struct DenseKernelSpec {
+  Similarity similarity = Similarity::kL2;
+  Separation separation = Separation::kExp;
+  int power = 2;    // of the power separations, 2 to 16
+  double beta = 1;  // > 0, in 1 / (unit of S)
+};
+
+enum class StateSpace {
+  kFree,    // R^d: the next state is the weighted mean
+  kSphere,  // unit vectors: the next state is the direction of the weighted sum (always so for
+            // cosine)
+};
+
+struct DynamicsSpec {
+  int steps_max = 8;  // 1: one-shot
+  // Converged when the largest coordinate moved by at most tolerance * max(1, largest coordinate);
+  // under kRelu1: when the support is the one before.
+  double tolerance = 1e-5;
+  StateSpace state = StateSpace::kFree;
+};
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_DENSE_KERNEL_SPEC_H_
