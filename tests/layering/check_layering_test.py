@@ -79,6 +79,7 @@ class CheckLayering(unittest.TestCase):
         self.assert_clean("tests/unit/core/storage/a_test.cc", '#include "gtest/gtest.h"',
                           '#include "core/storage/storage.h"', '#include "rocksdb/db.h"',
                           '#include "tests/unit/core/storage/forgetful_file_system.h"')
+        self.assert_clean("tests/unit/client/cpp/a_test.cc", '#include "tests/unit/client/fake_server.h"')
         self.assert_breach("may not include core/engine", "tests/unit/core/storage/a_test.cc",
                            '#include "core/engine/engine.h"')
         self.assert_breach("may not use grpc", "tests/unit/core/base/a_test.cc", "#include <grpcpp/grpcpp.h>")
