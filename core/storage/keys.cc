@@ -74,11 +74,14 @@ std::string OutcomeKey(const RequestKey& key) {
 
 std::string OutcomeTimePrefix() { return std::string(1, kOutcomeTimeTag); }
 
-std::string OutcomeTimeKey(int64_t time_unix_nanos, std::string_view outcome_key) {
-  std::string out(1, kOutcomeTimeTag);
+std::string OutcomeTimeBound(int64_t time_unix_nanos) {
+  std::string out = OutcomeTimePrefix();
   AppendBigEndian(out, static_cast<uint64_t>(time_unix_nanos) ^ kSignBit);
-  out += outcome_key.substr(1);
   return out;
+}
+
+std::string OutcomeTimeKey(int64_t time_unix_nanos, std::string_view outcome_key) {
+  return OutcomeTimeBound(time_unix_nanos).append(outcome_key.substr(1));
 }
 
 std::string PrefixEnd(std::string_view prefix) {

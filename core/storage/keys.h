@@ -28,6 +28,8 @@ std::string OutcomeKey(const RequestKey& key);
 // Outcomes in order of their time; the outcome key they stand for is the tail.
 std::string OutcomeTimePrefix();
 std::string OutcomeTimeKey(int64_t time_unix_nanos, std::string_view outcome_key);
+// What is before this key is before that time.
+std::string OutcomeTimeBound(int64_t time_unix_nanos);
 
 // The first key after all that begin with `prefix`.
 std::string PrefixEnd(std::string_view prefix);

@@ -271,7 +271,7 @@ absl::StatusOr<std::optional<RequestOutcome>> RocksDbReader::FindOutcome(
 absl::StatusOr<std::vector<std::string>> RocksDbReader::FindExpiredRequests(
     int64_t before_unix_nanos, uint64_t most) const {
   const std::string first = OutcomeTimePrefix();
-  const std::string end = OutcomeTimeKey(before_unix_nanos, OutcomeKey({}).substr(0, 1));
+  const std::string end = OutcomeTimeBound(before_unix_nanos);
   const rocksdb::Slice bound = ToSlice(end);
   rocksdb::ReadOptions read;
   read.iterate_upper_bound = &bound;

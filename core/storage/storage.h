@@ -29,7 +29,7 @@ namespace mneme::storage {
 // form).
 using MemoryUid = uint64_t;
 
-// How safe a commit is when Commit returns.
+// How safe a commit is when Commit returns. A storage may give more than was asked for.
 enum class Sync { kMemory, kOs, kDisk };
 
 enum class RecordKind : uint8_t { kStore = 1, kDelete = 2 };
@@ -47,10 +47,11 @@ struct LogRecord {
 
 // A row: one association as it was stored. Flags as bits.
 enum RowFlags : uint8_t {
-  kRowRemoved =
-      1,  // gone for readers; kept until a checkpoint covers its removal (state models replay it)
-  kRowNegative = 2,  // a pair brought along to be forgotten (memories that keep no vectors): absorb
-                     // nothing, forget it
+  // Gone for readers; kept until a checkpoint covers its removal (state models replay it).
+  kRowRemoved = 1,
+  // A pair brought along to be forgotten (memories that keep no vectors): absorb nothing, forget
+  // it.
+  kRowNegative = 2,
 };
 
 // Borrowed form, for writing and for scans: valid during the call.
@@ -95,15 +96,18 @@ class CommitBatch {
   virtual void PutMemory(MemoryUid uid, std::string_view catalogue_entry) = 0;
   // Removes the memory with all its rows, ids, payloads, log, state.
   virtual void DropMemory(MemoryUid uid) = 0;
+  // Positions of a memory follow one another without a gap, from 1; Commit refuses others.
   virtual void AppendLog(MemoryUid uid, const LogRecord& record) = 0;
-  // `keep_id`: also maps row.id -> row.
+  // `keep_id`: also maps row.id -> row. For a row that is there already: writes it anew, and leaves
+  // its payload as it is when `payload` is empty.
   virtual void PutRow(MemoryUid uid, const RowView& row, const Payload& payload, bool keep_id) = 0;
-  // Takes a row away at once: row, payload, id mapping.
+  // Takes a row away at once: row, payload, and the mapping of `id` unless it is null (give null
+  // where the id means another row by now).
   virtual void EraseRow(MemoryUid uid, uint64_t row, const ItemId* id) = 0;
   // Takes the id mapping and payload away, keeps the row with kRowRemoved set until EraseRow. `row`
   // is the row as it was.
   virtual void MarkRowRemoved(MemoryUid uid, const RowView& row) = 0;
-  // Model state that stands for all records up to `position`; replaces older ones. Chunked and
+  // Model state that stands for all records up to `position`; replaces the one before. Chunked and
   // checksummed.
   virtual void PutState(MemoryUid uid, uint64_t position, std::string_view blob) = 0;
   // Forgets log records up to and including `position` (a checkpoint covers them).
@@ -128,10 +132,11 @@ class Storage {
   virtual ~Storage() = default;
 
   virtual std::unique_ptr<CommitBatch> NewBatch() const = 0;
-  // After an error from a synced commit the outcome is unknown and every later Commit fails with
-  // DataLoss-free Unavailable (reason LOG_IN_DOUBT): nothing more may be acknowledged.
+  // When writing or syncing fails the outcome is unknown: this and every later Commit fails with
+  // Unavailable, reason LOG_IN_DOUBT, and nothing more may be acknowledged. Other errors (Internal:
+  // positions that do not follow one another; DataLoss: damaged counters) wrote nothing.
   virtual absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) = 0;
-  // Makes every commit so far durable.
+  // Makes every commit so far durable. Errors as Commit's.
   virtual absl::Status Flush() = 0;
 
   // ---- catalogue
@@ -142,7 +147,8 @@ class Storage {
   virtual absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const = 0;
 
   // ---- log
-  // Records after `after_position`, in order, until `visit` returns false or an error.
+  // Records after `after_position` that were not trimmed, in order, until `visit` gives an error
+  // (which is handed on). DataLoss when one is damaged or missing.
   virtual absl::Status ReadLog(
       MemoryUid uid, uint64_t after_position,
       const std::function<absl::Status(const LogRecord&)>& visit) const = 0;
@@ -165,7 +171,8 @@ class Storage {
       MemoryUid uid, std::span<const uint64_t> rows) const = 0;
 
   // ---- state
-  // The newest whole one; nullopt when there is none; DataLoss when a checksum does not match.
+  // The last one put; nullopt when there never was one; DataLoss when it is damaged or not whole
+  // (the log before it may be gone, so none is not the same).
   virtual absl::StatusOr<std::optional<StateBlob>> ReadState(MemoryUid uid) const = 0;
 
   // ---- requests
