@@ -1,0 +1,71 @@
+// Wire <-> engine. Decoders borrow from the message wherever they can: it must outlive what they
+// give.
+#ifndef MNEME_SERVER_RPC_CONVERT_H_
+#define MNEME_SERVER_RPC_CONVERT_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/engine/types.h"
+#include "mneme/v1/memory_service.pb.h"
+
+namespace mneme::server {
+
+// What a decoder could not borrow.
+struct DecodeArena {
+  std::deque<Matrix> matrices;      // data that was not aligned
+  std::deque<std::string> strings;  // encoded attributes
+  std::vector<uint8_t> mask;        // one row spread over all cues
+};
+
+// `what` names the field in errors. An absent matrix (no rows, no data) is an empty view.
+absl::StatusOr<MatrixView> DecodeMatrix(const v1::Matrix& matrix, std::string_view what,
+                                        DecodeArena& arena);
+// With `as_values`: as repeated floats.
+void EncodeMatrix(MatrixView from, bool as_values, v1::Matrix* to);
+
+absl::StatusOr<ItemId> DecodeItemId(const v1::ItemId& id);
+absl::StatusOr<std::vector<ItemId>> DecodeItemIds(
+    const google::protobuf::RepeatedPtrField<v1::ItemId>& ids, std::string_view what);
+void EncodeItemId(const ItemId& id, v1::ItemId* to);
+
+// "memories/faces" -> "faces".
+absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::string_view field);
+
+absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory);
+void EncodeMemory(const engine::MemoryInfo& info, v1::Memory* to);
+
+absl::StatusOr<engine::Sync> DecodeDurability(v1::Durability durability);
+v1::Durability EncodeDurability(engine::Sync sync);
+
+// One row a cue, whatever the message has. Empty: all known.
+absl::StatusOr<std::span<const uint8_t>> DecodeMask(const v1::Mask& mask, size_t rows, size_t cols,
+                                                    DecodeArena& arena);
+
+// At most 64 attributes with short names, each with a value.
+absl::Status CheckAttributes(const v1::Attributes& attributes, int row);
+
+v1::AnswerStatus EncodeAnswerStatus(models::AnswerStatus status);
+void EncodeTimestamp(int64_t unix_nanos, google::protobuf::Timestamp* to);
+
+// 64-bit hash of a request's content, the same after a restart. Only what makes it another request
+// counts.
+class BodyHash {
+ public:
+  BodyHash& Add(std::string_view bytes);
+  BodyHash& Add(uint64_t number);
+  BodyHash& Add(MatrixView matrix);
+  BodyHash& Add(const ItemId& id) { return Add(std::string_view(id.Encode())); }
+  uint64_t value() const { return value_; }
+
+ private:
+  uint64_t value_ = 0x6d6e656d65;
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_CONVERT_H_

@@ -1,0 +1,65 @@
+// mneme.v1.MemoryService on gRPC's callback API: each handler converts, hands over to the engine,
+// and fills the reply. Handlers never block: the engine finishes the calls.
+#ifndef MNEME_SERVER_RPC_MEMORY_SERVICE_H_
+#define MNEME_SERVER_RPC_MEMORY_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/engine/engine.h"
+#include "mneme/v1/memory_service.grpc.pb.h"
+
+namespace mneme::server {
+
+// What GetServerInfo says besides the engine's own figures.
+struct ServerFacts {
+  std::string version;
+  std::string instruction_set;
+  std::string blas_core;
+  int64_t start_unix_nanos = 0;
+};
+
+class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
+ public:
+  using Reactor = grpc::ServerUnaryReactor;
+  using Context = grpc::CallbackServerContext;
+
+  // Engine and clock must outlive the service.
+  MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts)
+      : engine_(engine), clock_(clock), facts_(std::move(facts)) {}
+
+  // memories.cc
+  Reactor* CreateMemory(Context*, const v1::CreateMemoryRequest*, v1::Memory*) override;
+  Reactor* GetMemory(Context*, const v1::GetMemoryRequest*, v1::Memory*) override;
+  Reactor* ListMemories(Context*, const v1::ListMemoriesRequest*,
+                        v1::ListMemoriesResponse*) override;
+  Reactor* UpdateMemory(Context*, const v1::UpdateMemoryRequest*, v1::Memory*) override;
+  Reactor* DeleteMemory(Context*, const v1::DeleteMemoryRequest*,
+                        google::protobuf::Empty*) override;
+  // store.cc
+  Reactor* Store(Context*, const v1::StoreRequest*, v1::StoreResponse*) override;
+  Reactor* DeleteItems(Context*, const v1::DeleteItemsRequest*, v1::DeleteItemsResponse*) override;
+  // items.cc
+  Reactor* GetItem(Context*, const v1::GetItemRequest*, v1::Item*) override;
+  Reactor* ListItems(Context*, const v1::ListItemsRequest*, v1::ListItemsResponse*) override;
+  // query.cc
+  Reactor* Retrieve(Context*, const v1::RetrieveRequest*, v1::RetrieveResponse*) override;
+  Reactor* ListwiseQuery(Context*, const v1::ListwiseQueryRequest*,
+                         v1::ListwiseQueryResponse*) override;
+  // server_info.cc
+  Reactor* GetServerInfo(Context*, const v1::GetServerInfoRequest*, v1::ServerInfo*) override;
+
+ private:
+  // OK, or RESOURCE_EXHAUSTED (LIMIT) for a message over the configured size.
+  absl::Status CheckMessageBytes(uint64_t bytes) const;
+
+  engine::Engine& engine_;
+  const Clock& clock_;
+  const ServerFacts facts_;
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_MEMORY_SERVICE_H_

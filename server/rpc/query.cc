@@ -1,0 +1,170 @@
+// Retrieve and ListwiseQuery.
+#include <memory>
+#include <utility>
+
+#include "core/base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/memory_service.h"
+#include "server/rpc/status.h"
+#include "server/rpc/tokens.h"
+
+namespace mneme::server {
+namespace {
+
+// The fields that both queries have.
+template <typename Request>
+absl::Status DecodeCommon(const Request& request, engine::QueryCommand& command,
+                          DecodeArena& arena) {
+  MNEME_ASSIGN_OR_RETURN(command.memory, DecodeMemoryName(request.memory(), "memory"));
+  MNEME_ASSIGN_OR_RETURN(command.cues.cues, DecodeMatrix(request.cues(), "cues", arena));
+  if (request.has_mask()) {
+    MNEME_ASSIGN_OR_RETURN(command.cues.mask, DecodeMask(request.mask(), command.cues.cues.rows,
+                                                         command.cues.cues.cols, arena));
+  }
+  if (request.has_beta()) command.spec.beta = request.beta();
+  if (!request.read_token().empty()) {
+    MNEME_ASSIGN_OR_RETURN(command.token, DecodeReadToken(request.read_token()));
+  }
+  command.payloads = request.include_payloads();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<engine::QueryCommand> Decode(const v1::RetrieveRequest& request,
+                                            DecodeArena& arena) {
+  engine::QueryCommand command;
+  MNEME_RETURN_IF_ERROR(DecodeCommon(request, command, arena));
+  command.spec.kind = models::QueryKind::kRetrieve;
+  command.spec.top = request.top();
+  command.spec.steps_max = static_cast<int>(std::min<uint32_t>(request.steps_max(), 1u << 20));
+  return command;
+}
+
+absl::StatusOr<engine::QueryCommand> Decode(const v1::ListwiseQueryRequest& request,
+                                            DecodeArena& arena) {
+  engine::QueryCommand command;
+  MNEME_RETURN_IF_ERROR(DecodeCommon(request, command, arena));
+  command.spec.kind = models::QueryKind::kList;
+  if (request.has_fraction()) command.fraction = request.fraction();
+  if (request.has_k()) command.spec.top = request.k();
+  if (request.candidates_size() > 0) {
+    MNEME_ASSIGN_OR_RETURN(command.candidates, DecodeItemIds(request.candidates(), "candidates"));
+  }
+  if (!request.has_fraction() && command.spec.top == 0 && !command.candidates.has_value()) {
+    return InvalidArgument("the list has no size",
+                           {.reason = "LIST_SIZE",
+                            .given = "k = 0",
+                            .expected = "k >= 1, a fraction, or candidates",
+                            .next_step = "Set k or fraction, or name the candidates to rank."});
+  }
+  return command;
+}
+
+// `top` of one cue, with payloads where they were asked for.
+void EncodeTop(const engine::QueryReply& reply, size_t cue,
+               google::protobuf::RepeatedPtrField<v1::ScoredItem>* to) {
+  const std::vector<models::ScoredItem>& top = reply.answer.cues[cue].top;
+  for (size_t i = 0; i < top.size(); ++i) {
+    v1::ScoredItem& item = *to->Add();
+    EncodeItemId(top[i].id, item.mutable_id());
+    item.set_score(top[i].score);
+    item.set_share(top[i].share);
+    item.set_found(true);
+    item.set_rank(static_cast<uint32_t>(i + 1));
+    if (!reply.payloads.empty()) item.set_payload(reply.payloads[cue][i].payload);
+  }
+}
+
+void EncodeEpoch(const engine::QueryReply& reply, v1::Epoch* to) {
+  to->set_uid(FormatUid(reply.uid));
+  to->set_position(reply.position);
+}
+
+void Encode(const engine::QueryReply& reply, bool values, v1::RetrieveResponse* to) {
+  EncodeMatrix(reply.answer.recalls, values, to->mutable_recalls());
+  for (size_t i = 0; i < reply.answer.cues.size(); ++i) {
+    const models::CueAnswer& cue = reply.answer.cues[i];
+    v1::CueResult& result = *to->add_results();
+    if (!cue.error.ok()) {
+      ToProto(cue.error, result.mutable_error());
+      continue;
+    }
+    result.set_status(EncodeAnswerStatus(cue.status));
+    result.set_steps(static_cast<uint32_t>(cue.steps));
+    result.set_energy(cue.energy);
+    result.set_confidence(cue.p_max);
+    result.set_n_eff(cue.n_eff);
+    result.set_n_support(cue.n_support);
+    result.set_z_best(cue.z_best);
+    result.set_z_gap(cue.z_gap);
+    EncodeTop(reply, i, result.mutable_top());
+  }
+  to->set_exactness(v1::EXACTNESS_EXACT);
+  to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
+  EncodeEpoch(reply, to->mutable_epoch());
+}
+
+void Encode(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
+  for (size_t i = 0; i < reply.answer.cues.size(); ++i) {
+    const models::CueAnswer& cue = reply.answer.cues[i];
+    v1::CueList& list = *to->add_lists();
+    if (!cue.error.ok()) {
+      ToProto(cue.error, list.mutable_error());
+      continue;
+    }
+    list.set_status(EncodeAnswerStatus(cue.status));
+    list.set_z_best(cue.z_best);
+    list.set_z_gap(cue.z_gap);
+    list.set_score_mean(cue.score_mean);
+    list.set_score_std(cue.score_std);
+    list.set_mass(cue.mass);
+    EncodeTop(reply, i, list.mutable_items());
+    for (const ItemId& missing : reply.candidates_missing)
+      EncodeItemId(missing, list.add_items()->mutable_id());
+  }
+  to->set_items_scored(reply.answer.items_scored);
+  to->set_exactness(v1::EXACTNESS_EXACT);
+  to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
+  EncodeEpoch(reply, to->mutable_epoch());
+}
+
+}  // namespace
+
+MemoryServiceImpl::Reactor* MemoryServiceImpl::Retrieve(Context* context,
+                                                        const v1::RetrieveRequest* request,
+                                                        v1::RetrieveResponse* response) {
+  Reactor* reactor = context->DefaultReactor();
+  auto arena = std::make_shared<DecodeArena>();
+  absl::StatusOr<engine::QueryCommand> command = Decode(*request, *arena);
+  if (!command.ok()) {
+    reactor->Finish(ToGrpc(command.status()));
+    return reactor;
+  }
+  command->cancelled = [context] { return context->IsCancelled(); };
+  engine_.Query(*std::move(command), [reactor, response, arena, values = request->values()](
+                                         absl::StatusOr<engine::QueryReply> reply) {
+    if (reply.ok()) Encode(*reply, values, response);
+    reactor->Finish(ToGrpc(reply.status()));
+  });
+  return reactor;
+}
+
+MemoryServiceImpl::Reactor* MemoryServiceImpl::ListwiseQuery(
+    Context* context, const v1::ListwiseQueryRequest* request,
+    v1::ListwiseQueryResponse* response) {
+  Reactor* reactor = context->DefaultReactor();
+  auto arena = std::make_shared<DecodeArena>();
+  absl::StatusOr<engine::QueryCommand> command = Decode(*request, *arena);
+  if (!command.ok()) {
+    reactor->Finish(ToGrpc(command.status()));
+    return reactor;
+  }
+  command->cancelled = [context] { return context->IsCancelled(); };
+  engine_.Query(*std::move(command),
+                [reactor, response, arena](absl::StatusOr<engine::QueryReply> reply) {
+                  if (reply.ok()) Encode(*reply, response);
+                  reactor->Finish(ToGrpc(reply.status()));
+                });
+  return reactor;
+}
+
+}  // namespace mneme::server

@@ -1,0 +1,22 @@
+// The one mapping of engine errors to gRPC: code and message, and google.rpc.Status details
+// (ErrorInfo, Help, RetryInfo).
+#ifndef MNEME_SERVER_RPC_STATUS_H_
+#define MNEME_SERVER_RPC_STATUS_H_
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+#include "google/rpc/status.pb.h"
+
+namespace mneme::server {
+
+// Longer messages are cut: they travel in a header.
+inline constexpr size_t kMessageBytesMax = 2'048;
+
+grpc::Status ToGrpc(const absl::Status& status);
+// The same as a message, for one cue of a batch.
+void ToProto(const absl::Status& status, google::rpc::Status* out);
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_STATUS_H_

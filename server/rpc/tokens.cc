@@ -1,0 +1,114 @@
+#include "server/rpc/tokens.h"
+
+#include <charconv>
+
+#include "absl/strings/escaping.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/base/status.h"
+
+namespace mneme::server {
+namespace {
+
+enum Kind : uint8_t { kRead = 'r', kItems = 'i', kNames = 'n' };
+
+// kind, body, crc: so that what is not ours is told from what is.
+std::string Seal(Kind kind, std::string_view body) {
+  ByteWriter out;
+  out.Put(kind);
+  out.PutRaw(body);
+  std::string bytes = out.Take();
+  const uint32_t crc = Crc32c(bytes);
+  bytes.append(reinterpret_cast<const char*>(&crc), sizeof(crc));
+  return bytes;
+}
+
+absl::Status BadToken(std::string_view what) {
+  return InvalidArgument(absl::StrFormat("the %s is not one that this server made", AbslView(what)),
+                         {.reason = "TOKEN",
+                          .given = "other bytes",
+                          .expected = absl::StrCat("a ", AbslView(what), ", unchanged"),
+                          .next_step = "Pass tokens on as they came, or leave them out."});
+}
+
+absl::StatusOr<std::string_view> Open(Kind kind, std::string_view what, std::string_view bytes) {
+  if (bytes.size() < 5 || bytes[0] != static_cast<char>(kind)) return BadToken(what);
+  ByteReader tail(bytes.substr(bytes.size() - 4));
+  const std::string_view sealed = bytes.substr(0, bytes.size() - 4);
+  if (tail.Get<uint32_t>() != Crc32c(sealed)) return BadToken(what);
+  return sealed.substr(1);
+}
+
+std::string ToText(std::string_view bytes) { return absl::WebSafeBase64Escape(AbslView(bytes)); }
+
+absl::StatusOr<std::string> FromText(std::string_view what, std::string_view text) {
+  std::string bytes;
+  if (!absl::WebSafeBase64Unescape(AbslView(text), &bytes)) return BadToken(what);
+  return bytes;
+}
+
+}  // namespace
+
+std::string EncodeReadToken(const engine::ReadToken& token) {
+  ByteWriter out;
+  out.Put(token.uid);
+  out.Put(token.position);
+  return Seal(kRead, out.Take());
+}
+
+absl::StatusOr<engine::ReadToken> DecodeReadToken(std::string_view bytes) {
+  MNEME_ASSIGN_OR_RETURN(const std::string_view body, Open(kRead, "read token", bytes));
+  ByteReader in(body);
+  engine::ReadToken token{.uid = in.Get<uint64_t>(), .position = in.Get<uint64_t>()};
+  if (!in.done()) return BadToken("read token");
+  return token;
+}
+
+std::string EncodePageToken(const ItemPageToken& token) {
+  ByteWriter out;
+  out.Put(token.uid);
+  out.Put(token.next_row);
+  out.Put(token.options);
+  return ToText(Seal(kItems, out.Take()));
+}
+
+absl::StatusOr<ItemPageToken> DecodeItemPageToken(std::string_view text) {
+  MNEME_ASSIGN_OR_RETURN(const std::string bytes, FromText("page token", text));
+  MNEME_ASSIGN_OR_RETURN(const std::string_view body, Open(kItems, "page token", bytes));
+  ByteReader in(body);
+  ItemPageToken token;
+  token.uid = in.Get<uint64_t>();
+  token.next_row = in.Get<uint64_t>();
+  token.options = in.Get<uint8_t>();
+  if (!in.done()) return BadToken("page token");
+  return token;
+}
+
+std::string EncodeNameToken(std::string_view last_name) { return ToText(Seal(kNames, last_name)); }
+
+absl::StatusOr<std::string> DecodeNameToken(std::string_view text) {
+  MNEME_ASSIGN_OR_RETURN(const std::string bytes, FromText("page token", text));
+  MNEME_ASSIGN_OR_RETURN(const std::string_view body, Open(kNames, "page token", bytes));
+  return std::string(body);
+}
+
+std::string FormatUid(uint64_t uid) { return absl::StrCat(absl::Hex(uid, absl::kZeroPad16)); }
+
+std::string FormatEtag(uint64_t uid, uint64_t revision) {
+  return absl::StrFormat("%d-%s", revision, FormatUid(uid).substr(8));
+}
+
+absl::StatusOr<uint64_t> ParseEtagRevision(std::string_view etag) {
+  uint64_t revision = 0;
+  const auto [end, error] = std::from_chars(etag.data(), etag.data() + etag.size(), revision);
+  if (error != std::errc() || end == etag.data() + etag.size() || *end != '-') {
+    return Aborted(absl::StrFormat("'%s' is not an etag of this server", AbslView(etag)),
+                   {.reason = "ETAG",
+                    .given = std::string(etag),
+                    .expected = "the etag of the memory as it is now",
+                    .next_step = "Read the memory again and use its etag."});
+  }
+  return revision;
+}
+
+}  // namespace mneme::server
