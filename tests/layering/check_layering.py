@@ -50,6 +50,7 @@ LAYERS = {
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
+UNIT_ALSO = {"core/models": ["core/theory"]}  # models are measured against the laws they should obey
 
 # How an include that is not ours is recognised.
 LIBRARIES = {
@@ -80,6 +81,9 @@ FILE_HEADERS = {"fstream", "filesystem", "fcntl.h", "dirent.h", "sys/mman.h", "s
 # Spelled in pieces so that this file does not break its own rule.
 MACHINE_PATH = re.compile("(?<![\\w.$}])(?:" + "|".join(["/" + "work/", "/" + "root/", "/" + "home/\\w"]) + ")")
 NAMELESS = re.compile("\\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]) + ")\\b(?!\\([a-z][\\w.-]*\\))")
+
+# A path in backticks in a page of documentation, from the repository root: to a file or, with a slash at its end, a folder.
+NAMED_PATH = re.compile(r"`((?:\.ci|client|cmake|core|deploy|docs|proto|server|tests)/[\w./{},-]*(?:\.[\w{},]+|/))`")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CODE = (".h", ".cc", ".inc")
@@ -122,7 +126,7 @@ def allowed(path):
         if mirrored is None:
             return None
         ours, libraries = LAYERS[mirrored]
-        return os.path.dirname(path), [mirrored, *ours], [*libraries, "gtest"]
+        return os.path.dirname(path), [mirrored, *ours, *UNIT_ALSO.get(mirrored, [])], [*libraries, "gtest"]
     folder = layer_of(path)
     return None if folder is None else (folder, *LAYERS[folder])
 
@@ -175,7 +179,26 @@ def check_file_access(path, line, include):
     return f"{found.group(0).strip()}: in core only core/storage touches files" if found else None
 
 
-def check_line(path, line):
+def expand(pattern):
+    """a/{b,c}.h -> a/b.h, a/c.h"""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        return [pattern]
+    choices = braces.group(1).split(",")
+    return [p for choice in choices for p in expand(pattern[: braces.start()] + choice + pattern[braces.end():])]
+
+
+def check_named_paths(root, path, line):
+    """What a page of documentation points at is there."""
+    if not path.endswith(".md"):
+        return
+    for pattern in NAMED_PATH.findall(line):
+        for named in expand(pattern):
+            if "..." not in named and not os.path.exists(os.path.join(root, named)):
+                yield f"names {named}, which is not there"
+
+
+def check_line(root, path, line):
     match = INCLUDE.match(line) if path.endswith(CODE) else None
     include = match.group(2) if match else None
     if match:
@@ -186,6 +209,7 @@ def check_line(path, line):
         yield f"{NAMELESS.search(line).group(0)} without a name: write it as NAME(who), or do it"
     if MACHINE_PATH.search(line):
         yield f"path of one machine: {MACHINE_PATH.search(line).group(0)}"
+    yield from check_named_paths(root, path, line)
 
 
 def check_tree(root):
@@ -196,7 +220,7 @@ def check_tree(root):
             continue
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, 1):
-                breaches += [Breach(path, number, text) for text in check_line(path, line) if text]
+                breaches += [Breach(path, number, text) for text in check_line(root, path, line) if text]
         count += 1
     return breaches, count
 

@@ -106,6 +106,11 @@ class CheckLayering(unittest.TestCase):
         self.assert_breach("path of one machine", "docs/a.md", "see /" + "home/ann/notes")
         self.assert_clean("deploy/script", 'cd "$PWD/' + 'work/x"', "framework/" + "work/a", "/tmp/x")
 
+    def test_documentation_names_only_what_is_there(self):
+        self.assert_breach("names core/gone.h, which is not there", "docs/a.md", "see `core/gone.h`")
+        self.assert_breach("names docs/b.h", "docs/a.md", "see `docs/{a.md,b.h}`")
+        self.assert_clean("docs/a.md", "see `docs/a.md`, `docs/`, `core/`-like words, `tests/run --asan`, `x/gone.h`")
+
     def test_what_is_built_is_not_read(self):
         self.assert_clean("build/dev/generated/a.cc", '#include "nowhere.h"')
 
