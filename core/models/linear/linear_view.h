@@ -1,0 +1,58 @@
+// A linear memory as readers hold it.
+//
+// Immutable. Thread-safe.
+#ifndef MNEME_CORE_MODELS_LINEAR_LINEAR_VIEW_H_
+#define MNEME_CORE_MODELS_LINEAR_LINEAR_VIEW_H_
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/models/linear/served_weights.h"
+#include "core/models/model.h"
+#include "core/models/spec.h"
+#include "core/models/store/explicit_store.h"
+
+namespace mneme::models {
+
+// One partition: its matrix, and the codebook of the items that were hashed to it (unit-norm
+// responses; empty where none is kept).
+struct PartitionView {
+  ServedWeights weights;
+  StoreView codebook;
+};
+
+// What a view shares with the queries begun on it, so that they outlive it.
+struct LinearSnapshot {
+  size_t key_dim = 0;
+  size_t response_dim = 0;
+  bool normalize_keys = true;
+  bool has_codebook = true;
+  std::vector<std::shared_ptr<const PartitionView>> partitions;
+  // Tiles of all codebooks before those of partition p; one more entry holds their number.
+  std::vector<size_t> first_tiles;
+  ModelStats stats;
+};
+
+class LinearView final : public View {
+ public:
+  explicit LinearView(std::shared_ptr<const LinearSnapshot> snapshot)
+      : snapshot_(std::move(snapshot)) {}
+
+  const ModelStats& stats() const override { return snapshot_->stats; }
+
+  // InvalidArgument: a mask (MASK_NOT_SUPPORTED), a beta (BETA_NOT_SUPPORTED), only zero cues where
+  // cues are brought to unit length (ZERO_VECTOR). FailedPrecondition: lists, scores or candidates
+  // where no codebook is kept (CODEBOOK_NOT_KEPT).
+  absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
+                                               const QuerySpec& spec) const override;
+
+ private:
+  std::shared_ptr<const LinearSnapshot> snapshot_;
+};
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_LINEAR_LINEAR_VIEW_H_
