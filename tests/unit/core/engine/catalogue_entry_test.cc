@@ -1,0 +1,83 @@
+// What the engine writes as bytes comes back; damaged bytes are found out.
+#include "core/engine/catalogue_entry.h"
+
+#include "core/base/status.h"
+#include "gtest/gtest.h"
+
+namespace mneme::engine {
+namespace {
+
+MemoryInfo Example() {
+  MemoryInfo info{
+      .name = "faces", .uid = 77, .revision = 3, .create_unix_nanos = 5, .update_unix_nanos = 6};
+  info.labels = {.description = "d", .labels = {{"team", "vision"}, {"", "x"}}};
+  info.spec = {.key_dim = 8,
+               .response_dim = 2,
+               .retain = models::Retain::kResponses,
+               .model = models::LinearSpec{.rule = models::LinearRule::kCmm,
+                                           .lambda = 0.5,
+                                           .partitions = 4,
+                                           .normalize_keys = false}};
+  return info;
+}
+
+TEST(CatalogueEntry, RoundTrips) {
+  const MemoryInfo info = Example();
+  auto back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->name, "faces");
+  EXPECT_EQ(back->uid, 77u);
+  EXPECT_EQ(back->revision, 3u);
+  EXPECT_EQ(back->labels.labels, info.labels.labels);
+  const auto& linear = std::get<models::LinearSpec>(back->spec.model);
+  EXPECT_EQ(linear.lambda, 0.5);
+  EXPECT_EQ(linear.partitions, 4u);
+  EXPECT_FALSE(linear.normalize_keys);
+  EXPECT_TRUE(linear.normalize_responses);
+  EXPECT_EQ(back->spec.retain, models::Retain::kResponses);
+}
+
+TEST(CatalogueEntry, EveryTruncationIsDataLoss) {
+  const std::string bytes = EncodeCatalogueEntry(Example());
+  for (size_t n = 0; n < bytes.size(); ++n) {
+    EXPECT_EQ(DecodeCatalogueEntry(std::string_view(bytes).substr(0, n)).status().code(),
+              absl::StatusCode::kDataLoss)
+        << n;
+  }
+  EXPECT_EQ(DecodeCatalogueEntry(bytes + "x").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(CatalogueEntry, ANewerVersionIsRefusedByName) {
+  std::string bytes = EncodeCatalogueEntry(Example());
+  bytes[0] = 9;
+  EXPECT_EQ(DecodeCatalogueEntry(bytes).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(WriteReply, RoundTrips) {
+  const WriteReply reply{.uid = 1,
+                         .position = 2,
+                         .stored = 3,
+                         .replaced = 4,
+                         .deleted = 5,
+                         .missing = 6,
+                         .first_id = 7,
+                         .item_count = 8,
+                         .sync = Sync::kOs};
+  auto back = DecodeWriteReply(EncodeWriteReply(reply));
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->item_count, 8u);
+  EXPECT_EQ(back->first_id, 7u);
+  EXPECT_EQ(back->sync, Sync::kOs);
+  EXPECT_FALSE(DecodeWriteReply("").ok());
+}
+
+TEST(Checkpoint, KeepsTheRowBoundAndTheBlob) {
+  const std::string bytes = EncodeCheckpoint(42, "blob");
+  auto checkpoint = DecodeCheckpoint(bytes);
+  ASSERT_TRUE(checkpoint.ok());
+  EXPECT_EQ(checkpoint->next_row, 42u);
+  EXPECT_EQ(checkpoint->model_blob, "blob");
+}
+
+}  // namespace
+}  // namespace mneme::engine

@@ -1,0 +1,224 @@
+// Batching, slices, stages, cancellation, with a view made for the test: the answer of a cue is its
+// sum over all parts.
+#include "core/engine/scan_pool.h"
+
+#include <atomic>
+#include <future>
+
+#include "core/base/status.h"
+#include "gtest/gtest.h"
+
+namespace mneme::engine {
+namespace {
+
+struct Sums : models::Partial {
+  std::vector<double> values;
+};
+
+struct Probe {
+  std::atomic<int> begun{0};
+  std::atomic<int> parts_probed{0};
+  std::promise<void>* entered = nullptr;  // set by the first Probe
+  std::shared_future<void> gate;          // each Probe waits for it, if valid
+  std::atomic<bool> entered_once{false};
+};
+
+// Stage 1: sum over parts of cue * part; stage 2: nothing to scan; done.
+class SumQuery final : public models::TypedQuery<Sums> {
+ public:
+  SumQuery(const models::CueBatch& cues, Probe& probe, size_t parts)
+      : cues_(cues.cues), probe_(probe), parts_(parts) {}
+  size_t parts() const override { return stage_ == 0 ? parts_ : 0; }
+  double part_flops() const override { return 1e9; }
+  double part_bytes() const override { return 1; }
+  models::Answer TakeAnswer() override {
+    models::Answer answer;
+    answer.recalls = Matrix(cues_.rows, 1);
+    for (size_t i = 0; i < cues_.rows; ++i) answer.recalls.at(i, 0) = static_cast<float>(sums_[i]);
+    answer.cues.resize(cues_.rows);
+    answer.items_scored = cues_.rows;
+    return answer;
+  }
+
+ protected:
+  Sums MakeEmpty() const override {
+    Sums sums;
+    sums.values.resize(cues_.rows);
+    return sums;
+  }
+  void ProbeParts(size_t first, size_t last, Sums& into) const override {
+    if (probe_.entered != nullptr && !probe_.entered_once.exchange(true))
+      probe_.entered->set_value();
+    if (probe_.gate.valid()) probe_.gate.wait();
+    for (size_t part = first; part < last; ++part) {
+      ++probe_.parts_probed;
+      for (size_t i = 0; i < cues_.rows; ++i)
+        into.values[i] += cues_.data[i * cues_.cols] * static_cast<double>(part);
+    }
+  }
+  void MergeParts(Sums& into, const Sums& from) const override {
+    for (size_t i = 0; i < into.values.size(); ++i) into.values[i] += from.values[i];
+  }
+  absl::StatusOr<bool> SettleStage(Sums& merged) override {
+    if (stage_ == 0) sums_ = merged.values;
+    return ++stage_ == 2;
+  }
+
+ private:
+  MatrixView cues_;
+  Probe& probe_;
+  size_t parts_;
+  int stage_ = 0;
+  std::vector<double> sums_;
+};
+
+class SumView final : public models::View {
+ public:
+  SumView(Probe& probe, size_t parts) : probe_(probe), parts_(parts) {}
+  const models::ModelStats& stats() const override { return stats_; }
+  absl::StatusOr<std::unique_ptr<models::Query>> Begin(const models::CueBatch& cues,
+                                                       const models::QuerySpec&) const override {
+    ++probe_.begun;
+    return std::make_unique<SumQuery>(cues, probe_, parts_);
+  }
+
+ private:
+  Probe& probe_;
+  size_t parts_;
+  models::ModelStats stats_;
+};
+
+constexpr double kSumOfParts = 9 * 10 / 2;  // of parts 0..9
+
+TEST(ScanPool, AnswersAreTheSameForAnyNumberOfThreads) {
+  for (int threads : {1, 2, 5}) {
+    Probe probe;
+    ScanPool pool(threads, 0);
+    const Matrix cue = [] {
+      Matrix m(1, 2);
+      m.at(0, 0) = 3;
+      return m;
+    }();
+    std::promise<absl::StatusOr<models::Answer>> promise;
+    pool.Submit({.view = std::make_shared<SumView>(probe, 10),
+                 .cues = {.cues = cue},
+                 .done = [&](auto answer) { promise.set_value(std::move(answer)); }});
+    auto answer = promise.get_future().get();
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer->recalls.at(0, 0), 3 * kSumOfParts) << threads;
+    EXPECT_EQ(probe.parts_probed, 10);
+  }
+}
+
+TEST(ScanPool, WhatQueuesBehindAScanIsOneBatch) {
+  Probe probe;
+  std::promise<void> entered, gate;
+  probe.entered = &entered;
+  probe.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  auto view = std::make_shared<SumView>(probe, 10);
+  std::vector<Matrix> cues;
+  for (int i = 0; i < 21; ++i) cues.emplace_back(1, 2);
+  std::vector<std::promise<absl::StatusOr<models::Answer>>> promises(21);
+  const auto submit = [&](size_t i) {
+    cues[i].at(0, 0) = static_cast<float>(i + 1);
+    pool.Submit({.view = view, .cues = {.cues = cues[i]}, .done = [&promises, i](auto answer) {
+                   promises[i].set_value(std::move(answer));
+                 }});
+  };
+  submit(0);
+  entered.get_future().wait();
+  EXPECT_FALSE(pool.idle());
+  for (size_t i = 1; i <= 20; ++i) submit(i);
+  gate.set_value();
+  for (size_t i = 0; i <= 20; ++i) {
+    auto answer = promises[i].get_future().get();
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer->recalls.at(0, 0), static_cast<float>((i + 1) * kSumOfParts));
+    EXPECT_EQ(answer->cues.size(), 1u);
+  }
+  EXPECT_EQ(probe.begun, 2);  // the first alone, the other twenty together
+  EXPECT_EQ(pool.counters().batches, 2u);
+  EXPECT_EQ(pool.counters().cues, 21u);
+}
+
+TEST(ScanPool, AnAbandonedScanStopsBetweenSlices) {
+  Probe probe;
+  std::promise<void> entered, gate;
+  probe.entered = &entered;
+  probe.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  const Matrix cue(1, 2);
+  std::atomic<bool> gone{false};
+  std::promise<absl::StatusOr<models::Answer>> promise;
+  pool.Submit({.view = std::make_shared<SumView>(probe, 1000),
+               .cues = {.cues = cue},
+               .cancelled = [&] { return gone.load(); },
+               .done = [&](auto answer) { promise.set_value(std::move(answer)); }});
+  entered.get_future().wait();
+  gone = true;
+  gate.set_value();
+  EXPECT_EQ(promise.get_future().get().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(probe.parts_probed, 1000);
+}
+
+TEST(ScanPool, ACheapScanOfAnotherMemoryDoesNotWaitForADearOne) {
+  Probe dear, cheap;
+  std::promise<void> entered, gate;
+  dear.entered = &entered;
+  dear.gate = gate.get_future().share();
+  ScanPool pool(2, 0);
+  const Matrix cue(1, 2);
+  std::promise<absl::StatusOr<models::Answer>> slow, fast;
+  pool.Submit({.view = std::make_shared<SumView>(dear, 1),
+               .cues = {.cues = cue},
+               .done = [&](auto answer) { slow.set_value(std::move(answer)); }});
+  entered.get_future().wait();
+  pool.Submit({.view = std::make_shared<SumView>(cheap, 3),
+               .cues = {.cues = cue},
+               .done = [&](auto answer) { fast.set_value(std::move(answer)); }});
+  EXPECT_TRUE(fast.get_future().get().ok());  // while the dear one is still held
+  gate.set_value();
+  EXPECT_TRUE(slow.get_future().get().ok());
+}
+
+TEST(ScanPool, TooManyCuesAreBusy) {
+  Probe probe;
+  std::promise<void> entered, gate;
+  probe.entered = &entered;
+  probe.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  const Matrix many(65'536, 1), one(1, 1);
+  std::promise<absl::StatusOr<models::Answer>> first, second;
+  auto view = std::make_shared<SumView>(probe, 1);
+  pool.Submit({.view = view, .cues = {.cues = many}, .done = [&](auto answer) {
+                 first.set_value(std::move(answer));
+               }});
+  entered.get_future().wait();
+  pool.Submit({.view = view, .cues = {.cues = one}, .done = [&](auto answer) {
+                 second.set_value(std::move(answer));
+               }});
+  const absl::Status busy = second.get_future().get().status();
+  EXPECT_EQ(busy.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetErrorDetail(busy)->reason, "BUSY");
+  gate.set_value();
+  EXPECT_TRUE(first.get_future().get().ok());
+}
+
+TEST(RunQuery, GoesThroughAllStagesOnTheCallingThread) {
+  Probe probe;
+  const Matrix cue = [] {
+    Matrix m(2, 1);
+    m.at(0, 0) = 1;
+    m.at(1, 0) = 2;
+    return m;
+  }();
+  SumQuery query({.cues = cue}, probe, 10);
+  auto answer = RunQuery(query, nullptr);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->recalls.at(0, 0), kSumOfParts);
+  EXPECT_EQ(answer->recalls.at(1, 0), 2 * kSumOfParts);
+}
+
+}  // namespace
+}  // namespace mneme::engine
