@@ -1,0 +1,151 @@
+// The dynamics of a batch of cues: states, steps, convergence, and the figures of each answer.
+// Knows no store: rows come in through PassTile, in whatever parts; the product and the driver both
+// run it.
+//
+// The step is x+ = Σ w ξ / Σ w over the stored patterns (under cosine and on the sphere: its
+// direction). Under l2 and dot, with a convex non-decreasing separation, it never raises the
+// energy; nor does it on the sphere.
+//
+// Known and unknown coordinates (a mask). The first pass compares the known coordinates only and
+// reads out all of them. Later passes compare whole vectors: the known coordinates are held at the
+// cue's values, the unknown ones take the read-out. So what is known stays evidence at every step
+// (dropped after the first step, a blend of several patterns may drift to one that contradicts the
+// cue), and from the second pass on the energy does not rise, being minimised over the unknown
+// coordinates alone (l2, dot). The recall is the read-out itself, so that noise on the known
+// coordinates does not stay in it. Under cosine the held coordinates are scaled to the length that
+// the read-out has there.
+//
+// Under cosine rows are unit vectors; their lengths are averaged with the same weights, and the
+// recall of an auto-association is the mean direction (of length at most 1) times that mean length:
+// for one clean pattern the stored row.
+//
+// A reading of values (hetero-association) is one pass. A list is one pass without a read-out.
+//
+// Threads: Add is const and may run in several threads, each with a partial of its own; Settle is
+// the coordinator's.
+#ifndef MNEME_CORE_MODELS_DENSE_DENSE_RUN_H_
+#define MNEME_CORE_MODELS_DENSE_DENSE_RUN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/math/matrix.h"
+#include "core/math/moments.h"
+#include "core/models/dense/dense_partial.h"
+#include "core/models/dense/kernel_spec.h"
+#include "core/models/model.h"
+#include "core/models/store/explicit_store.h"
+
+namespace mneme::models {
+
+// What is asked of the run.
+struct DenseTask {
+  DenseKernelSpec kernel;
+  DynamicsSpec dynamics;
+  QueryKind kind = QueryKind::kRetrieve;
+  size_t output_dim = 0;         // of the read-out
+  bool auto_associative = true;  // the read-out is a key
+  size_t top = 0;                // rows named in an answer
+  bool listed_only = false;      // only the rows given to Add are listed (and enter the moments)
+  uint64_t live_rows = 0;        // in the store
+  bool keep_trace = false;       // energies and last states
+};
+
+struct ListedRow {
+  ScoredRow row;
+  double share = 0;  // of all weight, not of the list's
+};
+
+// The answer to one cue. Figures are of the state that was scored last; z and `scores` of the cue
+// itself, where they say how far the best match stands above the noise (at a fixed point it always
+// does).
+struct DenseOutcome {
+  absl::Status error;
+  AnswerStatus status = AnswerStatus::kUnset;
+  int steps = 0;
+  double energy = 0;
+  double log_scale = 0;
+  double s0 = 0;
+  double s1 = 0;
+  double p_max = 0;
+  double n_eff = 0;
+  uint64_t n_support = 0;
+  std::vector<ListedRow> top;  // best first
+  double mass = 0;             // share of `top`
+  math::Moments scores;
+  double z_best = 0;
+  double z_gap = 0;
+  std::vector<double> energies;
+};
+
+template <typename T>
+class DenseRun {
+ public:
+  // The cues' numbers and mask must outlive this. Cues that cannot be used have an error and take
+  // no part.
+  DenseRun(const DenseTask& task, BasicMatrixView<T> cues, std::span<const uint8_t> mask);
+
+  size_t active() const { return order_.size(); }
+  DensePartial Empty() const;
+  // Adds a tile. `listed`: with task.listed_only, the rows of this tile that may be listed.
+  void Add(const BasicTileView<T>& tile, std::span<const uint32_t> listed,
+           DensePartial& into) const;
+  // Takes the step with everything merged. True when every cue is done. `merged` is used up.
+  bool Settle(DensePartial& merged);
+
+  // After Settle returned true. `recalls` [B, output_dim], a row of zeros where there is no answer.
+  BasicMatrix<T>& recalls() { return recalls_; }
+  std::vector<DenseOutcome>& outcomes() { return outcomes_; }
+  // With task.keep_trace: the state scored last of each cue [B, key_dim].
+  BasicMatrix<T>& last_states() { return last_states_; }
+
+ private:
+  void Encode();
+  absl::Status EncodeCue(size_t cue, std::span<T> state) const;
+  bool IsMasked(size_t cue) const { return !masked_.empty() && masked_[cue]; }
+  bool IsKnown(size_t cue, size_t j) const;
+  bool OneShot() const;
+  bool OnSphere() const;
+  size_t ListLimit() const;
+  double Energy(const CueSums& sums, double squared_norm) const;
+  double BestWeight(const CueSums& sums, const ScoredRow& best) const;
+  void Report(const CueSums& sums, std::vector<ScoredRow> top, size_t place);
+  void ReportEvidence(const CueSums& sums, const std::vector<ScoredRow>& top,
+                      DenseOutcome& outcome) const;
+  void WriteRecall(const CueSums& sums, std::span<const double> output, size_t cue);
+  void StepState(const CueSums& sums, std::span<const double> output, size_t cue,
+                 std::span<T> next) const;
+  void HoldKnown(size_t cue, std::span<T> next) const;
+  bool HasConverged(const CueSums& sums, size_t place, std::span<const T> next) const;
+  bool SettleCue(const CueSums& sums, std::span<const double> output, std::vector<ScoredRow> top,
+                 size_t place, std::span<T> next);
+
+  DenseTask task_;
+  BasicMatrixView<T> cues_;
+  std::span<const uint8_t> mask_;
+  std::vector<bool> masked_;  // by cue: some coordinate is unknown; empty: none has any
+  int step_ = 0;              // passes settled
+
+  // Of the active cues, in one order; those under a mask come last in the first pass.
+  std::vector<uint32_t> order_;  // which cue
+  BasicMatrix<T> states_;        // [active, key_dim]
+  std::vector<T> squared_norms_;
+  std::vector<uint64_t> supports_;  // of the pass before (relu)
+  size_t masked_from_ = 0;          // first pass: active cues from here on are under a mask
+  BasicMatrix<T> masks_;            // their masks as numbers, first pass only
+
+  BasicMatrix<T> recalls_;
+  BasicMatrix<T> last_states_;
+  std::vector<DenseOutcome> outcomes_;
+};
+
+extern template class DenseRun<float>;
+extern template class DenseRun<double>;
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_DENSE_DENSE_RUN_H_

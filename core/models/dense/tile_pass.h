@@ -1,0 +1,65 @@
+// The one pass that touches stored rows: a block of cues against a tile, added to a partial.
+#ifndef MNEME_CORE_MODELS_DENSE_TILE_PASS_H_
+#define MNEME_CORE_MODELS_DENSE_TILE_PASS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/models/dense/dense_partial.h"
+#include "core/models/dense/kernel_spec.h"
+#include "core/models/store/tile.h"
+
+namespace mneme::models {
+
+inline constexpr size_t kCuesPerBlock = 64;
+
+// Cues as they are compared: encoded (a unit vector under cosine), unknown coordinates 0.
+template <typename T>
+struct CueBlock {
+  size_t count = 0;                  // at most kCuesPerBlock
+  size_t first = 0;                  // their place in the partial
+  const T* cues = nullptr;           // [count, key_dim]
+  const T* squared_norms = nullptr;  // [count]
+  const T* masks = nullptr;          // [count, key_dim] of 0 and 1; null: all coordinates are known
+};
+
+struct TileNeeds {
+  bool moments = false;  // of the similarities
+  // Only these rows of the tile, ascending, enter the list and the moments; the sums take all rows.
+  std::optional<std::span<const uint32_t>> listed;
+};
+
+// Adds the live rows of `tile` to the block's cues in `into`. Whether outputs are summed and how
+// many rows are listed is the partial's shape.
+//
+// Shapes   as CueBlock; tile [rows, key_dim]; tile.rows is any number.
+// Units    spec.beta in 1 / (unit of similarity).
+// Errors   none. Exponents that overflow T give m = ±inf, which the caller must look at.
+// Cost     2·count·rows·(key_dim + output_dim) flop; the second half is skipped for rows of no
+// weight.
+//          Scores stand for one tile only. Scratch: one per thread, of count·rows numbers (masked
+//          cues in blocks: also rows·key_dim), kept for the next call.
+// Threads  into is the caller's alone; all else is read only.
+// Source   dense-memory notes 1.4; for exp: Milakov & Gimelshein, "Online normalizer calculation
+// for
+//          softmax", 2018. Sums in T inside a tile, in double across tiles.
+//
+// Exactness in float. Few cues are scored row by row, l2 by subtraction. From four cues on scores
+// come from a matrix product, l2 as -½‖x‖² + x·ξ - ½‖ξ‖², which cancels when the norms are much
+// larger than the distance. So (i) rows that may enter the list are scored again row by row: lists
+// and their ties do not depend on how the scan was cut; (ii) where the cancellation could be felt
+// in the weights, the heaviest rows of the tile are scored again by subtraction.
+template <typename T>
+void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const BasicTileView<T>& tile,
+              const TileNeeds& needs, DensePartial& into);
+
+extern template void PassTile(const DenseKernelSpec&, const CueBlock<float>&,
+                              const BasicTileView<float>&, const TileNeeds&, DensePartial&);
+extern template void PassTile(const DenseKernelSpec&, const CueBlock<double>&,
+                              const BasicTileView<double>&, const TileNeeds&, DensePartial&);
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_DENSE_TILE_PASS_H_
