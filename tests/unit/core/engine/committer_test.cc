@@ -221,13 +221,7 @@ TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
   EXPECT_EQ(busy.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(GetErrorDetail(busy)->reason, "BUSY");
   EXPECT_GE(GetErrorDetail(busy)->retry_after_ms, 0);
-  storage_.gate.set_value();
-  const int groups =
-      1 + static_cast<int>((kPendingWritesMax + kGroupWritesMax - 1) / kGroupWritesMax);
-  for (int commit = 2; commit <= groups; ++commit) {
-    while (storage_.commits < commit) std::this_thread::yield();
-    storage_.Allow(1);
-  }
+  storage_.Allow(1'000);
   committer.Stop();
   EXPECT_EQ(trace_.ok, static_cast<int>(kPendingWritesMax) + 1);
   EXPECT_EQ(storage_.commits(), 1 + static_cast<int>(kPendingWritesMax / kGroupWritesMax));

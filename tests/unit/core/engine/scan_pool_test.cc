@@ -15,7 +15,7 @@ struct Sums : models::Partial {
   std::vector<double> values;
 };
 
-struct Probe {
+struct Watch {
   std::atomic<int> begun{0};
   std::atomic<int> parts_probed{0};
   std::promise<void>* entered = nullptr;  // set by the first Probe
@@ -26,8 +26,8 @@ struct Probe {
 // Stage 1: sum over parts of cue * part; stage 2: nothing to scan; done.
 class SumQuery final : public models::TypedQuery<Sums> {
  public:
-  SumQuery(const models::CueBatch& cues, Probe& probe, size_t parts)
-      : cues_(cues.cues), probe_(probe), parts_(parts) {}
+  SumQuery(const models::CueBatch& cues, Watch& watch, size_t parts)
+      : cues_(cues.cues), watch_(watch), parts_(parts) {}
   size_t parts() const override { return stage_ == 0 ? parts_ : 0; }
   double part_flops() const override { return 1e9; }
   double part_bytes() const override { return 1; }
@@ -47,11 +47,11 @@ class SumQuery final : public models::TypedQuery<Sums> {
     return sums;
   }
   void ProbeParts(size_t first, size_t last, Sums& into) const override {
-    if (probe_.entered != nullptr && !probe_.entered_once.exchange(true))
-      probe_.entered->set_value();
-    if (probe_.gate.valid()) probe_.gate.wait();
+    if (watch_.entered != nullptr && !watch_.entered_once.exchange(true))
+      watch_.entered->set_value();
+    if (watch_.gate.valid()) watch_.gate.wait();
     for (size_t part = first; part < last; ++part) {
-      ++probe_.parts_probed;
+      ++watch_.parts_probed;
       for (size_t i = 0; i < cues_.rows; ++i)
         into.values[i] += cues_.data[i * cues_.cols] * static_cast<double>(part);
     }
@@ -66,7 +66,7 @@ class SumQuery final : public models::TypedQuery<Sums> {
 
  private:
   MatrixView cues_;
-  Probe& probe_;
+  Watch& watch_;
   size_t parts_;
   int stage_ = 0;
   std::vector<double> sums_;
@@ -74,16 +74,16 @@ class SumQuery final : public models::TypedQuery<Sums> {
 
 class SumView final : public models::View {
  public:
-  SumView(Probe& probe, size_t parts) : probe_(probe), parts_(parts) {}
+  SumView(Watch& watch, size_t parts) : watch_(watch), parts_(parts) {}
   const models::ModelStats& stats() const override { return stats_; }
   absl::StatusOr<std::unique_ptr<models::Query>> Begin(const models::CueBatch& cues,
                                                        const models::QuerySpec&) const override {
-    ++probe_.begun;
-    return std::make_unique<SumQuery>(cues, probe_, parts_);
+    ++watch_.begun;
+    return std::make_unique<SumQuery>(cues, watch_, parts_);
   }
 
  private:
-  Probe& probe_;
+  Watch& watch_;
   size_t parts_;
   models::ModelStats stats_;
 };
@@ -92,7 +92,7 @@ constexpr double kSumOfParts = 9 * 10 / 2;  // of parts 0..9
 
 TEST(ScanPool, AnswersAreTheSameForAnyNumberOfThreads) {
   for (int threads : {1, 2, 5}) {
-    Probe probe;
+    Watch watch;
     ScanPool pool(threads, 0);
     const Matrix cue = [] {
       Matrix m(1, 2);
@@ -100,23 +100,23 @@ TEST(ScanPool, AnswersAreTheSameForAnyNumberOfThreads) {
       return m;
     }();
     std::promise<absl::StatusOr<models::Answer>> promise;
-    pool.Submit({.view = std::make_shared<SumView>(probe, 10),
+    pool.Submit({.view = std::make_shared<SumView>(watch, 10),
                  .cues = {.cues = cue},
                  .done = [&](auto answer) { promise.set_value(std::move(answer)); }});
     auto answer = promise.get_future().get();
     ASSERT_TRUE(answer.ok());
     EXPECT_EQ(answer->recalls.at(0, 0), 3 * kSumOfParts) << threads;
-    EXPECT_EQ(probe.parts_probed, 10);
+    EXPECT_EQ(watch.parts_probed, 10);
   }
 }
 
 TEST(ScanPool, WhatQueuesBehindAScanIsOneBatch) {
-  Probe probe;
+  Watch watch;
   std::promise<void> entered, gate;
-  probe.entered = &entered;
-  probe.gate = gate.get_future().share();
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
   ScanPool pool(1, 0);
-  auto view = std::make_shared<SumView>(probe, 10);
+  auto view = std::make_shared<SumView>(watch, 10);
   std::vector<Matrix> cues;
   for (int i = 0; i < 21; ++i) cues.emplace_back(1, 2);
   std::vector<std::promise<absl::StatusOr<models::Answer>>> promises(21);
@@ -137,21 +137,21 @@ TEST(ScanPool, WhatQueuesBehindAScanIsOneBatch) {
     EXPECT_EQ(answer->recalls.at(0, 0), static_cast<float>((i + 1) * kSumOfParts));
     EXPECT_EQ(answer->cues.size(), 1u);
   }
-  EXPECT_EQ(probe.begun, 2);  // the first alone, the other twenty together
+  EXPECT_EQ(watch.begun, 2);  // the first alone, the other twenty together
   EXPECT_EQ(pool.counters().batches, 2u);
   EXPECT_EQ(pool.counters().cues, 21u);
 }
 
 TEST(ScanPool, AnAbandonedScanStopsBetweenSlices) {
-  Probe probe;
+  Watch watch;
   std::promise<void> entered, gate;
-  probe.entered = &entered;
-  probe.gate = gate.get_future().share();
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
   ScanPool pool(1, 0);
   const Matrix cue(1, 2);
   std::atomic<bool> gone{false};
   std::promise<absl::StatusOr<models::Answer>> promise;
-  pool.Submit({.view = std::make_shared<SumView>(probe, 1000),
+  pool.Submit({.view = std::make_shared<SumView>(watch, 1000),
                .cues = {.cues = cue},
                .cancelled = [&] { return gone.load(); },
                .done = [&](auto answer) { promise.set_value(std::move(answer)); }});
@@ -159,11 +159,11 @@ TEST(ScanPool, AnAbandonedScanStopsBetweenSlices) {
   gone = true;
   gate.set_value();
   EXPECT_EQ(promise.get_future().get().status().code(), absl::StatusCode::kCancelled);
-  EXPECT_LT(probe.parts_probed, 1000);
+  EXPECT_LT(watch.parts_probed, 1000);
 }
 
 TEST(ScanPool, ACheapScanOfAnotherMemoryDoesNotWaitForADearOne) {
-  Probe dear, cheap;
+  Watch dear, cheap;
   std::promise<void> entered, gate;
   dear.entered = &entered;
   dear.gate = gate.get_future().share();
@@ -183,14 +183,14 @@ TEST(ScanPool, ACheapScanOfAnotherMemoryDoesNotWaitForADearOne) {
 }
 
 TEST(ScanPool, TooManyCuesAreBusy) {
-  Probe probe;
+  Watch watch;
   std::promise<void> entered, gate;
-  probe.entered = &entered;
-  probe.gate = gate.get_future().share();
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
   ScanPool pool(1, 0);
   const Matrix many(65'536, 1), one(1, 1);
   std::promise<absl::StatusOr<models::Answer>> first, second;
-  auto view = std::make_shared<SumView>(probe, 1);
+  auto view = std::make_shared<SumView>(watch, 1);
   pool.Submit({.view = view, .cues = {.cues = many}, .done = [&](auto answer) {
                  first.set_value(std::move(answer));
                }});
@@ -206,14 +206,14 @@ TEST(ScanPool, TooManyCuesAreBusy) {
 }
 
 TEST(RunQuery, GoesThroughAllStagesOnTheCallingThread) {
-  Probe probe;
+  Watch watch;
   const Matrix cue = [] {
     Matrix m(2, 1);
     m.at(0, 0) = 1;
     m.at(1, 0) = 2;
     return m;
   }();
-  SumQuery query({.cues = cue}, probe, 10);
+  SumQuery query({.cues = cue}, watch, 10);
   auto answer = RunQuery(query, nullptr);
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->recalls.at(0, 0), kSumOfParts);
