@@ -25,9 +25,6 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view target);
 // As FromGrpc, for a google.rpc.Status inside a reply.
 absl::Status FromProto(const google::rpc::Status& status);
 
-// An error of this side.
-absl::Status MakeError(const Error& error);
-
 // The same error with `context: ` before its message.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 // The same error with Error::rows_done set.

@@ -33,6 +33,10 @@ struct Error {
 // The fields of `status`; code kOk and nothing else for OK. Works for any absl::Status.
 Error GetError(const absl::Status& status);
 
+// The reverse: a status that carries these fields (retry_after and rows_done, which only servers and split calls know,
+// aside).
+absl::Status MakeError(const Error& error);
+
 }  // namespace mneme::client
 
 #endif  // MNEME_CLIENT_CPP_INCLUDE_MNEME_ERROR_H_

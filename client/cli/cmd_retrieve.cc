@@ -1,0 +1,156 @@
+// mnemectl retrieve
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands.h"
+#include "client/cli/cues.h"
+#include "client/cli/json.h"
+#include "client/cli/matrix_file.h"
+#include "client/cli/rows.h"
+#include "client/cli/text.h"
+
+namespace mneme::cli {
+namespace {
+
+struct RetrieveFlags {
+  CueFlags cues;
+  uint32_t top = 3;
+  uint32_t steps_max = 0;
+  std::string out_file;
+};
+
+std::string TopIds(const client::CueResult& result) {
+  std::string text;
+  for (const client::ScoredItem& item : result.top) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", FormatId(item.id));
+    if (item.share > 0) absl::StrAppend(&text, " (", FormatNumber(item.share), ")");
+  }
+  return text;
+}
+
+// Prints answers as they come: JSON lines, or a table of the first few and a count of the rest.
+class Printer {
+ public:
+  Printer(const RetrieveFlags& flags, Context& context)
+      : flags_(flags),
+        context_(context),
+        table_({{"CUE", Table::Align::kRight},
+                {"STATUS"},
+                {"CONFIDENCE", Table::Align::kRight},
+                {"N_EFF", Table::Align::kRight},
+                {"STEPS", Table::Align::kRight},
+                {"Z", Table::Align::kRight},
+                {"TOP (SHARE)"},
+                {"RECALL"}}) {}
+
+  void Add(uint64_t first, const client::RetrieveResult& answer) {
+    for (size_t i = 0; i < answer.results.size(); ++i) {
+      const auto recall = answer.recalls.row(i);
+      if (context_.json) {
+        AddJson(first + i, answer.results[i], recall, Name(answer.exactness));
+      } else {
+        AddRow(first + i, answer.results[i], recall);
+      }
+    }
+  }
+
+  void Finish() {
+    std::ostream& out = context_.io.out;
+    if (context_.json) return;
+    table_.Print(out);
+    uint64_t cues = 0;
+    std::string counts;
+    for (const auto& [status, count] : counts_) {
+      cues += count;
+      absl::StrAppend(&counts, counts.empty() ? "" : ", ", FormatCount(count), " ", status);
+    }
+    if (cues > 1) out << FormatCount(cues) << " cues: " << counts << "\n";
+    if (!flags_.out_file.empty()) out << "recalls written to " << flags_.out_file << "\n";
+  }
+
+ private:
+  void AddJson(uint64_t cue, const client::CueResult& result, std::span<const float> recall,
+               const std::string& exactness) {
+    Json json{{"cue", cue}};
+    json.update(ToJson(result));
+    if (result.error.ok()) {
+      json["exactness"] = exactness;
+      if (flags_.out_file.empty()) json["recall"] = ToJson(recall);
+    }
+    context_.io.out << Dump(json) << "\n";
+  }
+
+  void AddRow(uint64_t cue, const client::CueResult& result, std::span<const float> recall) {
+    ++counts_[result.error.ok() ? Name(result.status) : "ERROR"];
+    if (cue >= flags_.cues.shown_max) return;
+    if (!result.error.ok()) {
+      table_.Add({std::to_string(cue), "ERROR", "", "", "", "",
+                  client::GetError(result.error).message, ""});
+      return;
+    }
+    table_.Add({std::to_string(cue), Name(result.status), FormatNumber(result.confidence),
+                FormatNumber(result.n_eff), std::to_string(result.steps),
+                FormatNumber(result.z_best), TopIds(result), FormatVector(recall)});
+  }
+
+  const RetrieveFlags& flags_;
+  Context& context_;
+  Table table_;
+  std::map<std::string, uint64_t> counts_;
+};
+
+absl::Status Run(const RetrieveFlags& flags, Context& context) {
+  auto client = MakeClient(context);
+  if (!client.ok()) return client.status();
+  std::unique_ptr<NpyWriter> writer;
+  if (!flags.out_file.empty()) {
+    auto created = NpyWriter::Create(flags.out_file);
+    if (!created.ok()) return created.status();
+    writer = *std::move(created);
+  }
+  Printer printer(flags, context);
+  const absl::Status status =
+      ForCues(flags.cues, context, "recalling", [&](const CueBatch& batch) -> absl::Status {
+        const auto answer = client->Retrieve(flags.cues.memory, batch.cues,
+                                             {.mask = batch.mask,
+                                              .top = flags.top,
+                                              .beta = flags.cues.beta,
+                                              .steps_max = flags.steps_max,
+                                              .include_payloads = flags.cues.payloads,
+                                              .progress = batch.progress,
+                                              .call = context.call()});
+        if (!answer.ok()) return answer.status();
+        printer.Add(batch.first, *answer);
+        return writer ? writer->Write(answer->recalls.ref()) : absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  if (writer) {
+    if (absl::Status finished = writer->Finish(); !finished.ok()) return finished;
+  }
+  printer.Finish();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRetrieveCommand(CLI::App& app, Context& context) {
+  CLI::App* retrieve = app.add_subcommand("retrieve", "Recall the response to each cue");
+  retrieve->footer(
+      "--json prints a line for each cue, with its recall unless --out takes them.\n"
+      "Example:\n"
+      "  mnemectl retrieve faces cues.npy --mask 0-391 --top 3 --out recalls.npy\n"
+      "  mnemectl retrieve faces --cue 1,0,0\n"
+      "  echo '[1, 0, 0]' | mnemectl retrieve faces - --json");
+  auto flags = std::make_shared<RetrieveFlags>();
+  AddCueFlags(*retrieve, flags->cues);
+  retrieve->add_option("--top,-k", flags->top, "Name this many of the best items");
+  retrieve->add_option("--steps-max", flags->steps_max,
+                       "Most steps for this request (dense; 0: as in the spec)");
+  retrieve->add_option("--out,-o", flags->out_file, "Write the recalls to this .npy file");
+  retrieve->callback(
+      [&context, flags] { context.action = [&context, flags] { return Run(*flags, context); }; });
+}
+
+}  // namespace mneme::cli

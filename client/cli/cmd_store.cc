@@ -1,0 +1,139 @@
+// mnemectl store
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <map>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands.h"
+#include "client/cli/json.h"
+#include "client/cli/progress.h"
+#include "client/cli/rows.h"
+#include "client/cli/text.h"
+
+namespace mneme::cli {
+namespace {
+
+constexpr size_t kReadBytes = 16 << 20;  // of vectors, read and sent at a time
+
+struct StoreFlags {
+  std::string memory;
+  StoreFiles files;
+  bool upsert = false;
+  std::string durability = "disk";
+  size_t rows_max = std::numeric_limits<size_t>::max();
+  std::string request_id;
+};
+
+const std::map<std::string, client::Durability> kDurabilities = {
+    {"disk", client::Durability::kDisk},
+    {"os", client::Durability::kOs},
+    {"memory", client::Durability::kMemory}};
+
+// What was stored of all batches.
+struct Total {
+  uint64_t stored = 0;
+  uint64_t replaced = 0;
+  uint64_t item_count = 0;
+  uint32_t requests = 0;
+  std::optional<uint64_t> first_id;
+};
+
+void Add(const client::StoreResult& result, Total& total) {
+  total.stored += result.stored;
+  total.replaced += result.replaced;
+  total.item_count = result.item_count;
+  total.requests += result.requests;
+  if (!total.first_id && !result.made_ids.empty()) {
+    total.first_id = result.made_ids.front().first_id;
+  }
+}
+
+void Print(const Total& total, const StoreFlags& flags, const Context& context) {
+  std::ostream& out = context.io.out;
+  if (context.json) {
+    Json json{{"memory", flags.memory},
+              {"stored", total.stored},
+              {"replaced", total.replaced},
+              {"item_count", total.item_count},
+              {"requests", total.requests}};
+    if (total.first_id) json["first_id"] = *total.first_id;
+    out << Dump(json) << "\n";
+    return;
+  }
+  out << FormatCount(total.stored) << " stored";
+  if (total.replaced > 0) out << " (" << FormatCount(total.replaced) << " took the place of older)";
+  out << " in " << flags.memory << ", which now holds " << FormatCount(total.item_count) << "\n";
+  if (total.first_id) out << "ids made by the server, from " << *total.first_id << " on\n";
+}
+
+// Adds the rows that earlier batches stored to what the error says of its own.
+absl::Status AfterRows(const absl::Status& status, uint64_t stored, uint64_t batch_begin) {
+  client::Error error = client::GetError(status);
+  error.rows_done = stored + error.rows_done.value_or(0);
+  if (batch_begin > 0) {
+    error.message = absl::StrCat("in the rows from ", batch_begin, " on: ", error.message);
+  }
+  return client::MakeError(error);
+}
+
+absl::Status Run(const StoreFlags& flags, Context& context) {
+  auto source = OpenRows(flags.files, context.io.in);
+  if (!source.ok()) return source.status();
+  auto client = MakeClient(context);
+  if (!client.ok()) return client.status();
+  ProgressBar bar(context.io.err, context.io.err_is_terminal, "storing", "rows",
+                  (*source)->total().value_or(0));
+  Total total;
+  client::StoreOptions options{.upsert = flags.upsert,
+                               .durability = kDurabilities.at(flags.durability),
+                               .call = context.call()};
+  uint64_t rows_read = 0;
+  options.progress = [&](uint64_t done, uint64_t) { bar.Update(rows_read + done); };
+  for (int batch = 0;; ++batch) {
+    auto rows = (*source)->Read(flags.rows_max, kReadBytes);
+    if (!rows.ok()) return AfterRows(rows.status(), total.stored, 0);
+    if (rows->keys.rows == 0 && batch > 0) break;
+    if (!flags.request_id.empty()) options.request_id = absl::StrCat(flags.request_id, "/", batch);
+    const auto result = client->Store(flags.memory, rows->batch(), options);
+    if (!result.ok()) return AfterRows(result.status(), total.stored, rows_read);
+    Add(*result, total);
+    rows_read += rows->keys.rows;
+    if ((*source)->total() == rows_read) break;
+  }
+  Print(total, flags, context);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddStoreCommand(CLI::App& app, Context& context) {
+  CLI::App* store = app.add_subcommand("store", "Store associations from a file or stdin");
+  store->footer(
+      "A line of JSON: {\"id\": 7, \"key\": [0.1, ...], \"response\": [...], \"weight\": 1,\n"
+      "  \"payload\": \"text\", \"attributes\": {\"year\": 1999}}; only \"key\" must be there.\n"
+      "Large files are sent in many requests; each is stored wholly or not at all.\n"
+      "Example:\n"
+      "  mnemectl store faces keys.npy --ids ids.npy\n"
+      "  mnemectl store classes keys.fvecs --responses responses.npy\n"
+      "  echo '{\"id\": \"anna\", \"key\": [1, 0, 0]}' | mnemectl store faces -");
+  auto flags = std::make_shared<StoreFlags>();
+  store->add_option("MEMORY", flags->memory, "Where to store")->required();
+  store->add_option("FILE", flags->files.keys, "Keys: .npy, .fvecs, .jsonl, or - for JSON on stdin")
+      ->required();
+  store->add_option("--responses", flags->files.responses, "Responses: .npy or .fvecs");
+  store->add_option("--ids", flags->files.ids, "Ids: .npy of whole numbers, or text, one a line");
+  store->add_option("--weights", flags->files.weights, "Weights: .npy");
+  store->add_flag("--upsert", flags->upsert, "Ids that are there already are replaced");
+  store->add_option("--durability", flags->durability, "How safe before the server answers")
+      ->transform(CLI::IsMember(&kDurabilities));
+  store->add_option("--batch-rows", flags->rows_max, "Most rows read and sent at a time")
+      ->check(CLI::PositiveNumber)
+      ->default_str("by size");
+  store->add_option("--request-id", flags->request_id,
+                    "The same again with the same file stores nothing twice");
+  store->callback(
+      [&context, flags] { context.action = [&context, flags] { return Run(*flags, context); }; });
+}
+
+}  // namespace mneme::cli

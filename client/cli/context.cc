@@ -1,0 +1,89 @@
+#include "client/cli/context.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace mneme::cli {
+namespace {
+
+constexpr char kUsageReason[] = "USAGE";
+
+}  // namespace
+
+absl::Status UsageError(std::string_view message, std::string_view given, std::string_view expected,
+                        std::string_view next_step) {
+  return client::MakeError({.code = absl::StatusCode::kInvalidArgument,
+                            .reason = kUsageReason,
+                            .message = std::string(message),
+                            .given = std::string(given),
+                            .expected = std::string(expected),
+                            .next_step = std::string(next_step)});
+}
+
+absl::StatusOr<std::chrono::milliseconds> ParseTimeout(const std::string& text) {
+  absl::Duration duration;
+  double seconds = 0;
+  if (absl::SimpleAtod(text, &seconds)) {
+    duration = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &duration)) {
+    duration = absl::ZeroDuration();
+  }
+  if (duration <= absl::ZeroDuration()) {
+    return UsageError("the timeout is not a positive time", text, "a time like 30s, 500ms or 2m",
+                      "Give a time with its unit.");
+  }
+  return absl::ToChronoMilliseconds(std::min(duration, absl::Hours(24 * 365)));
+}
+
+absl::StatusOr<client::Client> MakeClient(const Context& context) {
+  const auto timeout = ParseTimeout(context.timeout);
+  if (!timeout.ok()) return timeout.status();
+  return client::Client(client::ClientOptions{.target = context.server, .timeout = *timeout});
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return kExitOk;
+  if (client::GetError(status).reason == kUsageReason) return kExitUsage;
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitUnavailable;
+    case absl::StatusCode::kCancelled:
+      return kExitStopped;
+    default:
+      return kExitError;
+  }
+}
+
+void PrintError(const absl::Status& status, const Context& context) {
+  const client::Error error = client::GetError(status);
+  std::ostream& err = context.io.err;
+  if (context.json) {
+    nlohmann::ordered_json json{{"code", absl::StatusCodeToString(error.code)},
+                                {"reason", error.reason},
+                                {"message", error.message},
+                                {"given", error.given},
+                                {"expected", error.expected},
+                                {"next_step", error.next_step}};
+    if (error.retry_after) json["retry_after_ms"] = error.retry_after->count();
+    if (error.rows_done) json["rows_done"] = *error.rows_done;
+    err << nlohmann::ordered_json{{"error", json}}.dump(-1, ' ', false,
+                                                        nlohmann::json::error_handler_t::replace)
+        << "\n";
+    return;
+  }
+  err << "mnemectl: " << error.message << " (" << absl::StatusCodeToString(error.code);
+  if (!error.reason.empty()) err << ", " << error.reason;
+  err << ")\n";
+  if (!error.given.empty()) err << "  given:     " << error.given << "\n";
+  if (!error.expected.empty()) err << "  expected:  " << error.expected << "\n";
+  if (error.rows_done) err << "  rows done: " << *error.rows_done << "\n";
+  if (!error.next_step.empty()) err << "  next step: " << error.next_step << "\n";
+}
+
+}  // namespace mneme::cli

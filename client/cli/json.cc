@@ -1,0 +1,291 @@
+#include "client/cli/json.h"
+
+#include <cmath>
+#include <type_traits>
+#include <variant>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/cli/context.h"
+#include "client/cli/text.h"
+
+namespace mneme::cli {
+namespace {
+
+using cli::ToJson;  // so that the overloads below join, not hide, those of the header
+
+bool IsUtf8(const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+void PutPayload(const std::string& payload, Json& out) {
+  if (payload.empty()) return;
+  if (IsUtf8(payload)) {
+    out["payload"] = payload;
+  } else {
+    out["payload_base64"] = absl::Base64Escape(payload);
+  }
+}
+
+Json ToJson(const client::AttributeValue& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, client::Timestamp>) {
+          return {{"timestamp", FormatTime(v)}};
+        } else {
+          return v;
+        }
+      },
+      value);
+}
+
+Json ToJson(const client::ScoredItem& item) {
+  Json json{{"rank", item.rank}, {"id", ToJson(item.id)}};
+  if (!item.found) {
+    json["found"] = false;
+    return json;
+  }
+  json["score"] = item.score;
+  json["share"] = item.share;
+  PutPayload(item.payload, json);
+  return json;
+}
+
+Json ToJson(const std::vector<client::ScoredItem>& items) {
+  Json json = Json::array();
+  for (const client::ScoredItem& item : items) json.push_back(ToJson(item));
+  return json;
+}
+
+Json ToJson(const client::Epoch& epoch) {
+  return {{"uid", epoch.uid}, {"position", epoch.position}, {"job", epoch.job}};
+}
+
+Json ToJson(const client::MemoryState& state) {
+  return {{"item_count", state.item_count},
+          {"position", state.position},
+          {"memory_bytes", state.memory_bytes},
+          {"fixed_bytes", state.fixed_bytes},
+          {"row_bytes", state.row_bytes},
+          {"beta", state.beta},
+          {"beta_fallback", state.beta_fallback},
+          {"lambda", state.lambda},
+          {"load", state.load},
+          {"health", Name(state.health)},
+          {"health_reason", state.health_reason},
+          {"weights_epoch", ToJson(state.weights_epoch)}};
+}
+
+Json ToJson(const client::DenseSpec& spec) {
+  Json json{{"similarity", Name(spec.similarity)}};
+  json["beta"] = spec.beta ? Json(*spec.beta) : Json("auto");
+  json["steps_max"] = spec.steps_max;
+  json["tolerance"] = spec.tolerance;
+  return json;
+}
+
+Json ToJson(const client::LinearSpec& spec) {
+  Json json{{"rule", Name(spec.rule)}};
+  json["lambda"] = spec.lambda ? Json(*spec.lambda) : Json("auto");
+  json["partitions"] = spec.partitions;
+  json["key_normalization"] = Name(spec.key_normalization);
+  json["response_normalization"] = Name(spec.response_normalization);
+  return json;
+}
+
+Json ErrorToJson(const absl::Status& status) {
+  const client::Error error = client::GetError(status);
+  return {{"code", absl::StatusCodeToString(error.code)},
+          {"reason", error.reason},
+          {"message", error.message}};
+}
+
+absl::Status WrongAttribute(const std::string& name) {
+  return UsageError(
+      std::string("attribute '").append(name).append("' has a value of no known type"), "",
+      "a text, whole number, real number, bool, a list of texts or numbers, or {\"timestamp\": "
+      "\"...\"}",
+      "Change the value.");
+}
+
+// A list is of whole numbers, of real ones, or else of texts.
+absl::StatusOr<client::AttributeValue> ListFromJson(const std::string& name, const Json& json) {
+  bool whole = !json.empty();
+  bool real = !json.empty();
+  bool text = true;
+  for (const Json& element : json) {
+    whole = whole && element.is_number_integer();
+    real = real && element.is_number();
+    text = text && element.is_string();
+  }
+  if (whole) return json.get<std::vector<int64_t>>();
+  if (real) return json.get<std::vector<double>>();
+  if (text) return json.get<std::vector<std::string>>();
+  return WrongAttribute(name);
+}
+
+absl::StatusOr<client::AttributeValue> ValueFromJson(const std::string& name, const Json& json) {
+  if (json.is_string()) return json.get<std::string>();
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<int64_t>();
+  if (json.is_number()) return json.get<double>();
+  if (json.is_array()) return ListFromJson(name, json);
+  if (json.is_object() && json.size() == 1 && json.contains("timestamp") &&
+      json["timestamp"].is_string()) {
+    absl::Time time;
+    std::string error;
+    if (absl::ParseTime(absl::RFC3339_full, json["timestamp"].get<std::string>(), &time, &error)) {
+      return client::Timestamp(std::chrono::nanoseconds(absl::ToUnixNanos(time)));
+    }
+  }
+  return WrongAttribute(name);
+}
+
+}  // namespace
+
+Json ToJson(const client::ItemId& id) {
+  if (id.is_text()) return std::string(id.text());
+  return id.number();
+}
+
+Json ToJson(const client::Attributes& attributes) {
+  Json json = Json::object();
+  for (const auto& [name, value] : attributes) json[name] = ToJson(value);
+  return json;
+}
+
+Json ToJson(std::span<const float> numbers) {
+  Json json = Json::array();
+  for (const float number : numbers) json.push_back(number);
+  return json;
+}
+
+Json ToJson(const client::Memory& memory) {
+  const client::MemorySpec& spec = memory.spec;
+  Json json{{"name", spec.name},
+            {"uid", memory.uid},
+            {"etag", memory.etag},
+            {"create_time", FormatTime(memory.create_time)},
+            {"update_time", FormatTime(memory.update_time)},
+            {"description", spec.description},
+            {"labels", spec.labels},
+            {"key_dim", spec.key_dim},
+            {"response_dim", spec.response_dim},
+            {"retain", Name(spec.retain)}};
+  std::visit(
+      [&json](const auto& model) {
+        constexpr bool kIsDense = std::is_same_v<std::decay_t<decltype(model)>, client::DenseSpec>;
+        json["model"] = kIsDense ? "dense" : "linear";
+        json["spec"] = ToJson(model);
+      },
+      spec.model);
+  json["state"] = ToJson(memory.state);
+  return json;
+}
+
+Json ToJson(const client::Item& item) {
+  Json json{{"id", ToJson(item.id)}};
+  if (!item.key.empty()) json["key"] = ToJson(std::span(item.key));
+  if (!item.response.empty()) json["response"] = ToJson(std::span(item.response));
+  json["weight"] = item.weight;
+  PutPayload(item.payload, json);
+  if (!item.attributes.empty()) json["attributes"] = ToJson(item.attributes);
+  json["row"] = item.row;
+  return json;
+}
+
+Json ToJson(const client::CueResult& result) {
+  if (!result.error.ok()) return {{"error", ErrorToJson(result.error)}};
+  return {
+      {"status", Name(result.status)},   {"steps", result.steps}, {"energy", result.energy},
+      {"confidence", result.confidence}, {"n_eff", result.n_eff}, {"n_support", result.n_support},
+      {"z_best", result.z_best},         {"z_gap", result.z_gap}, {"top", ToJson(result.top)}};
+}
+
+Json ToJson(const client::CueList& list) {
+  if (!list.error.ok()) return {{"error", ErrorToJson(list.error)}};
+  return {{"status", Name(list.status)},   {"z_best", list.z_best},       {"z_gap", list.z_gap},
+          {"score_mean", list.score_mean}, {"score_std", list.score_std}, {"mass", list.mass},
+          {"items", ToJson(list.items)}};
+}
+
+Json ToJson(const client::ServerInfo& info) {
+  const client::Limits& limits = info.limits;
+  const client::Counters& counters = info.counters;
+  return {{"version", info.version},
+          {"start_time", FormatTime(info.start_time)},
+          {"uptime_s", std::chrono::duration<double>(info.uptime).count()},
+          {"memory_count", info.memory_count},
+          {"memory_bytes", info.memory_bytes},
+          {"instruction_set", info.instruction_set},
+          {"blas_core", info.blas_core},
+          {"scan_threads", info.scan_threads},
+          {"limits",
+           {{"rows_per_store_max", limits.rows_per_store_max},
+            {"cues_max", limits.cues_max},
+            {"list_size_max", limits.list_size_max},
+            {"dimension_max", limits.dimension_max},
+            {"payload_bytes_max", limits.payload_bytes_max},
+            {"message_bytes_max", limits.message_bytes_max},
+            {"memories_max", limits.memories_max},
+            {"partitions_max", limits.partitions_max}}},
+          {"counters",
+           {{"commits", counters.commits},
+            {"syncs", counters.syncs},
+            {"writes", counters.writes},
+            {"group_writes_max", counters.group_writes_max},
+            {"cues_inline", counters.cues_inline},
+            {"cues_batched", counters.cues_batched},
+            {"batches", counters.batches}}}};
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+absl::StatusOr<client::ItemId> IdFromJson(const Json& json) {
+  if (json.is_number_unsigned()) return client::ItemId(json.get<uint64_t>());
+  if (json.is_string() && !json.get<std::string>().empty()) {
+    return client::ItemId(json.get<std::string>());
+  }
+  return UsageError("\"id\" is not an id", Dump(json), "a whole number from 0 on, or a text",
+                    "Change or leave out the id.");
+}
+
+absl::StatusOr<client::Attributes> AttributesFromJson(const Json& json) {
+  if (!json.is_object()) {
+    return UsageError("\"attributes\" is not an object", Dump(json), "{\"name\": value, ...}",
+                      "Change the attributes.");
+  }
+  client::Attributes attributes;
+  for (const auto& [name, element] : json.items()) {
+    auto value = ValueFromJson(name, element);
+    if (!value.ok()) return value.status();
+    attributes.emplace(name, *std::move(value));
+  }
+  return attributes;
+}
+
+absl::Status AppendNumbers(const Json& json, std::vector<float>& numbers) {
+  if (!json.is_array()) {
+    return UsageError("a vector is not an array", Dump(json).substr(0, 40), "[0.1, 0.2, ...]",
+                      "Write the vector as an array of numbers.");
+  }
+  numbers.reserve(numbers.size() + json.size());
+  for (const Json& element : json) {
+    if (!element.is_number()) {
+      return UsageError("a vector holds something else than numbers", Dump(element).substr(0, 40),
+                        "numbers only", "Change the vector.");
+    }
+    numbers.push_back(element.get<float>());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace mneme::cli

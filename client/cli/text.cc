@@ -1,0 +1,92 @@
+#include "client/cli/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+
+namespace mneme::cli {
+namespace {
+
+// Characters on the screen: bytes of UTF-8 that begin one.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string FormatCount(uint64_t count) {
+  std::string text = std::to_string(count);
+  for (int i = static_cast<int>(text.size()) - 3; i > 0; i -= 3) text.insert(i, ",");
+  return text;
+}
+
+std::string FormatBytes(uint64_t bytes) {
+  static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  if (unit == 0) return absl::StrCat(bytes, " B");
+  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
+std::string FormatNumber(double number) { return absl::StrFormat("%.4g", number); }
+
+std::string FormatRate(double per_second) {
+  if (per_second >= 1e6) return absl::StrFormat("%.1fM", per_second / 1e6);
+  if (per_second >= 1e3) return absl::StrFormat("%.1fk", per_second / 1e3);
+  return absl::StrFormat("%.0f", per_second);
+}
+
+std::string FormatTimeLeft(std::chrono::seconds seconds) {
+  const int64_t s = seconds.count();
+  if (s >= 3600) return absl::StrFormat("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+  return absl::StrFormat("%d:%02d", s / 60, s % 60);
+}
+
+std::string FormatTime(client::Timestamp time) {
+  return absl::FormatTime(absl::RFC3339_full, absl::FromUnixNanos(time.time_since_epoch().count()),
+                          absl::UTCTimeZone());
+}
+
+std::string FormatVector(std::span<const float> numbers) {
+  constexpr size_t kShown = 4;
+  std::string text = "[";
+  for (size_t i = 0; i < std::min(numbers.size(), kShown); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", absl::StrFormat("%.3g", numbers[i]));
+  }
+  if (numbers.size() > kShown) absl::StrAppend(&text, ", ... ", numbers.size(), " numbers");
+  return text + "]";
+}
+
+void Table::Print(std::ostream& out) const {
+  std::vector<size_t> widths;
+  for (const Column& column : columns_) widths.push_back(Width(column.title));
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  const auto print_row = [&](const auto& cell_of) {
+    std::string line;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& cell = cell_of(i);
+      const std::string fill(widths[i] - Width(cell), ' ');
+      if (i > 0) line += "  ";
+      line += columns_[i].align == Align::kRight ? fill + cell : cell + fill;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << "\n";
+  };
+  print_row([&](size_t i) -> const std::string& { return columns_[i].title; });
+  for (const auto& row : rows_) {
+    print_row([&](size_t i) -> const std::string& { return row[i]; });
+  }
+}
+
+}  // namespace mneme::cli

@@ -1,0 +1,48 @@
+// Numbers and tables for people.
+//
+// Threads: plain functions and values.
+#ifndef MNEME_CLIENT_CLI_TEXT_H_
+#define MNEME_CLIENT_CLI_TEXT_H_
+
+#include <chrono>
+#include <cstdint>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mneme/types.h"
+
+namespace mneme::cli {
+
+std::string FormatCount(uint64_t count);                   // "10,000"
+std::string FormatBytes(uint64_t bytes);                   // "31.4 MiB"
+std::string FormatNumber(double number);                   // four significant digits
+std::string FormatRate(double per_second);                 // "12.3k"
+std::string FormatTimeLeft(std::chrono::seconds seconds);  // "1:05", "2:00:00"
+std::string FormatTime(client::Timestamp time);            // RFC 3339, UTC
+std::string FormatVector(std::span<const float> numbers);  // "[0.1, 0.2, 0.3, ... 784 numbers]"
+
+// Columns as wide as their widest cell, two spaces apart; numbers to the right.
+class Table {
+ public:
+  enum class Align { kLeft, kRight };
+  struct Column {
+    std::string title;
+    Align align = Align::kLeft;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // As many cells as there are columns.
+  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  void Print(std::ostream& out) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace mneme::cli
+
+#endif  // MNEME_CLIENT_CLI_TEXT_H_
