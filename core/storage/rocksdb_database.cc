@@ -40,7 +40,7 @@ rocksdb::DBOptions DatabaseOptions(const StorageOptions& options,
   // silently take acknowledged commits with it, as point-in-time recovery (RocksDB's default) would
   // let it.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.max_total_wal_size = options.log_bytes_max / 4 * 3;  // flushing starts here and takes a moment
+  db.max_total_wal_size = options.log_bytes_max / 2;  // flushing starts here and takes a moment
   db.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes_max / 4, cache);
   db.max_bgerror_resume_count = 0;  // after a failed write or sync nothing is tried again
