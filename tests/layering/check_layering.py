@@ -42,11 +42,12 @@ LAYERS = {
     "client/demo":       ([*CLIENT],                                       ["absl", "cli11", "json"]),
     "tests/lab":         ([*ENGINE],                                       ["absl", "cli11", "json"]),
     "tests/papers":      ([],                                              ["gtest", "json"]),
-    "tests/transcripts": (["proto", "server/rpc", *ENGINE, *CLIENT],       ["absl", "grpc", "gtest", "json"]),
-    "tests/integration": ([*ENGINE, *CLIENT],                              ["absl", "grpc", "gtest", "json"]),
-    "tests/faults":      ([*ENGINE, *CLIENT],                              ["absl", "grpc", "gtest", "json"]),
+    "tests/transcripts": (["tests/support", "server/rpc", *ENGINE, *CLIENT], ["absl", "grpc", "gtest", "json"]),
+    "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
+    "tests/faults":      (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
-    "tests/bench":       (["server/rpc", "server/observe", *ENGINE, *CLIENT], [*ALL_LIBRARIES, "benchmark"]),
+    "tests/support":     ([*CLIENT],                                       ["absl", "grpc", "gtest", "json"]),
+    "tests/bench":       (["tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT], [*ALL_LIBRARIES, "benchmark"]),
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
@@ -57,7 +58,7 @@ LIBRARIES = {
     "absl": r"absl/",
     "benchmark": r"benchmark/",
     "cli11": r"CLI/",
-    "grpc": r"(grpc|grpcpp|grpc\+\+|google/protobuf)/",
+    "grpc": r"(grpc|grpcpp|grpc\+\+|google/protobuf)/|\w+(\.grpc)?\.pb\.h$",  # the latter: a test's own .proto
     "gtest": r"(gtest|gmock)/",
     "hwy": r"hwy/",
     "json": r"nlohmann/",
