@@ -100,6 +100,7 @@ class DenseRun {
   // After Settle returned true. `recalls` [B, output_dim], a row of zeros where there is no answer.
   BasicMatrix<T>& recalls() { return recalls_; }
   std::vector<DenseOutcome>& outcomes() { return outcomes_; }
+  const std::vector<DenseOutcome>& outcomes() const { return outcomes_; }
   // With task.keep_trace: the state scored last of each cue [B, key_dim].
   BasicMatrix<T>& last_states() { return last_states_; }
 

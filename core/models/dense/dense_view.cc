@@ -1,0 +1,137 @@
+#include "core/models/dense/dense_view.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+
+namespace mneme::models {
+
+DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta)
+    : spec_(spec), store_(std::move(store)), beta_(beta.beta) {
+  stats_ = {.items = store_.live_rows(),
+            .fixed_bytes = sizeof(DenseView),
+            .row_bytes = store_.bytes(),
+            .beta = beta.beta,
+            .beta_fallback = beta.fallback};
+}
+
+absl::Status DenseView::Check(const QuerySpec& spec) const {
+  if (spec.beta && (!std::isfinite(*spec.beta) || *spec.beta <= 0)) {
+    return InvalidArgument(absl::StrCat("beta is ", *spec.beta),
+                           {.reason = "BETA",
+                            .given = absl::StrCat(*spec.beta),
+                            .expected = "a positive finite number",
+                            .next_step = "Leave beta out to use the memory's."});
+  }
+  if (spec.steps_max < 0) {
+    return InvalidArgument(absl::StrCat("steps_max is ", spec.steps_max),
+                           {.reason = "STEPS_MAX",
+                            .given = absl::StrCat(spec.steps_max),
+                            .expected = "0 for the memory's, or at least 1",
+                            .next_step = "Leave steps_max out to use the memory's."});
+  }
+  if (spec.candidate_rows && spec.kind != QueryKind::kList) {
+    return Internal("dense: candidates are for lists");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
+                                                        const QuerySpec& spec) const {
+  MNEME_RETURN_IF_ERROR(Check(spec));
+  const DenseSpec& dense = std::get<DenseSpec>(spec_.model);
+  const bool list = spec.kind == QueryKind::kList;
+  std::vector<RowPosition> candidates;
+  if (spec.candidate_rows) {
+    for (const uint64_t number : *spec.candidate_rows) {
+      if (const auto position = store_.Find(number)) candidates.push_back(*position);
+    }
+  }
+  const DenseTask task = {
+      .kernel = {.similarity = dense.similarity, .beta = spec.beta.value_or(beta_)},
+      .dynamics = {.steps_max = spec.steps_max > 0 ? spec.steps_max : dense.steps_max,
+                   .tolerance = dense.tolerance},
+      .kind = spec.kind,
+      .output_dim = list ? 0 : spec_.answer_dim(),
+      .auto_associative = spec_.response_dim == 0,
+      .top = spec.candidate_rows && spec.top == 0 ? candidates.size() : spec.top,
+      .listed_only = spec.candidate_rows.has_value(),
+      .live_rows = store_.live_rows()};
+  auto query = std::make_unique<DenseQuery>(task, store_, cues, std::move(candidates));
+  if (query->active() == 0 && cues.cues.rows > 0) return query->FirstError();
+  return query;
+}
+
+DenseQuery::DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
+                       std::vector<RowPosition> candidates)
+    : listed_only_(task.listed_only),
+      output_dim_(task.output_dim),
+      store_(store),
+      candidates_(std::move(candidates)),
+      run_(task, cues.cues, cues.mask) {
+  candidate_rows_.reserve(candidates_.size());
+  for (const RowPosition& position : candidates_) candidate_rows_.push_back(position.row);
+}
+
+const absl::Status& DenseQuery::FirstError() const { return run_.outcomes().front().error; }
+
+double DenseQuery::part_flops() const {
+  if (parts() == 0) return 1;
+  const double rows = static_cast<double>(store_.rows()) / static_cast<double>(parts());
+  const double columns = static_cast<double>(store_.tile(0).key_dim + output_dim_);
+  return 2 * rows * columns * static_cast<double>(std::max<size_t>(1, active()));
+}
+
+double DenseQuery::part_bytes() const {
+  return parts() == 0 ? 1 : static_cast<double>(store_.bytes()) / static_cast<double>(parts());
+}
+
+void DenseQuery::ProbeParts(size_t first, size_t last, DensePartial& into) const {
+  for (size_t t = first; t < last; ++t) {
+    std::span<const uint32_t> listed;
+    if (listed_only_) {
+      const auto tile = static_cast<uint32_t>(t);
+      const auto begin = std::lower_bound(candidates_.begin(), candidates_.end(),
+                                          RowPosition{.tile = tile, .row = 0});
+      const auto end =
+          std::lower_bound(begin, candidates_.end(), RowPosition{.tile = tile + 1, .row = 0});
+      listed = std::span(candidate_rows_)
+                   .subspan(static_cast<size_t>(begin - candidates_.begin()),
+                            static_cast<size_t>(end - begin));
+    }
+    run_.Add(store_.tile(t), listed, into);
+  }
+}
+
+Answer DenseQuery::TakeAnswer() {
+  Answer answer{.recalls = std::move(run_.recalls()),
+                .items_scored = listed_only_ ? candidates_.size() : store_.live_rows()};
+  answer.cues.reserve(run_.outcomes().size());
+  for (DenseOutcome& from : run_.outcomes()) {
+    CueAnswer& to = answer.cues.emplace_back();
+    to.error = std::move(from.error);
+    to.status = from.status;
+    to.steps = from.steps;
+    to.energy = from.energy;
+    to.p_max = from.p_max;
+    to.n_eff = from.n_eff;
+    to.n_support = from.n_support;
+    to.score_mean = from.scores.mean;
+    to.score_std = from.scores.Std();
+    to.z_best = from.z_best;
+    to.z_gap = from.z_gap;
+    to.mass = from.mass;
+    to.top.reserve(from.top.size());
+    for (const ListedRow& listed : from.top) {
+      to.top.push_back({.id = listed.row.id->ToItemId(),
+                        .row = listed.row.row_number,
+                        .score = listed.row.score,
+                        .share = listed.share});
+    }
+  }
+  return answer;
+}
+
+}  // namespace mneme::models

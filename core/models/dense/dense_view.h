@@ -1,0 +1,73 @@
+// What readers hold of a dense memory, and a batch of cues being answered from it.
+#ifndef MNEME_CORE_MODELS_DENSE_DENSE_VIEW_H_
+#define MNEME_CORE_MODELS_DENSE_DENSE_VIEW_H_
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/models/dense/auto_beta.h"
+#include "core/models/dense/dense_partial.h"
+#include "core/models/dense/dense_run.h"
+#include "core/models/model.h"
+#include "core/models/spec.h"
+#include "core/models/store/explicit_store.h"
+
+namespace mneme::models {
+
+// Immutable; thread-safe.
+class DenseView final : public View {
+ public:
+  DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta);
+
+  const ModelStats& stats() const override { return stats_; }
+  // Cost, a pass: 2·B·N·(key_dim + answer_dim) flop, the second half for a Retrieve only and only
+  // for rows that weigh something. A Retrieve takes a pass a step, and usually one more to see that
+  // it has converged; a list is one pass, also over given candidates: their share is of the mass of
+  // all items.
+  absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
+                                               const QuerySpec& spec) const override;
+
+ private:
+  absl::Status Check(const QuerySpec& spec) const;
+
+  MemorySpec spec_;
+  StoreView store_;
+  double beta_;
+  ModelStats stats_;
+};
+
+// A stage is a pass over the tiles.
+class DenseQuery final : public TypedQuery<DensePartial> {
+ public:
+  // `candidates`: where the only rows that may be listed lie, ascending.
+  DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
+             std::vector<RowPosition> candidates);
+
+  // The number of cues that can be answered.
+  size_t active() const { return run_.active(); }
+  const absl::Status& FirstError() const;
+
+  size_t parts() const override { return store_.live_rows() == 0 ? 0 : store_.tiles(); }
+  double part_flops() const override;
+  double part_bytes() const override;
+  Answer TakeAnswer() override;
+
+ protected:
+  DensePartial MakeEmpty() const override { return run_.Empty(); }
+  void ProbeParts(size_t first, size_t last, DensePartial& into) const override;
+  void MergeParts(DensePartial& into, const DensePartial& from) const override { into.Merge(from); }
+  absl::StatusOr<bool> SettleStage(DensePartial& merged) override { return run_.Settle(merged); }
+
+ private:
+  bool listed_only_;
+  size_t output_dim_;
+  StoreView store_;
+  std::vector<RowPosition> candidates_;
+  std::vector<uint32_t> candidate_rows_;  // their rows within their tiles
+  DenseRun<float> run_;
+};
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_DENSE_DENSE_VIEW_H_
