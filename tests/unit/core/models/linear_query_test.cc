@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/math/kernels.h"
 #include "core/models/linear/linear_model.h"
 #include "gtest/gtest.h"
 #include "tests/unit/core/models/linear_testing.h"
@@ -221,8 +222,15 @@ TEST(LinearQuery, StatisticsAloneRecallAndRefuseLists) {
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(GetErrorDetail(status)->reason, "CODEBOOK_NOT_KEPT");
   }
+  // Stored twice, all of it counts twice.
+  ASSERT_TRUE(model.Absorb(block).ok());
+  Matrix twice = expected.Clone();
+  math::Scale(2.0f, twice.data(), twice.flat().size());
+  EXPECT_LT(LargestDifference(Recall(*model.Publish(), rows.keys), twice), 1e-5);
   // Forgetting by the pair finds the partition by the key.
   ASSERT_TRUE(model.Forget(block).ok());
+  ASSERT_TRUE(model.Forget(block).ok());
+  EXPECT_EQ(model.Publish()->stats().items, 0u);
   for (size_t p = 0; p < 4; ++p) {
     EXPECT_EQ(model.sums(p).n, 0);
     for (double x : model.sums(p).a.flat()) EXPECT_NEAR(x, 0, 1e-12);
