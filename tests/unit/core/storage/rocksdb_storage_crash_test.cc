@@ -102,7 +102,7 @@ uint64_t CheckWholeCommits(const Storage& storage) {
 }
 
 TEST(RocksDbStorageCrash, SyncedCommitsSurviveAndUnsyncedOnesGoInOrder) {
-  for (uint64_t seed = 1; seed <= 12; ++seed) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     Random random(seed);
     TempDirectory directory;
@@ -110,7 +110,7 @@ TEST(RocksDbStorageCrash, SyncedCommitsSurviveAndUnsyncedOnesGoInOrder) {
     {
       Machine machine(directory.path());
       ASSERT_TRUE(machine.Start().ok());
-      const uint64_t commits = 1 + random.Below(60);
+      const uint64_t commits = 1 + random.Below(40);
       for (uint64_t n = 1; n <= commits; ++n) {
         const Sync sync = random.Below(3) == 0 ? Sync::kDisk : Sync::kOs;
         ASSERT_TRUE(CommitNumber(machine.storage(), n, sync).ok());
@@ -132,7 +132,7 @@ TEST(RocksDbStorageCrash, SyncedCommitsSurviveAndUnsyncedOnesGoInOrder) {
 // The power goes in the midst of anything: opening, appending, syncing, flushing, compacting,
 // renaming.
 TEST(RocksDbStorageCrash, PowerCutAtAnyChangeLosesNoAcknowledgedCommit) {
-  constexpr uint64_t kCommits = 40;
+  constexpr uint64_t kCommits = 20;
   uint64_t changes = 0;  // in a life without a cut
   {
     TempDirectory directory;
@@ -142,7 +142,7 @@ TEST(RocksDbStorageCrash, PowerCutAtAnyChangeLosesNoAcknowledgedCommit) {
       ASSERT_TRUE(CommitNumber(machine.storage(), n, Sync::kDisk).ok());
     changes = machine.files().changes();
   }
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 32; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed << " of " << changes << " changes");
     Random random(seed);
     TempDirectory directory;
