@@ -1,0 +1,23 @@
+// One function for each experiment; experiments.cc puts them into the table.
+#ifndef MNEME_TESTS_LAB_EXPERIMENTS_H_
+#define MNEME_TESTS_LAB_EXPERIMENTS_H_
+
+#include <string_view>
+
+#include "core/models/spec.h"
+#include "tests/lab/experiment.h"
+
+namespace mneme::lab {
+
+Experiment CmmExperiment();
+Experiment LseExperiment();
+Experiment RidgeExperiment();
+Experiment SimilarityExperiment();
+Experiment StepExperiment();
+
+// Of a flag with the choices dot, cosine and l2.
+models::Similarity ParseSimilarity(std::string_view name);
+
+}  // namespace mneme::lab
+
+#endif  // MNEME_TESTS_LAB_EXPERIMENTS_H_
