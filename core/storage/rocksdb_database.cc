@@ -71,7 +71,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const StorageOptions& 
     case Family::kRows:
     case Family::kState:
       out.compression = rocksdb::kNoCompression;  // floats do not compress
-      table.block_size = 32u << 10;
+      table.block_size = 16u << 10;
       break;
     case Family::kIds:
     case Family::kRequests:  // mostly asked for what is not there
