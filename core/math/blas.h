@@ -40,8 +40,9 @@ void CholeskySolveRows(const double* factor, size_t n, double* rows, size_t coun
 void SetBlasThreads(int threads);
 // The kernel family OpenBLAS runs on, e.g. "SkylakeX".
 std::string BlasKernelName();
-// Chooses the kernels again by CPUID. OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, so
-// unsetenv alone is too late: call unsetenv and then this first thing in main, before any thread
+// Chooses the kernels again: as OPENBLAS_CORETYPE says, or by the processor's features where it is
+// not set. OpenBLAS reads the variable when it is loaded, so unsetenv alone is too late; and it
+// does not know processors that came out after it. Call this first thing in main, before any thread
 // exists. False where the library at hand offers no way to (then nothing has changed).
 bool ReselectBlasKernels();
 
