@@ -97,8 +97,10 @@ absl::Status MakeError(const Error& error) {
   google::rpc::ErrorInfo info;
   info.set_reason(error.reason);
   info.set_domain(kDomain);
-  if (!error.given.empty()) (*info.mutable_metadata())["given"] = error.given;
-  if (!error.expected.empty()) (*info.mutable_metadata())["expected"] = error.expected;
+  auto& metadata = *info.mutable_metadata();
+  if (!error.given.empty()) metadata["given"] = error.given;
+  if (!error.expected.empty()) metadata["expected"] = error.expected;
+  if (error.rows_done) metadata[kRowsDone] = std::to_string(*error.rows_done);
   google::rpc::Status details;
   details.add_details()->PackFrom(info);
   if (!error.next_step.empty()) {
@@ -106,27 +108,28 @@ absl::Status MakeError(const Error& error) {
     help.add_links()->set_description(error.next_step);
     details.add_details()->PackFrom(help);
   }
+  if (error.retry_after) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(error.retry_after->count() / 1000);
+    retry.mutable_retry_delay()->set_nanos(
+        static_cast<int32_t>(error.retry_after->count() % 1000 * 1'000'000));
+    details.add_details()->PackFrom(retry);
+  }
   return Attach(error.code, error.message, details);
 }
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return Attach(status.code(), absl::StrCat(AbslView(context), ": ", status.message()),
-                GetDetails(status));
+  Error error = GetError(status);
+  error.message = absl::StrCat(AbslView(context), ": ", error.message);
+  return MakeError(error);
 }
 
 absl::Status WithRowsDone(const absl::Status& status, uint64_t rows_done) {
   if (status.ok()) return status;
-  google::rpc::Status details = GetDetails(status);
-  google::rpc::ErrorInfo info;
-  google::protobuf::Any* holder = nullptr;
-  for (google::protobuf::Any& any : *details.mutable_details()) {
-    if (any.UnpackTo(&info)) holder = &any;
-  }
-  if (holder == nullptr) holder = details.add_details();
-  (*info.mutable_metadata())[kRowsDone] = std::to_string(rows_done);
-  holder->PackFrom(info);
-  return Attach(status.code(), std::string(status.message()), details);
+  Error error = GetError(status);
+  error.rows_done = rows_done;
+  return MakeError(error);
 }
 
 Error GetError(const absl::Status& status) {

@@ -33,8 +33,7 @@ struct Error {
 // The fields of `status`; code kOk and nothing else for OK. Works for any absl::Status.
 Error GetError(const absl::Status& status);
 
-// The reverse: a status that carries these fields (retry_after and rows_done, which only servers and split calls know,
-// aside).
+// The reverse: a status that carries these fields.
 absl::Status MakeError(const Error& error);
 
 }  // namespace mneme::client

@@ -455,6 +455,26 @@ TEST(Names, AreThoseOfTheWireWithoutTheirPrefix) {
   EXPECT_EQ(Name(static_cast<AnswerStatus>(77)), "77");
 }
 
+TEST(GetError, GivesBackWhatMakeErrorWasGiven) {
+  const Error made{.code = absl::StatusCode::kResourceExhausted,
+                   .reason = "BUSY",
+                   .message = "queue full",
+                   .given = "12",
+                   .expected = "10",
+                   .next_step = "Wait.",
+                   .retry_after = milliseconds(1250),
+                   .rows_done = 3};
+  const Error got = GetError(MakeError(made));
+  EXPECT_EQ(got.code, made.code);
+  EXPECT_EQ(got.reason, made.reason);
+  EXPECT_EQ(got.message, made.message);
+  EXPECT_EQ(got.given, made.given);
+  EXPECT_EQ(got.expected, made.expected);
+  EXPECT_EQ(got.next_step, made.next_step);
+  EXPECT_EQ(got.retry_after, made.retry_after);
+  EXPECT_EQ(got.rows_done, made.rows_done);
+}
+
 TEST(GetError, ReadsPlainStatusesToo) {
   EXPECT_EQ(GetError(absl::OkStatus()).code, absl::StatusCode::kOk);
   const Error error = GetError(absl::NotFoundError("no file"));
