@@ -418,6 +418,24 @@ class ForeignClient(TestCase):
         self.assertEqual(info.metadata["given"], str(rows))
         self.assertEqual(self.item_count(), 0)
 
+    def test_a_message_over_the_limit_is_refused_with_the_limit(self):
+        limit = self.client.GetServerInfo().limits.message_bytes_max
+        self.client.create(self.name, key_dim=1024, dense=memory_pb2.DenseSpec())
+        rows = limit // 4096 + 1
+        keys = vectors_pb2.Matrix(dtype=FLOAT32, rows=rows, cols=1024, data=bytes(rows * 4096))
+        info = self.assert_refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT", self.client.Store,
+                                   memory=self.memory, keys=keys)
+        self.assertIn(str(limit), info.metadata["expected"])
+        self.assertEqual(self.item_count(), 0)
+
+    def test_bytes_that_are_no_message_end_the_call_and_not_the_daemon(self):
+        store = self.client.channel.unary_unary(f"/{SERVICE}/Store")
+        for body in (b"\xff" * 100, b"\x0a\x7fshort", self.rng.randbytes(1000)):
+            with self.assertRaises(grpc.RpcError):
+                store(body, timeout=DEADLINE_SECONDS)
+        self.assertTrue(self.daemon.is_running())
+        self.assertGreater(self.client.GetServerInfo().limits.cues_max, 0)
+
 
 class Restart(TestCase):
     """Acknowledged means durable: after SIGKILL the daemon answers as before."""
