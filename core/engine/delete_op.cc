@@ -112,7 +112,9 @@ class DeleteOp final : public WriteOp {
       MNEME_RETURN_IF_ERROR(
           group.storage.ReadRow(memory_->uid(), *rows[i], [&](const storage::RowView& view) {
             if (brings_pairs()) {
-              kept_.push_back({view.weight, {view.response.begin(), view.response.end()}});
+              kept_.push_back({view.weight,
+                               {view.key.begin(), view.key.end()},
+                               {view.response.begin(), view.response.end()}});
             } else {
               forgotten_.Append(view);
             }
@@ -155,6 +157,7 @@ class DeleteOp final : public WriteOp {
       storage::RowView row{.row = rows_[j], .id = out.ids[j], .weight = out.weights[j]};
       if (brings_pairs()) {
         row.weight = kept_[j].weight;
+        row.key = kept_[j].key;
         row.response = kept_[j].response;
       } else {
         row.key = out.keys.row(j);
@@ -184,6 +187,8 @@ class DeleteOp final : public WriteOp {
 
   struct KeptRow {
     float weight = 1;
+    std::vector<float>
+        key;  // until a checkpoint covers it: replay absorbs the row before it forgets it
     std::vector<float> response;
   };
 

@@ -111,7 +111,9 @@ class MemoryRecovery {
                 if (row.flags & storage::kRowRemoved) memory_.removed_rows.push_back(row.row);
                 return absl::OkStatus();
               }));
-          if (record.row_count != brought.size()) return Missing(record);
+          if (record.row_count != brought.size() ||
+              (record.row_count > 0 && brought.block().keys.empty()))
+            return Missing(record);
           const bool pairs = next_removed > 0;
           for (uint64_t removed : record.removed_rows) {
             memory_.removed_rows.push_back(removed);
