@@ -21,15 +21,17 @@ bool InRange(const Flag& flag, double number) {
 }
 
 std::string RangeText(const Flag& flag) {
+  const auto text = [](double bound) { return absl::StrFormat("%.15g", bound); };
   const bool low = std::isfinite(flag.least), high = std::isfinite(flag.most);
   std::string out;
-  if (low)
+  if (low) {
     absl::StrAppend(&out,
                     flag.above_least ? " above "
                     : high           ? " from "
                                      : " of at least ",
-                    flag.least);
-  if (high) absl::StrAppend(&out, low && !flag.above_least ? " to " : " up to ", flag.most);
+                    text(flag.least));
+  }
+  if (high) absl::StrAppend(&out, low && !flag.above_least ? " to " : " up to ", text(flag.most));
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -101,13 +102,14 @@ std::vector<Panel> PanelsOf(const Command& command, const Results& results) {
     auto panel =
         std::find_if(panels.begin(), panels.end(), [&](const Panel& p) { return p.title == base; });
     if (panel == panels.end()) panel = panels.insert(panel, Panel{.title = base});
-    size_t color = 0;
+    size_t color = 0;  // its own, or that of the same quantity measured
+    std::optional<size_t> same;
     for (Line& line : panel->lines) {
       if (line.label == name && line.predicted == predicted) return line;
-      color = line.label == name ? line.color : std::max(color, line.color + 1);
-      if (line.label == name) break;
+      if (line.label == name) same = line.color;
+      color = std::max(color, line.color + 1);
     }
-    panel->lines.push_back({.label = name, .predicted = predicted, .color = color});
+    panel->lines.push_back({.label = name, .predicted = predicted, .color = same.value_or(color)});
     return panel->lines.back();
   };
   for (size_t i = 0; i < results.points.size(); ++i) {
@@ -189,9 +191,11 @@ std::string DrawPanel(const Panel& panel, const std::string& x_name) {
   std::string out = Text(kLeft, 18, "start", "class=\"title\"", panel.title);
   out += DrawAxes(sx, sy, x_name);
   double legend = kLeft;
+  size_t named = 0;  // colours are given in order, so each new one is a new quantity
   for (const Line& line : panel.lines) {
     out += DrawLine(line, sx, sy);
-    if (line.predicted || line.label == panel.title) continue;
+    if (line.color < named || line.label == panel.title) continue;
+    named = line.color + 1;
     const std::string variant = line.label.substr(panel.title.size() + 1);
     absl::StrAppendFormat(&out, "<circle cx=\"%.1f\" cy=\"30\" r=\"4\" fill=\"%s\"/>\n", legend + 4,
                           kColors[line.color % std::size(kColors)]);
@@ -217,8 +221,7 @@ std::string SvgPlot(const Command& command, const Results& results) {
       "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
       width, height, width, height);
   out += Text(kLeft, 26, "start", "font-size=\"17\" font-weight=\"600\" fill=\"#1f2933\"",
-              absl::StrCat(AbslView(command.experiment->name), ": ",
-                           AbslView(command.experiment->summary)));
+              command.experiment->name);
   out += Text(kLeft, 46, "start", "class=\"tick\"",
               absl::StrCat("line: measured, mean of ", command.seeds(),
                            command.seeds() == 1 ? " seed" : " seeds; bar: one standard deviation",

@@ -183,7 +183,7 @@ std::string UsageText() {
 std::string HelpText(const Experiment& experiment) {
   std::string out =
       absl::StrCat(AbslView(experiment.name), ": ", AbslView(experiment.summary), "\n\n");
-  std::vector<std::vector<std::string>> table = {{"flag", "default", "unit", "", ""}};
+  std::vector<std::vector<std::string>> table = {{"flag", "default", "unit", "value", "meaning"}};
   for (const Flag& flag : experiment.flags) {
     table.push_back({absl::StrCat("--", AbslView(flag.name)), std::string(flag.default_value),
                      std::string(flag.unit), Expected(flag), std::string(flag.help)});

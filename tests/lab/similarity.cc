@@ -143,6 +143,7 @@ Experiment SimilarityExperiment() {
             .kind = FlagKind::kInteger,
             .default_value = "200",
             .unit = "cues",
+            .help = "of random stored images",
             .least = 1,
             .most = 1e6},
            {.name = "data",

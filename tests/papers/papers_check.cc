@@ -66,9 +66,11 @@ Row ParseRow(const std::string& line) {
     row.most = Number(b), row.most_excluded = true;
   } else if (a == "at_least") {
     row.least = Number(b);
-  } else if (b == "rel" || b == "abs") {
+  } else if (b == "rel" || b == "abs" || b == "printed") {
     const double expected = Number(a);
-    const double tolerance = b == "abs" ? Number(c) : Number(c) * std::abs(expected) + HalfUnit(a);
+    const double tolerance =
+        b == "abs" ? Number(c)
+                   : Number(c) * std::abs(expected) + (b == "printed" ? HalfUnit(a) : 0);
     row.least = expected - tolerance, row.most = expected + tolerance;
   } else {
     Broken("a rule that is not known: " + line);
