@@ -145,8 +145,8 @@ absl::Status RocksDbStorage::FlushLocked() {
   return absl::OkStatus();
 }
 
-// After this RocksDB must not be asked to write again: its assertions, which Debian's build keeps on,
-// end the process when a file that failed is written to.
+// After this RocksDB must not be asked to write again: its assertions, which Debian's build keeps
+// on, end the process when a file that failed is written to.
 absl::Status RocksDbStorage::Doubt(const absl::Status& cause) {
   doubt_ = InDoubt(cause);
   return doubt_;
