@@ -1,0 +1,88 @@
+// The configuration's table: every key by every way, and what is refused.
+#include "server/config/config.h"
+
+#include <map>
+#include <set>
+
+#include "core/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/config/load.h"
+
+namespace mneme::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Config, DefaultsPrintedAndReadAgainAreTheDefaults) {
+  const Config defaults;
+  Config read;
+  ASSERT_TRUE(ApplyYaml(read, PrintConfig(defaults), "printed").ok());
+  for (const ConfigKey& key : ConfigKeys()) EXPECT_EQ(key.get(read), key.get(defaults)) << key.name;
+  EXPECT_TRUE(ValidateConfig(defaults).ok());
+}
+
+TEST(Config, NamesAndVariablesAreUnique) {
+  std::set<std::string> names, variables;
+  for (const ConfigKey& key : ConfigKeys()) {
+    EXPECT_TRUE(names.insert(key.name).second) << key.name;
+    EXPECT_TRUE(variables.insert(key.environment()).second) << key.name;
+    EXPECT_FALSE(key.help.empty()) << key.name;
+  }
+}
+
+TEST(Config, BytesTakeUnits) {
+  Config config;
+  ASSERT_TRUE(SetKey(config, "data.storage_memory_bytes", "64M").ok());
+  EXPECT_EQ(config.storage_memory_bytes, 64ull << 20);
+  ASSERT_TRUE(SetKey(config, "limits.payload_bytes_max", "2k").ok());
+  EXPECT_EQ(config.limits.payload_bytes_max, 2048u);
+  for (const char* bad :
+       {"", "k", "64MB", "-1", "1e9", "99999999999999999999", "0x10", "17179869184G"}) {
+    const std::string before = std::to_string(config.storage_memory_bytes);
+    EXPECT_FALSE(SetKey(config, "data.storage_memory_bytes", bad).ok()) << bad;
+    EXPECT_EQ(std::to_string(config.storage_memory_bytes), before);
+  }
+}
+
+TEST(Config, AnUnknownKeySuggestsTheNearest) {
+  Config config;
+  const absl::Status status = SetKey(config, "limits.cue_max", "1");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("did you mean 'limits.cues_max'?"));
+  EXPECT_EQ(GetErrorDetail(status)->reason, "CONFIG_KEY");
+}
+
+TEST(Config, YamlErrorsNameTheLine) {
+  Config config;
+  EXPECT_THAT(std::string(ApplyYaml(config, "log:\n  level: loud\n", "f").message()),
+              HasSubstr("f, line 2"));
+  EXPECT_FALSE(ApplyYaml(config, "log: [a, b]", "f").ok());
+  EXPECT_FALSE(ApplyYaml(config, "log: {level: info", "f").ok());
+  EXPECT_FALSE(ApplyYaml(config, "just text", "f").ok());
+  EXPECT_TRUE(ApplyYaml(config, "", "f").ok());
+}
+
+TEST(Config, TheEnvironmentIsReadByNameAndStrangersAreReported) {
+  Config config;
+  EXPECT_TRUE(
+      ApplyEnvironment(config,
+                       {{"PATH", "x"}, {"MNEME_LOG_LEVEL", "error"}, {"MNEME_SERVER", "client's"}})
+          .ok());
+  EXPECT_EQ(config.log_level, "error");
+  EXPECT_FALSE(ApplyEnvironment(config, {{"MNEME_LOG_LEVLE", "error"}}).ok());
+}
+
+TEST(Config, OnlyLoopbackIsServed) {
+  Config config;
+  for (const char* good : {"127.0.0.1:7411", "localhost:0", "[::1]:1", "unix:/tmp/s"}) {
+    config.listen = good;
+    EXPECT_TRUE(ValidateConfig(config).ok()) << good;
+  }
+  for (const char* bad : {"0.0.0.0:7411", "[::]:7411", "10.0.0.1:1", ":7411", ""}) {
+    config.listen = bad;
+    EXPECT_FALSE(ValidateConfig(config).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace mneme::server

@@ -1,0 +1,154 @@
+// Wire <-> engine: matrices, tokens, errors, hashes.
+#include "server/rpc/convert.h"
+
+#include <cstring>
+
+#include "core/base/random.h"
+#include "core/base/status.h"
+#include "google/rpc/error_details.pb.h"
+#include "gtest/gtest.h"
+#include "server/rpc/status.h"
+#include "server/rpc/tokens.h"
+
+namespace mneme::server {
+namespace {
+
+v1::Matrix Packed(const std::vector<float>& values, uint32_t rows, uint32_t cols) {
+  v1::Matrix m;
+  m.set_dtype(v1::DTYPE_FLOAT32);
+  m.set_rows(rows);
+  m.set_cols(cols);
+  m.set_data(values.data(), values.size() * sizeof(float));
+  return m;
+}
+
+TEST(DecodeMatrix, BorrowsPackedDataAndHandWrittenValues) {
+  DecodeArena arena;
+  const v1::Matrix packed = Packed({1, 2, 3, 4, 5, 6}, 2, 3);
+  auto view = DecodeMatrix(packed, "keys", arena);
+  ASSERT_TRUE(view.ok());
+  EXPECT_EQ(view->rows, 2u);
+  EXPECT_EQ(view->row(1)[2], 6);
+  EXPECT_EQ(static_cast<const void*>(view->data),
+            static_cast<const void*>(packed.data().data()));  // no copy
+  v1::Matrix values;
+  values.set_rows(1);
+  values.set_cols(2);
+  values.add_values(7);
+  values.add_values(8);
+  view = DecodeMatrix(values, "keys", arena);
+  ASSERT_TRUE(view.ok());
+  EXPECT_EQ(view->row(0)[1], 8);
+  EXPECT_TRUE(arena.matrices.empty());
+}
+
+TEST(DecodeMatrix, RoundTripsBothForms) {
+  const std::vector<float> numbers = {1.5f, -2, 3e-30f, 4, 5, 6};
+  for (bool as_values : {false, true}) {
+    DecodeArena arena;
+    v1::Matrix m;
+    EncodeMatrix({numbers.data(), 3, 2}, as_values, &m);
+    auto view = DecodeMatrix(m, "m", arena);
+    ASSERT_TRUE(view.ok()) << view.status();
+    EXPECT_EQ(std::memcmp(view->data, numbers.data(), sizeof(float) * 6), 0);
+  }
+}
+
+TEST(Tokens, AnyChangedBitIsFoundOut) {
+  const std::string token = EncodeReadToken({.uid = 0x1234, .position = 99});
+  auto back = DecodeReadToken(token);
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->uid, 0x1234u);
+  EXPECT_EQ(back->position, 99u);
+  for (size_t bit = 0; bit < token.size() * 8; ++bit) {
+    std::string changed = token;
+    changed[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    EXPECT_FALSE(DecodeReadToken(changed).ok()) << bit;
+  }
+  for (size_t n = 0; n < token.size(); ++n) EXPECT_FALSE(DecodeReadToken(token.substr(0, n)).ok());
+}
+
+TEST(Tokens, OneKindIsNotAnother) {
+  const std::string page = EncodePageToken({.uid = 1, .next_row = 2, .options = 3});
+  auto back = DecodeItemPageToken(page);
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->next_row, 2u);
+  EXPECT_FALSE(DecodeNameToken(page).ok());
+  EXPECT_EQ(*DecodeNameToken(EncodeNameToken("faces")), "faces");
+}
+
+TEST(Etag, CarriesTheRevision) {
+  EXPECT_EQ(*ParseEtagRevision(FormatEtag(77, 12)), 12u);
+  EXPECT_EQ(ParseEtagRevision("nonsense").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(FormatUid(255), "00000000000000ff");
+}
+
+TEST(Status, BecomesRpcDetails) {
+  const absl::Status status = ResourceExhausted("busy", {.reason = "BUSY",
+                                                         .given = "9",
+                                                         .expected = "8",
+                                                         .next_step = "Wait.",
+                                                         .retry_after_ms = 1500});
+  const grpc::Status wire = ToGrpc(status);
+  EXPECT_EQ(wire.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(wire.error_details()));
+  ASSERT_EQ(details.details_size(), 3);
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(details.details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "BUSY");
+  EXPECT_EQ(info.metadata().at("given"), "9");
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.details(2).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 1);
+  EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
+  EXPECT_EQ(ToGrpc(absl::InternalError(std::string(10'000, 'x'))).error_message().size(),
+            kMessageBytesMax);
+}
+
+TEST(BodyHash, TellsContentsAndTheirSplitApart) {
+  const auto hash = [](std::initializer_list<std::string_view> parts) {
+    BodyHash h;
+    for (std::string_view part : parts) h.Add(part);
+    return h.value();
+  };
+  EXPECT_EQ(hash({"a", "b"}), hash({"a", "b"}));
+  EXPECT_NE(hash({"a", "b"}), hash({"ab", ""}));
+  EXPECT_NE(hash({"a", "b"}), hash({"b", "a"}));
+  EXPECT_NE(BodyHash().Add(ItemId(uint64_t{7})).value(), BodyHash().Add(ItemId("7")).value());
+}
+
+TEST(DecodeMask, OneRowServesAllCues) {
+  DecodeArena arena;
+  v1::Mask mask;
+  mask.set_bits("\x03\x01");
+  auto spread = DecodeMask(mask, 3, 9, arena);
+  ASSERT_TRUE(spread.ok());
+  EXPECT_EQ(spread->size(), 6u);
+  EXPECT_EQ((*spread)[4], 3);
+  EXPECT_FALSE(DecodeMask(mask, 3, 20, arena).ok());
+}
+
+TEST(Spec, RoundTripsThroughTheWire) {
+  v1::Memory wire;
+  wire.set_key_dim(8);
+  wire.set_response_dim(3);
+  wire.set_retain(v1::RETAIN_RESPONSES);
+  wire.mutable_linear()->set_rule(v1::LINEAR_RULE_CMM);
+  wire.mutable_linear()->set_partitions(4);
+  wire.mutable_linear()->set_key_normalization(v1::NORMALIZATION_NONE);
+  auto spec = DecodeSpec(wire);
+  ASSERT_TRUE(spec.ok());
+  v1::Memory back;
+  EncodeMemory({.name = "m", .uid = 1, .spec = *spec}, &back);
+  EXPECT_EQ(back.name(), "memories/m");
+  EXPECT_EQ(back.retain(), v1::RETAIN_RESPONSES);
+  EXPECT_EQ(back.linear().partitions(), 4u);
+  EXPECT_EQ(back.linear().key_normalization(), v1::NORMALIZATION_NONE);
+  EXPECT_EQ(back.linear().response_normalization(), v1::NORMALIZATION_UNIT);
+  wire.clear_model();
+  EXPECT_EQ(GetErrorDetail(DecodeSpec(wire).status())->reason, "SPEC");
+}
+
+}  // namespace
+}  // namespace mneme::server
