@@ -42,6 +42,12 @@ bool Catalogue::Contains(std::string_view name) const {
   return memories_.find(name) != memories_.end();
 }
 
+bool Catalogue::ContainsUid(MemoryUid uid) const {
+  MutexLock lock(&mutex_);
+  return std::any_of(memories_.begin(), memories_.end(),
+                     [uid](const auto& entry) { return entry.second->uid() == uid; });
+}
+
 std::vector<std::shared_ptr<Memory>> Catalogue::List(std::string_view after, size_t most) const {
   std::vector<std::shared_ptr<Memory>> out;
   MutexLock lock(&mutex_);

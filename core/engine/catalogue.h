@@ -19,6 +19,8 @@ class Catalogue {
   // NotFound (MEMORY_NOT_FOUND) with the names that come nearest.
   absl::StatusOr<std::shared_ptr<Memory>> Find(std::string_view name) const;
   bool Contains(std::string_view name) const;
+  // Cost: all memories are looked at.
+  bool ContainsUid(MemoryUid uid) const;
   // Memories with names after `after`, in order, at most `most`.
   std::vector<std::shared_ptr<Memory>> List(std::string_view after, size_t most) const;
   size_t size() const;

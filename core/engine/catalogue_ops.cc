@@ -53,7 +53,7 @@ class CreateOp final : public WriteOp {
                "Delete a memory, or raise limits.memories_max in the server's configuration."});
     }
     MemoryInfo info{.name = command_.name,
-                    .uid = random_.Next(),
+                    .uid = NewUid(group.now_unix_nanos),
                     .revision = 1,
                     .create_unix_nanos = group.now_unix_nanos,
                     .update_unix_nanos = group.now_unix_nanos,
@@ -85,6 +85,16 @@ class CreateOp final : public WriteOp {
   }
 
  private:
+  // The time is mixed in, so that a generator that starts again from its seed does not give a
+  // deleted memory's uid again.
+  MemoryUid NewUid(int64_t now_unix_nanos) {
+    MemoryUid uid;
+    do {
+      uid = Random(random_.Next(), static_cast<uint64_t>(now_unix_nanos)).Next();
+    } while (catalogue_.ContainsUid(uid));
+    return uid;
+  }
+
   absl::Status AlreadyTaken() const {
     return AlreadyExists(
         absl::StrFormat("there is a memory '%s' already", command_.name),

@@ -42,7 +42,6 @@ LAYERS = {
     "client/demo":       (["client/cli", *CLIENT],                         ["absl", "cli11", "json"]),
     "tests/lab":         ([*ENGINE],                                       ["absl", "cli11", "json"]),
     "tests/papers":      ([],                                              ["gtest", "json"]),
-    "tests/transcripts": (["tests/support", "server/rpc", *ENGINE, *CLIENT], ["absl", "grpc", "gtest", "json"]),
     "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
     "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT], ["absl", "grpc", "gtest", "json"]),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
