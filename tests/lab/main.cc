@@ -34,8 +34,10 @@ void LeaveAtOnce(int) {
 
 int Fail(const absl::Status& status) {
   const auto detail = GetErrorDetail(status);
-  std::fprintf(stderr, "mneme-lab: %s.%s%s\n", std::string(status.message()).c_str(),
-               detail ? " " : "", detail ? detail->next_step.c_str() : "");
+  std::string text(status.message());
+  if (!text.ends_with('?')) text += '.';
+  if (detail) text += " " + detail->next_step;
+  std::fprintf(stderr, "mneme-lab: %s\n", text.c_str());
   if (detail && detail->reason == "DATA_ABSENT") return kDataAbsent;
   return status.code() == absl::StatusCode::kInvalidArgument ? kUsage : kFailed;
 }

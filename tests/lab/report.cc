@@ -13,34 +13,42 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json NumberJson(const Flag& flag, const Value& value) {
-  if (flag.kind == FlagKind::kInteger) return static_cast<int64_t>(value.number);
-  return value.number;
+Json NumberJson(const Flag& flag, double number) {
+  if (flag.kind == FlagKind::kInteger) return static_cast<int64_t>(number);
+  return number;
 }
 
 Json ValueJson(const Flag& flag, const Value& value) {
   const bool number = flag.kind == FlagKind::kInteger || flag.kind == FlagKind::kReal;
-  if (number && !value.automatic) return NumberJson(flag, value);
+  if (number && !value.automatic) return NumberJson(flag, value.number);
   return value.text;
 }
 
-// What the flag was at each point, or at all of them; for "auto" the value that it came to.
+// What the flag was: as given, or what the runs say they used instead ("auto", the size of a file's
+// images). One value where all points share it, else one for each.
 Json ParameterJson(const Command& command, const Results& results, const Flag& flag) {
   const auto at = [&](const PointResult& point, const Value& value) -> Json {
     const auto used = point.used.Find(flag.name);
-    return value.automatic && used ? Json(*used) : ValueJson(flag, value);
+    return used ? NumberJson(flag, *used) : ValueJson(flag, value);
   };
-  for (const Axis& axis : command.axes) {
-    if (std::count(axis.flags.begin(), axis.flags.end(), flag.name) == 0) continue;
-    Json list = Json::array();
-    for (const Value& value : axis.values) list.push_back(ValueJson(flag, value));
+  const auto axis = std::find_if(command.axes.begin(), command.axes.end(), [&](const Axis& a) {
+    return std::count(a.flags.begin(), a.flags.end(), flag.name) > 0;
+  });
+  Json list = Json::array();
+  if (axis != command.axes.end()) {
+    const bool alone = command.axes.size() == 1;  // then points and values are the same list
+    for (size_t i = 0; i < axis->values.size(); ++i) {
+      const Value& value = axis->values[i];
+      list.push_back(alone ? at(results.points[i], value) : ValueJson(flag, value));
+    }
     return list;
   }
-  const Value& value = command.parameters.Get(flag.name);
-  if (results.points.size() == 1 || !value.automatic) return at(results.points.front(), value);
-  Json list = Json::array();
-  for (const PointResult& point : results.points) list.push_back(at(point, value));
-  return list;
+  for (const PointResult& point : results.points) {
+    list.push_back(at(point, command.parameters.Get(flag.name)));
+  }
+  const bool shared =
+      std::all_of(list.begin(), list.end(), [&](const Json& j) { return j == list[0]; });
+  return shared ? list[0] : list;
 }
 
 struct Row {

@@ -167,6 +167,13 @@ TEST_F(Lab, AutomaticBetaIsReportedAsTheValueUsed) {
   EXPECT_GT(report["parameters"]["beta"], 0);
 }
 
+TEST_F(Lab, AutomaticBetaInAListIsReportedPerPoint) {
+  const json report = RunJson({"lse", "--n=50", "--d=8", "--queries=5", "--beta=auto,5"});
+  EXPECT_GT(report["parameters"]["beta"][0], 0);
+  EXPECT_EQ(report["parameters"]["beta"][1], 5);
+  EXPECT_TRUE(report["measured"].contains("top1@auto"));
+}
+
 TEST_F(Lab, AnUnknownFlagIsRefusedWithASuggestion) {
   const Outcome outcome = Run({"ridge", "--lamda=1"});
   EXPECT_EQ(outcome.code, 2);
