@@ -124,8 +124,15 @@ void DenseRun<T>::Encode() {
     squared_norms_[place] = math::SquaredNorm(states_.row(place).data(), d);
   }
   masks_ = BasicMatrix<T>(order_.size() - masked_from_, d);
+  scales_.resize(masks_.rows());
   for (size_t i = 0; i < masks_.rows(); ++i) {
-    for (size_t j = 0; j < d; ++j) masks_.at(i, j) = IsKnown(order_[masked_from_ + i], j) ? 1 : 0;
+    size_t known = 0;
+    for (size_t j = 0; j < d; ++j) {
+      if (!IsKnown(order_[masked_from_ + i], j)) continue;
+      masks_.at(i, j) = 1;
+      ++known;
+    }
+    scales_[i] = static_cast<T>(d) / static_cast<T>(known);
   }
 }
 
@@ -170,7 +177,8 @@ void DenseRun<T>::Add(const BasicTileView<T>& tile, std::span<const uint32_t> li
                          .first = first,
                          .cues = states_.data() + first * d,
                          .squared_norms = squared_norms_.data() + first,
-                         .masks = masked ? masks_.data() + (first - masked_from_) * d : nullptr},
+                         .masks = masked ? masks_.data() + (first - masked_from_) * d : nullptr,
+                         .scales = masked ? scales_.data() + (first - masked_from_) : nullptr},
              tile, needs, into);
     first += count;
   }
@@ -231,7 +239,9 @@ void DenseRun<T>::Report(const CueSums& sums, std::vector<ScoredRow> top, size_t
   const size_t cue = order_[place];
   DenseOutcome& outcome = outcomes_[cue];
   if (step_ == 0) ReportEvidence(sums, top, outcome);
-  outcome.energy = Energy(sums, static_cast<double>(squared_norms_[place]));
+  const bool estimated = step_ == 0 && IsMasked(cue);
+  const double norm_scale = estimated ? static_cast<double>(scales_[place - masked_from_]) : 1;
+  outcome.energy = Energy(sums, norm_scale * static_cast<double>(squared_norms_[place]));
   outcome.log_scale = sums.m;
   outcome.s0 = sums.s0;
   outcome.s1 = sums.s1;

@@ -7,13 +7,18 @@
 // energy; nor does it on the sphere.
 //
 // Known and unknown coordinates (a mask). The first pass compares the known coordinates only and
-// reads out all of them. Later passes compare whole vectors: the known coordinates are held at the
-// cue's values, the unknown ones take the read-out. So what is known stays evidence at every step
-// (dropped after the first step, a blend of several patterns may drift to one that contradicts the
-// cue), and from the second pass on the energy does not rise, being minimised over the unknown
-// coordinates alone (l2, dot). The recall is the read-out itself, so that noise on the known
-// coordinates does not stay in it. Under cosine the held coordinates are scaled to the length that
-// the read-out has there.
+// reads out all of them. There a similarity is estimated from the known part: a sum over `known` of
+// d coordinates is scaled by d / known (a cosine needs no scale), or beta, which is chosen for
+// whole vectors, would be too small for the part and blend. Later passes compare whole vectors: the
+// known coordinates are held at the cue's values, the unknown ones take the read-out. So what is
+// known stays evidence at every step, and from the second pass on the energy does not rise, being
+// minimised over the unknown coordinates alone (l2, dot). The recall is the read-out itself, so
+// that noise on the known coordinates does not stay in it. Under cosine the held coordinates are
+// scaled to the length that the read-out has there.
+//   Measured (1,000 Gaussian keys, d = 64, automatic beta, a fifth known, exact): right item
+//   without the scale 0.42 with held coordinates, 0.10 with whole free steps, 0.01 with steps in
+//   the known coordinates; with the scale 1.00. With noise of 0.6 nearest-neighbour distances:
+//   0.29, 0.10, 0.01; with the scale 0.81.
 //
 // Under cosine rows are unit vectors; their lengths are averaged with the same weights, and the
 // recall of an auto-association is the mean direction (of length at most 1) times that mean length:
@@ -138,6 +143,7 @@ class DenseRun {
   std::vector<uint64_t> supports_;  // of the pass before (relu)
   size_t masked_from_ = 0;          // first pass: active cues from here on are under a mask
   BasicMatrix<T> masks_;            // their masks as numbers, first pass only
+  std::vector<T> scales_;           // and d / known
 
   BasicMatrix<T> recalls_;
   BasicMatrix<T> last_states_;

@@ -23,6 +23,7 @@ struct CueBlock {
   const T* cues = nullptr;           // [count, key_dim]
   const T* squared_norms = nullptr;  // [count]
   const T* masks = nullptr;          // [count, key_dim] of 0 and 1; null: all coordinates are known
+  const T* scales = nullptr;         // with masks: [count], key_dim / number of known coordinates
 };
 
 struct TileNeeds {

@@ -20,11 +20,16 @@ T MaskedCosine(T dot, T squared_norm) {
 }
 
 template <typename T>
+T ScaleOf(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b) {
+  return block.masks == nullptr || spec.similarity == Similarity::kCosine ? T(1) : block.scales[b];
+}
+
+template <typename T>
 void ScoreRows(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b,
                const BasicTileView<T>& tile, T* out) {
   const size_t d = tile.key_dim;
   const T* cue = block.cues + b * d;
-  if (block.masks != nullptr && spec.similarity != Similarity::kDot) {
+  if (block.masks != nullptr) {
     for (size_t i = 0; i < tile.rows; ++i) out[i] = RowScore(spec, block, b, tile, i);
     return;
   }
@@ -64,16 +69,17 @@ T RowScore(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b,
   const T* cue = block.cues + b * d;
   const T* key = tile.keys + row * d;
   const T* mask = block.masks == nullptr ? nullptr : block.masks + b * d;
+  const T scale = ScaleOf(spec, block, b);
   switch (spec.similarity) {
     case Similarity::kDot:
-      return math::Dot(cue, key, d);
+      return scale * math::Dot(cue, key, d);
     case Similarity::kCosine: {
       const T dot = math::Dot(cue, key, d);
       return mask == nullptr ? dot : MaskedCosine(dot, math::MaskedSquaredNorm(key, mask, d));
     }
     case Similarity::kL2:
       return T(-0.5) * (mask == nullptr ? math::SquaredDistance(cue, key, d)
-                                        : math::MaskedSquaredDistance(cue, key, mask, d));
+                                        : scale * math::MaskedSquaredDistance(cue, key, mask, d));
     case Similarity::kL1:
       return -math::L1Distance(cue, key, d);
   }
@@ -98,13 +104,15 @@ bool ScoreTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basi
   }
   for (size_t b = 0; b < block.count; ++b) {
     T* scores = scratch.scores.data() + b * n;
-    const T* norms = block.masks == nullptr ? tile.squared_norms : scratch.norms.data() + b * n;
     if (spec.similarity == Similarity::kL2) {
+      const T* norms = block.masks == nullptr ? tile.squared_norms : scratch.norms.data() + b * n;
       const T own = block.squared_norms[b];
       for (size_t i = 0; i < n; ++i) scores[i] -= T(0.5) * (norms[i] + own);
     } else if (spec.similarity == Similarity::kCosine && block.masks != nullptr) {
+      const T* norms = scratch.norms.data() + b * n;
       for (size_t i = 0; i < n; ++i) scores[i] = MaskedCosine(scores[i], norms[i]);
     }
+    if (const T scale = ScaleOf(spec, block, b); scale != 1) math::Scale(scale, scores, n);
   }
   return true;
 }
@@ -113,10 +121,10 @@ bool ScoreTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basi
 // below the worst case d.
 template <typename T>
 T ScoreError(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b, T squared_norm_max) {
-  constexpr T kUnits = 8 * std::numeric_limits<T>::epsilon();
+  const T units = 8 * std::numeric_limits<T>::epsilon() * ScaleOf(spec, block, b);
   const T own = block.squared_norms[b];
-  if (spec.similarity == Similarity::kL2) return kUnits * (own + squared_norm_max) / 2;
-  const T dot_error = kUnits * std::sqrt(own * squared_norm_max);
+  if (spec.similarity == Similarity::kL2) return units * (own + squared_norm_max) / 2;
+  const T dot_error = units * std::sqrt(own * squared_norm_max);
   return spec.similarity == Similarity::kCosine && block.masks != nullptr ? 8 * dot_error
                                                                           : dot_error;
 }

@@ -244,7 +244,7 @@ TEST(DenseRun, UnknownCoordinatesAreNotLookedAt) {
   }
 }
 
-TEST(DenseRun, MaskedScoresAreThoseOfTheKnownCoordinatesAlone) {
+TEST(DenseRun, MaskedScoresAreThoseOfTheKnownCoordinatesScaledUp) {
   RecordProperty("seed", 17);
   Random random(17);
   const size_t d = 24, known = 15;
@@ -259,20 +259,20 @@ TEST(DenseRun, MaskedScoresAreThoseOfTheKnownCoordinatesAlone) {
   for (const Similarity similarity : {Similarity::kDot, Similarity::kCosine, Similarity::kL2}) {
     for (const size_t batch : {1, 9}) {
       SCOPED_TRACE(testing::Message() << Name(similarity) << ", batch of " << batch);
-      const DenseKernelSpec spec{.similarity = similarity, .beta = 1};
-      const auto masked = RunDense<float>(spec,
+      const double scale = similarity == Similarity::kCosine ? 1 : 24.0 / 15;
+      const auto masked = RunDense<float>({.similarity = similarity},
                                           {.keys = keys,
                                            .cues = cues.view().slice(0, batch),
                                            .mask = std::span(mask).first(batch * 3)},
                                           {.steps_max = 1}, {}, 5);
-      const auto direct =
-          RunDense<double>(spec, {.keys = short_keys, .cues = short_cues.view().slice(0, batch)},
-                           {.steps_max = 1}, {}, 5);
+      const auto direct = RunDense<double>(
+          {.similarity = similarity, .beta = scale},
+          {.keys = short_keys, .cues = short_cues.view().slice(0, batch)}, {.steps_max = 1}, {}, 5);
       ASSERT_TRUE(masked.ok() && direct.ok());
       for (size_t i = 0; i < batch; ++i) {
         for (size_t k = 0; k < 5; ++k) {
           EXPECT_EQ(masked->cues[i].top[k].row, direct->cues[i].top[k].row);
-          EXPECT_NEAR(masked->cues[i].top[k].score, direct->cues[i].top[k].score, 1e-4);
+          EXPECT_NEAR(masked->cues[i].top[k].score, scale * direct->cues[i].top[k].score, 1e-4);
           EXPECT_NEAR(masked->cues[i].top[k].share, direct->cues[i].top[k].share, 1e-5);
         }
       }
@@ -297,6 +297,23 @@ TEST(DenseRun, HalvesAreCompletedFromDamagedCues) {
       EXPECT_EQ(result->cues[i].top[0].row, i);
       for (size_t j = 0; j < d; ++j) EXPECT_NEAR(result->recalls.at(i, j), keys.at(i, j), 1e-3);
     }
+  }
+}
+
+TEST(DenseRun, AFifthOfTheCoordinatesIsEnough) {
+  RecordProperty("seed", 20);
+  Random random(20);
+  const auto keys = GaussianRows<float>(1000, 64, random);
+  const auto cues = Noisy(keys, 100, 0, random);
+  const auto mask = MaskRows(100, 64, [](size_t, size_t j) { return j < 13; });
+  for (const Similarity similarity : {Similarity::kCosine, Similarity::kL2}) {
+    const DenseKernelSpec spec{.similarity = similarity,
+                               .beta = similarity == Similarity::kL2 ? 0.48 : 25};
+    const auto result = RunDense<float>(spec, {.keys = keys, .cues = cues, .mask = mask});
+    ASSERT_TRUE(result.ok());
+    size_t right = 0;
+    for (size_t i = 0; i < 100; ++i) right += result->cues[i].top[0].row == i;
+    EXPECT_GE(right, 99u) << Name(similarity);
   }
 }
 
