@@ -56,8 +56,8 @@ struct FeatureDensity {
 // Units    beta as when the sum was made.
 // Errors   none: shapes are the caller's promise (MNEME_CHECK).
 // Cost     4 m d flop and m sine-cosine pairs.
-// Source   Hoover et al., "Dense Associative Memory Through the Lens of Random Features", NeurIPS 2024;
-//          grad E = -grad Z / (beta Z).
+// Source   Hoover et al., "Dense Associative Memory Through the Lens of Random Features",
+//          NeurIPS 2024; grad E = -grad Z / (beta Z).
 inline FeatureDensity EvaluateFeatures(MatrixViewD frequencies, double beta,
                                        std::span<const double> sum, std::span<const double> x) {
   const size_t m = frequencies.rows;
