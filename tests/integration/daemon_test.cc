@@ -24,7 +24,7 @@ struct Output {
   std::string text;
 };
 
-Output Run(const std::string& command) {
+Output Shell(const std::string& command) {
   Output out;
   FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   char buffer[4096];
@@ -39,38 +39,38 @@ TEST(Configuration, AnUnknownKeyIsAnErrorWithASuggestion) {
   const TemporaryDirectory directory;
   const std::string file = directory.path() + "/mneme.yaml";
   std::ofstream(file) << "data:\n  dir: /tmp/x\n  storage_memory_byte: 64M\n";
-  Output out = Run(kMnemed + " config check --config " + file);
+  Output out = Shell(kMnemed + " config check --config " + file);
   EXPECT_EQ(out.code, 2);
   EXPECT_THAT(out.text, HasSubstr("line 3"));
   EXPECT_THAT(out.text, HasSubstr("did you mean 'data.storage_memory_bytes'?"));
-  out = Run("MNEME_LOG_LEVL=debug " + kMnemed + " config check");
+  out = Shell("MNEME_LOG_LEVL=debug " + kMnemed + " config check");
   EXPECT_EQ(out.code, 2);
   EXPECT_THAT(out.text, HasSubstr("log.level"));
-  EXPECT_EQ(Run(kMnemed + " --no.such.flag=1").code, 2);
+  EXPECT_EQ(Shell(kMnemed + " --no.such.flag=1").code, 2);
 }
 
 TEST(Configuration, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
   const TemporaryDirectory directory;
   const std::string file = directory.path() + "/mneme.yaml";
   std::ofstream(file) << "log: {level: debug, format: json}\nlimits: {cues_max: 7}\n";
-  const Output out = Run("MNEME_LOG_LEVEL=error MNEME_LIMITS_CUES_MAX=8 " + kMnemed +
-                         " config print --limits.cues_max=9 --config " + file);
+  const Output out = Shell("MNEME_LOG_LEVEL=error MNEME_LIMITS_CUES_MAX=8 " + kMnemed +
+                           " config print --limits.cues_max=9 --config " + file);
   EXPECT_EQ(out.code, 0) << out.text;
   EXPECT_THAT(out.text, HasSubstr("cues_max: 9"));
   EXPECT_THAT(out.text, HasSubstr("level: error"));
   EXPECT_THAT(out.text, HasSubstr("format: json"));
   // What print prints is a configuration.
   std::ofstream(file) << out.text;
-  EXPECT_EQ(Run(kMnemed + " config check --config " + file).code, 0);
+  EXPECT_EQ(Shell(kMnemed + " config check --config " + file).code, 0);
 }
 
 TEST(Configuration, ValuesOutOfRangeAndPublicAddressesAreRefused) {
-  EXPECT_EQ(Run(kMnemed + " config check --limits.cues_max=0").code, 2);
-  EXPECT_EQ(Run(kMnemed + " config check --log.format=xml").code, 2);
-  const Output out = Run(kMnemed + " config check --server.listen=0.0.0.0:7411");
+  EXPECT_EQ(Shell(kMnemed + " config check --limits.cues_max=0").code, 2);
+  EXPECT_EQ(Shell(kMnemed + " config check --log.format=xml").code, 2);
+  const Output out = Shell(kMnemed + " config check --server.listen=0.0.0.0:7411");
   EXPECT_EQ(out.code, 2);
   EXPECT_THAT(out.text, HasSubstr("loopback"));
-  EXPECT_EQ(Run(kMnemed + " config check --config /nowhere.yaml").code, 2);
+  EXPECT_EQ(Shell(kMnemed + " config check --config /nowhere.yaml").code, 2);
 }
 
 TEST(Exit, OneDirectoryServesOneDaemonAndForeignDirectoriesNone) {
@@ -78,16 +78,16 @@ TEST(Exit, OneDirectoryServesOneDaemonAndForeignDirectoriesNone) {
   const auto first = Daemon::Mnemed(kMnemed, directory.path());
   ASSERT_NE(first->port(), 0);
   Output out =
-      Run(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/data");
+      Shell(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/data");
   EXPECT_EQ(out.code, 3);
   EXPECT_THAT(out.text, HasSubstr("another"));
   std::filesystem::create_directory(directory.path() + "/photos");
   std::ofstream(directory.path() + "/photos/cat.jpg") << "x";
-  out = Run(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/photos");
+  out = Shell(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/photos");
   EXPECT_EQ(out.code, 3);
   EXPECT_TRUE(std::filesystem::exists(directory.path() + "/photos/cat.jpg"));
-  out = Run(kMnemed + " --server.listen=" + first->address() + " --data.dir=" + directory.path() +
-            "/other");
+  out = Shell(kMnemed + " --server.listen=" + first->address() + " --data.dir=" + directory.path() +
+              "/other");
   EXPECT_EQ(out.code, 4);
   EXPECT_EQ(first->Stop(SIGTERM), 0);
 }

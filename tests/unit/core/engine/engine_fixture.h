@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,13 +63,29 @@ class EngineTest : public ::testing::Test {
       engine_.reset();
     } else {
       const std::string copy = directory_ + "/copy";
-      std::filesystem::remove_all(copy);
-      std::filesystem::copy(directory_ + "/data", copy, std::filesystem::copy_options::recursive);
+      // RocksDB may take old files away meanwhile: a copy counts if the same files were there
+      // before and after.
+      for (bool whole = false; !whole;) {
+        std::filesystem::remove_all(copy);
+        const std::set<std::string> before = Files();
+        std::error_code vanished;
+        std::filesystem::copy(directory_ + "/data", copy, std::filesystem::copy_options::recursive,
+                              vanished);
+        whole = !vanished && Files() == before;
+      }
       engine_.reset();
       std::filesystem::remove_all(directory_ + "/data");
       std::filesystem::rename(copy, directory_ + "/data");
     }
     Open();
+  }
+
+  std::set<std::string> Files() const {
+    std::set<std::string> out;
+    std::error_code vanished;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/data/db", vanished))
+      out.insert(entry.path());
+    return out;
   }
 
   absl::StatusOr<MemoryInfo> Create(std::string name, models::MemorySpec spec) {
