@@ -48,7 +48,7 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   }
   const absl::Status status = context.action();
   io.out.flush();
-  if (!status.ok()) PrintError(status, context);
+  if (!status.ok()) PrintError(status, "mnemectl", context.json, io.err);
   if (status.ok() && !io.out) return kExitError;  // a closed pipe, a full disk
   return ExitCodeOf(status);
 }

@@ -60,24 +60,24 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
-void PrintError(const absl::Status& status, const Context& context) {
+void PrintError(const absl::Status& status, std::string_view program, bool json,
+                std::ostream& err) {
   const client::Error error = client::GetError(status);
-  std::ostream& err = context.io.err;
-  if (context.json) {
-    nlohmann::ordered_json json{{"code", absl::StatusCodeToString(error.code)},
-                                {"reason", error.reason},
-                                {"message", error.message},
-                                {"given", error.given},
-                                {"expected", error.expected},
-                                {"next_step", error.next_step}};
-    if (error.retry_after) json["retry_after_ms"] = error.retry_after->count();
-    if (error.rows_done) json["rows_done"] = *error.rows_done;
-    err << nlohmann::ordered_json{{"error", json}}.dump(-1, ' ', false,
-                                                        nlohmann::json::error_handler_t::replace)
+  if (json) {
+    nlohmann::ordered_json fields{{"code", absl::StatusCodeToString(error.code)},
+                                  {"reason", error.reason},
+                                  {"message", error.message},
+                                  {"given", error.given},
+                                  {"expected", error.expected},
+                                  {"next_step", error.next_step}};
+    if (error.retry_after) fields["retry_after_ms"] = error.retry_after->count();
+    if (error.rows_done) fields["rows_done"] = *error.rows_done;
+    err << nlohmann::ordered_json{{"error", fields}}.dump(-1, ' ', false,
+                                                          nlohmann::json::error_handler_t::replace)
         << "\n";
     return;
   }
-  err << "mnemectl: " << error.message << " (" << absl::StatusCodeToString(error.code);
+  err << program << ": " << error.message << " (" << absl::StatusCodeToString(error.code);
   if (!error.reason.empty()) err << ", " << error.reason;
   err << ")\n";
   if (!error.given.empty()) err << "  given:     " << error.given << "\n";

@@ -60,8 +60,9 @@ absl::StatusOr<client::Client> MakeClient(const Context& context);
 
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// What was wrong, what was given and expected, what to do next; with --json as one object.
-void PrintError(const absl::Status& status, const Context& context);
+// What was wrong, what was given and expected, what to do next; as text after the program's name,
+// or as one JSON object.
+void PrintError(const absl::Status& status, std::string_view program, bool json, std::ostream& err);
 
 }  // namespace mneme::cli
 
