@@ -1,6 +1,9 @@
 // One cue at a time against a small memory, beside a bare echo of the same sizes: rounds of the one
 // and the other alternate, so that both see the machine in the same state.
+#include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <vector>
 
 #include "core/base/random.h"
 #include "echo.grpc.pb.h"
@@ -28,7 +31,22 @@ void FillUnit(Random& random, int rows, int cols, v1::Matrix* to) {
   to->set_data(std::move(data));
 }
 
-bool Prepare(v1::MemoryService::Stub& stub, const LatencyOptions& options, Random& random) {
+// The first stored key and Gaussian noise of a third of its length: a cue as users send it, that
+// recalls an item.
+void FillNoisyCue(Random& random, const LatencyOptions& options, const v1::Matrix& keys,
+                  v1::Matrix* to) {
+  std::vector<float> cue(static_cast<size_t>(options.dim));
+  std::memcpy(cue.data(), keys.data().data(), cue.size() * sizeof(float));
+  for (float& x : cue) x += static_cast<float>(0.3 * random.Gaussian() / std::sqrt(options.dim));
+  to->set_dtype(v1::DTYPE_FLOAT32);
+  to->set_rows(1);
+  to->set_cols(options.dim);
+  to->set_data(cue.data(), cue.size() * sizeof(float));
+}
+
+// Makes the memory; gives the keys stored in it.
+bool Prepare(v1::MemoryService::Stub& stub, const LatencyOptions& options, Random& random,
+             v1::Matrix* keys) {
   v1::CreateMemoryRequest create;
   create.set_memory_id("bench");
   create.mutable_memory()->set_key_dim(options.dim);
@@ -40,6 +58,7 @@ bool Prepare(v1::MemoryService::Stub& stub, const LatencyOptions& options, Rando
   v1::StoreRequest store;
   store.set_memory("memories/bench");
   FillUnit(random, options.items, options.dim, store.mutable_keys());
+  *keys = store.keys();
   v1::StoreResponse stored;
   grpc::ClientContext store_context;
   if (grpc::Status status = stub.Store(&store_context, store, &stored); !status.ok())
@@ -64,11 +83,12 @@ int RunLatency(const Environment& environment, const LatencyOptions& options) {
   Random random(1);
   const auto memory_stub = v1::MemoryService::NewStub(mnemed->Connect());
   const auto echo_stub = Echo::NewStub(echo.Connect());
-  if (!Prepare(*memory_stub, options, random)) return 1;
+  v1::Matrix stored;
+  if (!Prepare(*memory_stub, options, random, &stored)) return 1;
 
   v1::RetrieveRequest retrieve;
   retrieve.set_memory("memories/bench");
-  FillUnit(random, 1, options.dim, retrieve.mutable_cues());
+  FillNoisyCue(random, options, stored, retrieve.mutable_cues());
   v1::RetrieveResponse recall;
   {
     grpc::ClientContext context;
@@ -112,6 +132,7 @@ int RunLatency(const Environment& environment, const LatencyOptions& options) {
       {"calls", echo_all.size()},
       {"request_bytes", retrieve.ByteSizeLong()},
       {"reply_bytes", recall.ByteSizeLong()},
+      {"steps", recall.results(0).steps()},
       {"echo_us", {{"p50", Percentile(echo_all, 0.5)}, {"p99", Percentile(echo_all, 0.99)}}},
       {"retrieve_us",
        {{"p50", Percentile(retrieve_all, 0.5)}, {"p99", Percentile(retrieve_all, 0.99)}}},
@@ -123,15 +144,16 @@ int RunLatency(const Environment& environment, const LatencyOptions& options) {
   char text[1024];
   std::snprintf(text, sizeof(text),
                 "One cue in flight, %d x %d dense memory, loopback, %zu calls each (%zu-byte "
-                "request, %zu-byte reply)\n\n"
+                "request, %zu-byte reply, %u steps)\n\n"
                 "                p50 us    p99 us\n"
                 "bare echo     %8.1f  %8.1f\n"
                 "Retrieve      %8.1f  %8.1f\n\n"
                 "ratio of p50  %.3f   (rounds: 10 %% %.3f, median %.3f, 90 %% %.3f)\n",
                 options.items, options.dim, echo_all.size(), retrieve.ByteSizeLong(),
-                recall.ByteSizeLong(), Percentile(echo_all, 0.5), Percentile(echo_all, 0.99),
-                Percentile(retrieve_all, 0.5), Percentile(retrieve_all, 0.99), ratio,
-                Percentile(ratios, 0.1), Percentile(ratios, 0.5), Percentile(ratios, 0.9));
+                recall.ByteSizeLong(), recall.results(0).steps(), Percentile(echo_all, 0.5),
+                Percentile(echo_all, 0.99), Percentile(retrieve_all, 0.5),
+                Percentile(retrieve_all, 0.99), ratio, Percentile(ratios, 0.1),
+                Percentile(ratios, 0.5), Percentile(ratios, 0.9));
   Print(environment, report, text);
   return 0;
 }
