@@ -148,6 +148,40 @@ TEST_P(EachSimilarity, ABatchAnswersAsItsCuesAlone) {
   }
 }
 
+TEST_P(EachSimilarity, ListsOfABatchAreBitForBitThoseOfItsCuesAlone) {
+  RecordProperty("seed", 33);
+  Random random(33);
+  const size_t d = 100, n = 3000;
+  Matrix keys(n, d);
+  for (size_t i = 0; i < n;
+       ++i) {  // long vectors, near each other: products round their order away
+    for (size_t j = 0; j < d; ++j)
+      keys.at(i, j) = 20 + 0.01f * static_cast<float>(random.Gaussian());
+  }
+  auto model = Make(Spec(d, {.similarity = GetParam(), .beta = 1}));
+  Absorb(*model, keys, 0, n);
+  const auto view = model->Publish();
+  const auto cues = Noisy(keys, 12, 0.05, random);
+  const auto mask = MaskRows(12, d, [](size_t, size_t j) { return j % 5 != 0; });
+  for (const auto& bits : {std::vector<uint8_t>(), mask}) {
+    const QuerySpec spec{.kind = QueryKind::kList, .top = 40};
+    const Answer batch = Ask(*view, {.cues = cues, .mask = bits}, spec);
+    for (size_t i = 0; i < 12; ++i) {
+      SCOPED_TRACE(i);
+      const size_t row = (d + 7) / 8;
+      const Answer alone = Ask(*view,
+                               {.cues = cues.view().slice(i, 1),
+                                .mask = bits.empty() ? std::span<const uint8_t>()
+                                                     : std::span(bits).subspan(i * row, row)},
+                               spec);
+      for (size_t k = 0; k < 40; ++k) {
+        EXPECT_EQ(batch.cues[i].top[k].row, alone.cues[0].top[k].row);
+        EXPECT_EQ(batch.cues[i].top[k].score, alone.cues[0].top[k].score);
+      }
+    }
+  }
+}
+
 TEST_P(EachSimilarity, ForgottenRowsAreAsNeverStored) {
   RecordProperty("seed", 24);
   Random random(24);

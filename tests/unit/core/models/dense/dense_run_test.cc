@@ -317,6 +317,40 @@ TEST(DenseRun, AFifthOfTheCoordinatesIsEnough) {
   }
 }
 
+TEST(DenseRun, TheSecondPassComparesTheCueCompletedByTheFirst) {
+  RecordProperty("seed", 32);
+  Random random(32);
+  const size_t d = 16, batch = 6;
+  const auto is_known = [](size_t, size_t j) { return j % 3 == 0; };
+  const auto keys = GaussianRows<double>(200, d, random);
+  const auto cues = Noisy(keys, batch, 1.5, random);
+  const auto mask = MaskRows(batch, d, is_known);
+  for (const Similarity similarity : {Similarity::kDot, Similarity::kCosine, Similarity::kL2}) {
+    SCOPED_TRACE(Name(similarity));
+    const DenseKernelSpec spec{.similarity = similarity, .beta = 0.5};
+    const DenseInput<double> input{.keys = keys, .cues = cues, .mask = mask};
+    const auto first = RunDense<double>(spec, input, {.steps_max = 1});
+    const auto second = RunDense<double>(spec, input, {.steps_max = 2});
+    ASSERT_TRUE(first.ok() && second.ok());
+    auto completed = first->recalls.Clone();
+    for (size_t i = 0; i < batch; ++i) {
+      double given = 0, read = 0;
+      for (size_t j = 0; j < d; j += 3) {
+        given += cues.at(i, j) * cues.at(i, j);
+        read += completed.at(i, j) * completed.at(i, j);
+      }
+      const double scale = similarity == Similarity::kCosine ? std::sqrt(read / given) : 1;
+      for (size_t j = 0; j < d; j += 3) completed.at(i, j) = scale * cues.at(i, j);
+    }
+    const auto direct = RunDense<double>(spec, {.keys = keys, .cues = completed}, {.steps_max = 1});
+    ASSERT_TRUE(direct.ok());
+    ExpectClose<double>(second->recalls, direct->recalls, 1e-9);
+    for (size_t i = 0; i < batch; ++i) {
+      EXPECT_NEAR(second->cues[i].energy, direct->cues[i].energy, 1e-9);
+    }
+  }
+}
+
 TEST(DenseRun, WithHeldCoordinatesTheEnergyDoesNotRiseFromTheSecondPassOn) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
