@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,12 +14,6 @@
 
 namespace mneme::models {
 namespace {
-
-std::vector<uint64_t> Numbers(uint64_t first, size_t count) {
-  std::vector<uint64_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), first);
-  return numbers;
-}
 
 StoreView StoreOf(const Matrix& keys) {
   ExplicitStore store(keys.cols(), 0);

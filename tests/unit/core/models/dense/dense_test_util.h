@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/base/random.h"
@@ -68,6 +70,40 @@ void ExpectClose(BasicMatrixView<T> a, BasicMatrixView<T> b, double tolerance) {
     ASSERT_NEAR(a.data[i], b.data[i], tolerance)
         << "row " << i / a.cols << " column " << i % a.cols;
   }
+}
+
+inline MemorySpec Spec(size_t key_dim, DenseSpec dense = {}, size_t response_dim = 0) {
+  return {.key_dim = key_dim, .response_dim = response_dim, .model = dense};
+}
+
+inline std::unique_ptr<Model> Make(const MemorySpec& spec) {
+  auto model = MakeModel(spec);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return std::move(*model);
+}
+
+inline std::vector<uint64_t> Numbers(uint64_t first, size_t count) {
+  std::vector<uint64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), first);
+  return numbers;
+}
+
+// Absorbs rows [first, last) of `keys`, each with its index as row number and id.
+inline void Absorb(Model& model, const Matrix& keys, size_t first, size_t last,
+                   MatrixView responses = {}) {
+  const std::vector<uint64_t> numbers = Numbers(first, last - first);
+  const std::vector<ItemId> ids(numbers.begin(), numbers.end());
+  const absl::Status status = model.Absorb(
+      {.keys = keys.view().slice(first, last - first),
+       .responses = responses.empty() ? responses : responses.slice(first, last - first),
+       .ids = ids,
+       .row_numbers = numbers});
+  ASSERT_TRUE(status.ok()) << status;
+}
+
+inline void ForgetRows(Model& model, const std::vector<uint64_t>& numbers) {
+  const absl::Status status = model.Forget({.row_numbers = numbers});
+  ASSERT_TRUE(status.ok()) << status;
 }
 
 // Answers as the engine does; `parts_per_probe` parts go into a partial of their own, last ones
