@@ -48,6 +48,11 @@ build_preset() {
     die "cmake could not configure the preset '$preset'." "The whole of its output is in $log."
   fi
   [[ -t 1 ]] || quiet=(--quiet)
-  ninja -C "$mneme_root/build/$preset" -j "$jobs" "${quiet[@]}" "$@" ||
-    die "the build of preset '$preset' failed." "The compiler's message is above."
+  local code=0
+  ninja -C "$mneme_root/build/$preset" -j "$jobs" "${quiet[@]}" "$@" || code=$?
+  case "$code" in
+    0) ;;
+    2 | 130) exit 130 ;; # Ctrl-C: ninja has said so
+    *) die "the build of preset '$preset' failed." "The compiler's message is above." ;;
+  esac
 }
