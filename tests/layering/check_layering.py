@@ -50,7 +50,10 @@ LAYERS = {
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
-UNIT_ALSO = {"core/models": ["core/theory"]}  # models are measured against the laws they should obey
+UNIT_ALSO = {
+    "core/models": ["core/theory"],  # models are measured against the laws they should obey
+    "server": ["proto"],
+}
 
 # How an include that is not ours is recognised.
 LIBRARIES = {
