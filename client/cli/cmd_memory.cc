@@ -148,8 +148,8 @@ void PrintMemory(const Memory& memory, const Context& context) {
   line("position", FormatCount(memory.state.position));
   line("uid", memory.uid);
   line("etag", memory.etag);
-  line("created", FormatTime(memory.create_time));
-  line("updated", FormatTime(memory.update_time));
+  line("created", FormatSeconds(memory.create_time));
+  line("updated", FormatSeconds(memory.update_time));
 }
 
 void AddModelFlags(CLI::App& create, CreateFlags& flags) {

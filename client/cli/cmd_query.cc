@@ -79,7 +79,7 @@ class Printer {
 };
 
 absl::Status Run(const QueryFlags& flags, Context& context) {
-  auto client = MakeClient(context);
+  auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
   std::vector<client::ItemId> candidates;
   for (const std::string& text : flags.candidates) candidates.push_back(ParseId(text));

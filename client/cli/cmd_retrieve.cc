@@ -102,7 +102,7 @@ class Printer {
 };
 
 absl::Status Run(const RetrieveFlags& flags, Context& context) {
-  auto client = MakeClient(context);
+  auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
   std::unique_ptr<NpyWriter> writer;
   if (!flags.out_file.empty()) {

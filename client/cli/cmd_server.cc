@@ -18,7 +18,7 @@ void PrintInfo(const client::ServerInfo& info, const Context& context) {
   out << "mnemed " << info.version << " at " << context.server << "\n";
   line("up",
        absl::StrCat(FormatTimeLeft(std::chrono::duration_cast<std::chrono::seconds>(info.uptime)),
-                    ", since ", FormatTime(info.start_time)));
+                    ", since ", FormatSeconds(info.start_time)));
   line("memories", absl::StrCat(info.memory_count, ", ", FormatBytes(info.memory_bytes)));
   line("kernels", absl::StrCat(info.instruction_set, ", BLAS ", info.blas_core, ", ",
                                info.scan_threads, " scan threads"));

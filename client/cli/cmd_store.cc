@@ -74,13 +74,18 @@ absl::Status AfterRows(const absl::Status& status, uint64_t stored, uint64_t bat
   if (batch_begin > 0) {
     error.message = absl::StrCat("in the rows from ", batch_begin, " on: ", error.message);
   }
+  if (error.code == absl::StatusCode::kCancelled) {
+    error.next_step =
+        "What was in flight may be stored all the same. To go on safely, store with ids and "
+        "--upsert, or again with the same --request-id.";
+  }
   return client::MakeError(error);
 }
 
 absl::Status Run(const StoreFlags& flags, Context& context) {
   auto source = OpenRows(flags.files, context.io.in);
   if (!source.ok()) return source.status();
-  auto client = MakeClient(context);
+  auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
   ProgressBar bar(context.io.err, context.io.err_is_terminal, "storing", "rows",
                   (*source)->total().value_or(0));

@@ -10,6 +10,8 @@ namespace mneme::cli {
 namespace {
 
 constexpr char kUsageReason[] = "USAGE";
+constexpr int kShortWorkAttemptsMax = 4;  // within half a second
+constexpr int kLongWorkAttemptsMax = 12;  // within about ten seconds
 
 }  // namespace
 
@@ -38,10 +40,13 @@ absl::StatusOr<std::chrono::milliseconds> ParseTimeout(const std::string& text) 
   return absl::ToChronoMilliseconds(std::min(duration, absl::Hours(24 * 365)));
 }
 
-absl::StatusOr<client::Client> MakeClient(const Context& context) {
+absl::StatusOr<client::Client> MakeClient(const Context& context, Patience patience) {
   const auto timeout = ParseTimeout(context.timeout);
   if (!timeout.ok()) return timeout.status();
-  return client::Client(client::ClientOptions{.target = context.server, .timeout = *timeout});
+  const int attempts_max =
+      patience == Patience::kLong ? kLongWorkAttemptsMax : kShortWorkAttemptsMax;
+  return client::Client(client::ClientOptions{
+      .target = context.server, .timeout = *timeout, .retry = {.attempts_max = attempts_max}});
 }
 
 ExitCode ExitCodeOf(const absl::Status& status) {
@@ -82,7 +87,7 @@ void PrintError(const absl::Status& status, std::string_view program, bool json,
   err << ")\n";
   if (!error.given.empty()) err << "  given:     " << error.given << "\n";
   if (!error.expected.empty()) err << "  expected:  " << error.expected << "\n";
-  if (error.rows_done) err << "  rows done: " << *error.rows_done << "\n";
+  if (error.rows_done.value_or(0) > 0) err << "  rows done: " << *error.rows_done << "\n";
   if (!error.next_step.empty()) err << "  next step: " << error.next_step << "\n";
 }
 

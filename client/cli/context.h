@@ -55,8 +55,13 @@ absl::Status UsageError(std::string_view message, std::string_view given, std::s
 // "30s", "1m30s", "500ms", or a number of seconds.
 absl::StatusOr<std::chrono::milliseconds> ParseTimeout(const std::string& text);
 
+// How long a command puts up with a server that does not answer: a person waits for a second, an
+// import survives a restart of the server.
+enum class Patience { kShort, kLong };
+
 // A client for the server that the flags name.
-absl::StatusOr<client::Client> MakeClient(const Context& context);
+absl::StatusOr<client::Client> MakeClient(const Context& context,
+                                          Patience patience = Patience::kShort);
 
 ExitCode ExitCodeOf(const absl::Status& status);
 

@@ -1,6 +1,7 @@
 #include "client/cli/json.h"
 
-#include <cmath>
+#include <array>
+#include <charconv>
 #include <type_traits>
 #include <variant>
 
@@ -14,6 +15,16 @@ namespace mneme::cli {
 namespace {
 
 using cli::ToJson;  // so that the overloads below join, not hide, those of the header
+
+// The double with the fewest digits that reads back as the same float: 0.1, not
+// 0.10000000149011612.
+double Shortest(float number) {
+  std::array<char, 32> digits;
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  double shortest = number;
+  std::from_chars(digits.data(), written.ptr, shortest);
+  return shortest;
+}
 
 bool IsUtf8(const std::string& text) {
   try {
@@ -162,7 +173,7 @@ Json ToJson(const client::Attributes& attributes) {
 
 Json ToJson(std::span<const float> numbers) {
   Json json = Json::array();
-  for (const float number : numbers) json.push_back(number);
+  for (const float number : numbers) json.push_back(Shortest(number));
   return json;
 }
 
@@ -193,7 +204,7 @@ Json ToJson(const client::Item& item) {
   Json json{{"id", ToJson(item.id)}};
   if (!item.key.empty()) json["key"] = ToJson(std::span(item.key));
   if (!item.response.empty()) json["response"] = ToJson(std::span(item.response));
-  json["weight"] = item.weight;
+  json["weight"] = Shortest(item.weight);
   PutPayload(item.payload, json);
   if (!item.attributes.empty()) json["attributes"] = ToJson(item.attributes);
   json["row"] = item.row;

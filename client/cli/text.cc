@@ -52,7 +52,14 @@ std::string FormatTimeLeft(std::chrono::seconds seconds) {
 }
 
 std::string FormatTime(client::Timestamp time) {
-  return absl::FormatTime(absl::RFC3339_full, absl::FromUnixNanos(time.time_since_epoch().count()),
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ",
+                          absl::FromUnixNanos(time.time_since_epoch().count()),
+                          absl::UTCTimeZone());
+}
+
+std::string FormatSeconds(client::Timestamp time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC",
+                          absl::FromUnixNanos(time.time_since_epoch().count()),
                           absl::UTCTimeZone());
 }
 

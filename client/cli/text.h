@@ -20,7 +20,8 @@ std::string FormatBytes(uint64_t bytes);                   // "31.4 MiB"
 std::string FormatNumber(double number);                   // four significant digits
 std::string FormatRate(double per_second);                 // "12.3k"
 std::string FormatTimeLeft(std::chrono::seconds seconds);  // "1:05", "2:00:00"
-std::string FormatTime(client::Timestamp time);            // RFC 3339, UTC
+std::string FormatTime(client::Timestamp time);            // RFC 3339, UTC, to the nanosecond
+std::string FormatSeconds(client::Timestamp time);         // "2024-05-01 12:00:00 UTC"
 std::string FormatVector(std::span<const float> numbers);  // "[0.1, 0.2, 0.3, ... 784 numbers]"
 
 // Columns as wide as their widest cell, two spaces apart; numbers to the right.

@@ -22,6 +22,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // the server bounds its answers by its own limits
   arguments.SetUserAgentPrefix("mneme-cpp");
+  // gRPC waits a second before it connects again, longer than all our tries together.
+  const RetryOptions& retry = options.retry;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(retry.backoff_initial.count()));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(retry.backoff_max.count()));
   return grpc::CreateCustomChannel(
       options.target,
       options.credentials ? options.credentials : grpc::InsecureChannelCredentials(), arguments);

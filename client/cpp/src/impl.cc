@@ -12,12 +12,13 @@
 namespace mneme::client {
 namespace {
 
+constexpr std::chrono::milliseconds kStopCheck(50);  // how often a wait for a connection looks up
 constexpr size_t kHeadBytes = 4096;  // of a request, beside its rows: names, ids, lengths
 
 absl::Status Cancelled() {
   return MakeError({.code = absl::StatusCode::kCancelled,
                     .reason = "CANCELLED",
-                    .message = "the caller stopped the call"});
+                    .message = "stopped before the request was sent"});
 }
 
 }  // namespace
@@ -47,10 +48,23 @@ absl::Status Client::Impl::Call(const CallOptions& call, Repeatable repeatable,
     if (GetError(status).reason == "LIMIT") ForgetLimits();
     const auto delay = NextDelay(options_.retry, tries, status, repeatable, jitter_.Take());
     if (!delay || std::chrono::system_clock::now() + *delay >= deadline) return status;
-    const bool waited =
-        options_.wait ? options_.wait(*delay, call.stop) : SleepFor(*delay, call.stop);
-    if (!waited) return Cancelled();
+    if (!Wait(*delay, call.stop)) return Cancelled();
   }
+}
+
+bool Client::Impl::Wait(std::chrono::nanoseconds delay, std::stop_token stop) {
+  if (options_.wait) return options_.wait(delay, stop);
+  if (channel_->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY) {
+    return SleepFor(delay, stop);
+  }
+  // A connection is made by whoever waits in gRPC; if all threads slept elsewhere, nobody would
+  // make it for seconds.
+  const auto end = std::chrono::system_clock::now() + delay;
+  while (!stop.stop_requested()) {
+    const auto slice = std::min(end, std::chrono::system_clock::now() + kStopCheck);
+    if (channel_->WaitForConnected(slice) || slice == end) return true;
+  }
+  return false;
 }
 
 absl::StatusOr<Limits> Client::Impl::GetLimits(const CallOptions& call) {

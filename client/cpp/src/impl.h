@@ -58,6 +58,8 @@ class Client::Impl {
  private:
   absl::Status CallOnce(const CallOptions& call, std::chrono::system_clock::time_point deadline,
                         const std::function<grpc::Status(grpc::ClientContext&)>& once);
+  // Waits before the next try; false when the caller wants to stop.
+  bool Wait(std::chrono::nanoseconds delay, std::stop_token stop);
   void ForgetLimits();
 
   const ClientOptions options_;

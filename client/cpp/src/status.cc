@@ -59,6 +59,7 @@ Error OwnWords(const grpc::Status& status, std::string_view target) {
       break;
     case grpc::StatusCode::CANCELLED:
       error.reason = "CANCELLED";
+      error.message = absl::StrCat("stopped before ", AbslView(target), " answered");
       break;
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       error.reason = "MESSAGE_SIZE";

@@ -52,10 +52,12 @@ inline grpc::Status MakeRichStatus(grpc::StatusCode code, const std::string& mes
 
 class FakeServer final : public v1::MemoryService::Service {
  public:
-  FakeServer() {
+  // Port 0: a free one.
+  explicit FakeServer(int port = 0) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
+                             &port_);
     builder.RegisterService(this);
     builder.SetMaxReceiveMessageSize(64 << 20);
     server_ = builder.BuildAndStart();
@@ -63,6 +65,7 @@ class FakeServer final : public v1::MemoryService::Service {
   ~FakeServer() override { server_->Shutdown(); }
 
   std::string target() const { return "127.0.0.1:" + std::to_string(port_); }
+  int port() const { return port_; }
   grpc::Server& server() { return *server_; }
 
   // The next calls fail with these, one each; after them calls succeed.

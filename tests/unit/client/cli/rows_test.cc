@@ -107,6 +107,7 @@ TEST(JsonLines, ReadsWhatItemsAreWrittenAs) {
                                          {"ns", std::vector<int64_t>{1, 2}},
                                          {"t", client::Timestamp(std::chrono::milliseconds(1500))}},
                           .row = 3};
+  EXPECT_THAT(Dump(ToJson(item)), HasSubstr("[0.1,-2e-08]"));
   const auto rows = ReadLines(Dump(ToJson(item)) + "\n");
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_EQ(rows->keys.data, item.key);

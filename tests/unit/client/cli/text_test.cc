@@ -23,7 +23,9 @@ TEST(Format, IsForPeople) {
   const std::vector<float> numbers{0.5, 1, 2, 3, 4};
   EXPECT_EQ(FormatVector(numbers), "[0.5, 1, 2, 3, ... 5 numbers]");
   EXPECT_EQ(FormatTime(client::Timestamp(std::chrono::milliseconds(1500))),
-            "1970-01-01T00:00:01.5+00:00");
+            "1970-01-01T00:00:01.5Z");
+  EXPECT_EQ(FormatSeconds(client::Timestamp(std::chrono::milliseconds(1500))),
+            "1970-01-01 00:00:01 UTC");
 }
 
 TEST(Table, AlignsByWhatIsSeenNotByBytes) {

@@ -157,6 +157,18 @@ TEST_F(ClientTest, GivesUpAfterTheLastTry) {
   EXPECT_EQ(server_.calls(), 3);
 }
 
+TEST_F(ClientTest, ComesBackToAServerThatWasRestarted) {
+  auto server = std::make_unique<FakeServer>();
+  const int port = server->port();
+  Client client({.target = server->target(), .retry = {.attempts_max = 8}});
+  ASSERT_TRUE(client.GetMemory("faces").ok());
+  server.reset();
+  EXPECT_EQ(client.GetMemory("faces", {.timeout = milliseconds(1)}).status().ok(), false);
+  server = std::make_unique<FakeServer>(port);
+  const auto got = client.GetMemory("faces");
+  EXPECT_TRUE(got.ok()) << got.status();
+}
+
 TEST_F(ClientTest, DoesNotRepeatADeletionThatMayHaveHappened) {
   Client client(Options());
   server_.FailWith({kDown});
