@@ -6,6 +6,7 @@
 A folder that has no row in LAYERS is a breach too: whoever adds one says here what it may use.
 """
 
+import functools
 import os
 import re
 import sys
@@ -87,6 +88,10 @@ NAMELESS = re.compile("\\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"
 
 # A path in backticks in a page of documentation, from the repository root: to a file or, with a slash at its end, a folder.
 NAMED_PATH = re.compile(r"`((?:\.ci|client|cmake|core|deploy|docs|proto|server|tests)/[\w./{},-]*(?:\.[\w{},]+|/))`")
+
+# A test in backticks in README.md: Suite.Name, or Suite.* for all of a suite.
+NAMED_TEST = re.compile(r"`([A-Z]\w+)\.([A-Z]\w+|\*)`")
+TEST_CASE = re.compile(r"\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CODE = (".h", ".cc", ".inc")
@@ -201,6 +206,27 @@ def check_named_paths(root, path, line):
                 yield f"names {named}, which is not there"
 
 
+@functools.cache
+def test_cases(root):
+    """{suite.name} and {suite.*} of all C++ tests."""
+    names = set()
+    for path in files(os.path.join(root, "tests")):
+        if path.endswith(".cc"):
+            with open(os.path.join(root, "tests", path), encoding="utf-8") as file:
+                for suite, name in TEST_CASE.findall(file.read()):
+                    names |= {f"{suite}.{name}", f"{suite}.*"}
+    return names
+
+
+def check_named_tests(root, path, line):
+    """The tests that README.md names as holding its promises are there."""
+    if path != "README.md":
+        return
+    for suite, name in NAMED_TEST.findall(line):
+        if f"{suite}.{name}" not in test_cases(root):
+            yield f"names the test {suite}.{name}, which is not there"
+
+
 def check_line(root, path, line):
     match = INCLUDE.match(line) if path.endswith(CODE) else None
     include = match.group(2) if match else None
@@ -213,6 +239,7 @@ def check_line(root, path, line):
     if MACHINE_PATH.search(line):
         yield f"path of one machine: {MACHINE_PATH.search(line).group(0)}"
     yield from check_named_paths(root, path, line)
+    yield from check_named_tests(root, path, line)
 
 
 def check_tree(root):

@@ -111,6 +111,13 @@ class CheckLayering(unittest.TestCase):
         self.assert_breach("names docs/b.h", "docs/a.md", "see `docs/{a.md,b.h}`")
         self.assert_clean("docs/a.md", "see `docs/a.md`, `docs/`, `core/`-like words, `tests/run --asan`, `x/gone.h`")
 
+    def test_the_readme_names_only_tests_that_are_there(self):
+        os.makedirs(os.path.join(self.root, "tests/unit/core/base"))
+        with open(os.path.join(self.root, "tests/unit/core/base/a_test.cc"), "w", encoding="utf-8") as file:
+            file.write("TEST_F(Clock,\n       GoesOn) {}\n")
+        self.assert_breach("names the test Clock.GoesBack", "README.md", "| time | `Clock.GoesOn`, `Clock.GoesBack` |")
+        self.assert_clean("README.md", "`Clock.*`, `Clock.GoesOn`, `Memory.uid`, `unit_core_base`")
+
     def test_what_is_built_is_not_read(self):
         self.assert_clean("build/dev/generated/a.cc", '#include "nowhere.h"')
 
