@@ -64,7 +64,7 @@ class Printer {
       if (item.found) {
         table_.Add({cue, std::to_string(item.rank), FormatId(item.id), FormatNumber(item.score),
                     FormatNumber(item.share),
-                    Json(item.payload).dump(-1, ' ', true, Json::error_handler_t::replace)});
+                    item.payload.empty() ? "" : Dump(Json(item.payload))});
       } else {
         table_.Add({cue, "", FormatId(item.id), "not held", "", ""});
       }

@@ -37,7 +37,9 @@ std::string FormatBytes(uint64_t bytes) {
   return absl::StrFormat("%.1f %s", value, kUnits[unit]);
 }
 
-std::string FormatNumber(double number) { return absl::StrFormat("%.4g", number); }
+std::string FormatNumber(double number) {
+  return absl::StrFormat("%.4g", number + 0.0);  // no "-0"
+}
 
 std::string FormatRate(double per_second) {
   if (per_second >= 1e6) return absl::StrFormat("%.1fM", per_second / 1e6);

@@ -1,4 +1,5 @@
-// Uses the installed client and the installed generated code. Nobody listens at the target: the error must say so.
+// Uses the installed client and the installed generated code. Nobody listens at the target: the
+// error must say so.
 #include <iostream>
 
 #include "mneme/client.h"

@@ -16,6 +16,8 @@ TEST(Format, IsForPeople) {
   EXPECT_EQ(FormatBytes(1023), "1023 B");
   EXPECT_EQ(FormatBytes(1536), "1.5 KiB");
   EXPECT_EQ(FormatBytes(uint64_t{1} << 41), "2.0 TiB");
+  EXPECT_EQ(FormatNumber(-0.0), "0");
+  EXPECT_EQ(FormatNumber(-0.5), "-0.5");
   EXPECT_EQ(FormatRate(950), "950");
   EXPECT_EQ(FormatRate(12345), "12.3k");
   EXPECT_EQ(FormatTimeLeft(std::chrono::seconds(65)), "1:05");
