@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/unit/client/cpp/client_fixture.h"
+
+namespace mneme::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+class ClientRecallTest : public testing::ClientTest {};
+
+TEST_F(ClientRecallTest, EndsAtTheDeadlineOfTheCall) {
+  std::promise<void> release;
+  server_.on_retrieve = [done = release.get_future().share()](grpc::ServerContext&) {
+    done.wait();
+  };
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer = client.Retrieve("faces", cue.ref(), {.call = {.timeout = milliseconds(50)}});
+  release.set_value();
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(GetError(answer.status()).reason, "DEADLINE");
+}
+
+TEST_F(ClientRecallTest, IsCancelledByItsStopToken) {
+  std::stop_source stop;
+  server_.on_retrieve = [&stop](grpc::ServerContext& context) {
+    stop.request_stop();
+    while (!context.IsCancelled()) std::this_thread::yield();
+  };
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer = client.Retrieve("faces", cue.ref(), {.call = {.stop = stop.get_token()}});
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(client.GetMemory("faces", {.stop = stop.get_token()}).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+TEST_F(ClientRecallTest, PutsSplitRecallsBackInTheOrderOfTheCues) {
+  SetLimits(10, 7, 1 << 20);
+  Client client(Options());
+  const Matrix cues = Rows(50);
+  std::vector<uint8_t> mask(50);
+  for (size_t i = 0; i < mask.size(); ++i) mask[i] = static_cast<uint8_t>(i % 16);
+  const auto answer = client.Retrieve("faces", cues.ref(), {.mask = mask, .top = 1});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->recalls.rows, 50u);
+  ASSERT_EQ(answer->recalls.cols, 4u);
+  ASSERT_EQ(answer->results.size(), 50u);
+  for (size_t i = 0; i < cues.data.size(); ++i) {
+    ASSERT_EQ(answer->recalls.data[i], 2 * cues.data[i]) << i;
+  }
+  for (size_t i = 0; i < 50; ++i) EXPECT_EQ(answer->results[i].top.at(0).id, ItemId(i));
+  EXPECT_EQ(answer->exactness, Exactness::kExact);
+  const auto requests = server_.Received<v1::RetrieveRequest>();
+  EXPECT_EQ(requests.size(), 8u);
+  for (const v1::RetrieveRequest& request : requests) {
+    const auto first =
+        static_cast<size_t>(*reinterpret_cast<const float*>(request.cues().data().data()));
+    ASSERT_EQ(request.mask().bits().size(), request.cues().rows());
+    EXPECT_EQ(request.mask().bits()[0], static_cast<char>(first % 16));
+  }
+}
+
+TEST_F(ClientRecallTest, RefusesAMaskOfAnotherShape) {
+  Client client(Options());
+  const Matrix cues = Rows(3);
+  const std::vector<uint8_t> mask(2);
+  const auto answer = client.Retrieve("faces", cues.ref(), {.mask = mask});
+  EXPECT_EQ(GetError(answer.status()).expected, "1 bytes, or 3 for 3 cues");
+  EXPECT_EQ(server_.calls(), 0);
+}
+
+TEST_F(ClientRecallTest, DoesNotTrustAReplyThatContradictsItself) {
+  server_.break_replies = true;
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer = client.Retrieve("faces", cue.ref());
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(GetError(answer.status()).reason, "MALFORMED_REPLY");
+}
+
+TEST_F(ClientRecallTest, QueriesByShareOrByLength) {
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const std::vector<ItemId> candidates{ItemId(7), ItemId("seven")};
+  ASSERT_TRUE(client.ListwiseQuery("faces", cue.ref(), {.size = 0.25}).ok());
+  const auto answer =
+      client.ListwiseQuery("faces", cue.ref(), {.size = 3u, .candidates = candidates, .beta = 4.0});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->lists.at(0).items.at(0).id, ItemId("best"));
+  const auto requests = server_.Received<v1::ListwiseQueryRequest>();
+  EXPECT_EQ(requests[0].fraction(), 0.25);
+  EXPECT_FALSE(requests[0].has_beta());
+  EXPECT_EQ(requests[1].k(), 3u);
+  EXPECT_EQ(requests[1].candidates(1).text(), "seven");
+  EXPECT_EQ(requests[1].beta(), 4.0);
+}
+
+TEST_F(ClientRecallTest, ServesManyThreadsAtOnce) {
+  SetLimits(5, 5, 1 << 20);
+  Client client(Options());
+  const Matrix cues = Rows(20);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) {
+        const auto answer = client.Retrieve("faces", cues.ref());
+        ASSERT_TRUE(answer.ok()) << answer.status();
+        ASSERT_EQ(answer->recalls.data[79], 2 * cues.data[79]);
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace mneme::client
