@@ -204,7 +204,7 @@ class ForeignClient(TestCase):
         reply = self.client.Retrieve(memory=self.memory, cues=matrix(cues))
         self.assert_close(rows_of(reply.recalls), expected)
 
-    def test_dense_mask_ignores_the_coordinates_that_are_not_known(self):
+    def test_dense_mask_scores_by_the_known_coordinates_scaled_to_all(self):
         beta = 0.5
         keys = gaussian_rows(self.rng, 30, 16)
         self.client.create(self.name, key_dim=16, dense=memory_pb2.DenseSpec(beta=beta))
