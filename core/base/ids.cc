@@ -115,6 +115,13 @@ uint64_t ItemIdGenerator::Take(uint64_t count) {
 }
 
 void ItemIdGenerator::Observe(uint64_t id) {
+  // Users may choose any number: one from beyond tomorrow is not ours, and no reason to leave our
+  // order.
+  constexpr uint64_t kDayMillis = 24ull * 3600 * 1000;
+  const auto tomorrow =
+      (static_cast<uint64_t>(std::max<int64_t>(clock_.NowUnixNanos(), 0) / 1'000'000) + kDayMillis)
+      << 20;
+  if (id >= tomorrow) return;
   MutexLock lock(&mutex_);
   next_ = std::max(next_, id + 1);
 }

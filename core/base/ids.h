@@ -69,7 +69,7 @@ class ItemIdGenerator {
   explicit ItemIdGenerator(const Clock& clock) : clock_(clock) {}
   // The first of `count` successive ids.
   uint64_t Take(uint64_t count);
-  // Ids up to this one are in use (recovery).
+  // This id is in use (recovery). One of a time more than a day ahead is not taken for ours.
   void Observe(uint64_t id);
 
  private:

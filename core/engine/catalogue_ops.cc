@@ -1,7 +1,6 @@
 // CreateMemory, UpdateMemory, DeleteMemory.
 #include <utility>
 
-#include "core/base/bytes.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/ops.h"
 
@@ -34,16 +33,15 @@ class CreateOp final : public WriteOp {
     if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
     if (!key_.request_id.empty() && IsTouched(group, TouchRequest(key_)))
       return Prepared::kNextGroup;
-    MNEME_ASSIGN_OR_RETURN(std::optional<std::string> earlier,
-                           FindOutcome(group, key_, command_.body_hash));
-    if (earlier.has_value()) {
-      MNEME_ASSIGN_OR_RETURN(WriteReply reply, DecodeWriteReply(*earlier));
-      MNEME_ASSIGN_OR_RETURN(memory_, catalogue_.Find(command_.name));
-      if (memory_->uid() != reply.uid) return AlreadyTaken();
+    if (absl::StatusOr<std::shared_ptr<Memory>> there = catalogue_.Find(command_.name);
+        there.ok()) {
+      MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
+                             FindOutcome(group, key_, command_.body_hash, (*there)->uid()));
+      if (!earlier.has_value()) return AlreadyTaken();
+      memory_ = *std::move(there);
       return Prepared::kReady;
     }
-    if (catalogue_.Contains(command_.name)) return AlreadyTaken();
-    if (catalogue_.size() >= memories_max_) {
+    if (catalogue_.size() + group.memories_created >= memories_max_) {
       return ResourceExhausted(
           absl::StrFormat("%d memories are held already", memories_max_),
           {.reason = "LIMIT",
@@ -70,6 +68,7 @@ class CreateOp final : public WriteOp {
     }
     memory_ = std::make_shared<Memory>(std::move(info), std::move(model));
     created_ = true;
+    ++group.memories_created;
     return Prepared::kReady;
   }
 
@@ -125,7 +124,7 @@ class UpdateOp final : public WriteOp {
     if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
     MNEME_ASSIGN_OR_RETURN(memory_, catalogue_.Find(command_.name));
     info_ = memory_->info();
-    if (command_.revision.has_value() && *command_.revision != info_.revision)
+    if (command_.etag.has_value() && *command_.etag != EtagOf(info_))
       return RevisionRaced(command_.name);
     if (command_.description.has_value()) info_.labels.description = *command_.description;
     if (command_.labels.has_value()) info_.labels.labels = *command_.labels;
@@ -165,7 +164,7 @@ class DropOp final : public WriteOp {
       if (written == memory_)
         return Prepared::kNextGroup;  // its rows are in this batch, not yet applied
     }
-    if (command_.revision.has_value() && *command_.revision != memory_->info().revision)
+    if (command_.etag.has_value() && *command_.etag != EtagOf(memory_->info()))
       return RevisionRaced(command_.name);
     group.batch.DropMemory(memory_->uid());
     group.touched.insert(TouchName(command_.name));

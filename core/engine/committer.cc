@@ -69,6 +69,11 @@ void Committer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+absl::Status Committer::fatal() const {
+  MutexLock lock(&mutex_);
+  return fatal_;
+}
+
 EngineCounters Committer::counters() const {
   MutexLock lock(&mutex_);
   return counters_;
@@ -164,13 +169,16 @@ void Committer::CommitOps(Ops ops) {
     PublishGroup(group);
     for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
   }
-  if (const int64_t now = clock_.NowMonotonicNanos(); now >= next_expiry_nanos_) {
-    next_expiry_nanos_ = now + kExpiryIntervalNanos;
-    // A failure here leaves outcomes for the next round; a broken log shows itself at the next
-    // commit.
-    storage_.ExpireRequests(clock_.NowUnixNanos() - kRequestRetentionNanos, kRequestsExpiredMax)
-        .IgnoreError();
-  }
+  if (clock_.NowMonotonicNanos() >= next_expiry_nanos_) ExpireRequests();
+}
+
+// A failure leaves outcomes for the next round; a broken log shows itself at the next commit.
+void Committer::ExpireRequests() {
+  const absl::StatusOr<uint64_t> dropped =
+      storage_.ExpireRequests(clock_.NowUnixNanos() - kRequestRetentionNanos, kRequestsExpiredMax);
+  // A sweep that was full has more to do: many keyed writes a second must not outrun it.
+  const bool more = dropped.ok() && *dropped > kRequestsExpiredMax / 2;
+  next_expiry_nanos_ = clock_.NowMonotonicNanos() + (more ? 0 : kExpiryIntervalNanos);
 }
 
 void Committer::PublishGroup(CommitGroup& group) {
@@ -178,18 +186,23 @@ void Committer::PublishGroup(CommitGroup& group) {
   group.memories.erase(std::unique(group.memories.begin(), group.memories.end()),
                        group.memories.end());
   for (const std::shared_ptr<Memory>& memory : group.memories) {
-    if (memory->dropped()) continue;
+    if (memory->dropped() || !memory->CheckServing().ok()) continue;
     const bool save = memory->Maintain();
     // What Maintain found must be repeated by replay, so it is logged before anyone can see it. It
     // needs no fsync of its own: later writes sync it, and if it is lost, so are they, and recovery
     // computes it again from the same rows.
-    const bool due = memory->law() != models::Law::kAnswersAdd &&
-                     memory->rows_since_checkpoint >= kRowsPerCheckpoint;
-    if (save || due) {
-      if (absl::Status status = WriteCheckpoint(storage_, *memory, Sync::kOs); !status.ok()) {
-        GoFatal(status);
-      }
+    const bool due = memory->rows_since_checkpoint >= kRowsPerCheckpoint;
+    absl::Status written;
+    if (save || (due && memory->law() != models::Law::kAnswersAdd)) {
+      written = WriteCheckpoint(storage_, *memory, Sync::kOs);
+    } else if (due) {
+      // The rows of a scan model are its state: no record of its log is ever read again.
+      std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
+      batch->TrimLog(memory->uid(), memory->applied_position);
+      written = storage_.Commit(std::move(batch), Sync::kOs);
+      memory->rows_since_checkpoint = 0;
     }
+    if (!written.ok()) GoFatal(written);
     memory->Publish();
   }
 }

@@ -41,6 +41,7 @@ struct CommitGroup {
   storage::Storage& storage;
   storage::CommitBatch& batch;
   int64_t now_unix_nanos = 0;
+  size_t memories_created = 0;
   // Ids, request ids and names that a write of this group has touched: a second one waits for the
   // next group, because what it must look up is not on disk yet.
   absl::flat_hash_set<std::string> touched;
@@ -79,6 +80,8 @@ class Committer {
   void Stop();
 
   EngineCounters counters() const;
+  // Why the log has stopped; OK while it has not.
+  absl::Status fatal() const;
 
  private:
   using Ops = std::vector<std::unique_ptr<WriteOp>>;
@@ -88,6 +91,7 @@ class Committer {
   bool TakeQueued(Ops* ops);
   void CommitOps(Ops ops);
   void PublishGroup(CommitGroup& group);
+  void ExpireRequests();
   void FailAll(Ops& ops, const absl::Status& status);
   // The log is in doubt: nothing more is acknowledged.
   void GoFatal(const absl::Status& status);

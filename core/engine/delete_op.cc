@@ -1,4 +1,5 @@
 // DeleteItems: by id where the vectors are kept; by the pairs that were stored where they are not.
+#include <algorithm>
 #include <utility>
 
 #include "core/engine/catalogue_entry.h"
@@ -31,11 +32,11 @@ class DeleteOp final : public WriteOp {
                        .given = memory_->name(),
                        .next_step = "See ListMemories."});
     }
-    MNEME_ASSIGN_OR_RETURN(std::optional<std::string> earlier,
-                           FindOutcome(group, key_, command_.body_hash));
+    MNEME_RETURN_IF_ERROR(memory_->CheckServing());
+    MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
+                           FindOutcome(group, key_, command_.body_hash, memory_->uid()));
     if (earlier.has_value()) {
-      MNEME_ASSIGN_OR_RETURN(reply_, DecodeWriteReply(*earlier));
-      reply_.replayed = true;
+      reply_ = *earlier;
       return Prepared::kReady;
     }
     std::vector<std::string> touch;
@@ -55,16 +56,17 @@ class DeleteOp final : public WriteOp {
   }
 
   void Apply() override {
-    if (reply_.replayed || forgotten_.size() == 0) return;
+    if (reply_.replayed || forgotten_.size() == 0 || !memory_->CheckServing().ok()) return;
     Mutation mutation{.position = reply_.position, .forgotten = forgotten_.block()};
-    if (absl::Status status = memory_->Apply(mutation); !status.ok()) memory_->Degrade(status);
+    if (absl::Status status = memory_->Apply(mutation); !status.ok())
+      return memory_->Degrade(status);
     memory_->removed_rows.insert(memory_->removed_rows.end(), marked_rows_.begin(),
                                  marked_rows_.end());
   }
 
   void Finish(const absl::Status& status, Sync reached) override {
     if (!status.ok()) return done_(status);
-    if (!reply_.replayed) reply_.sync = reached;
+    reply_.sync = std::max(reply_.sync, reached);  // of a retry: what either of the two reached
     done_(reply_);
   }
 

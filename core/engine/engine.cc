@@ -30,12 +30,13 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<storage::St
 Engine::~Engine() { Close().IgnoreError(); }
 
 absl::Status Engine::Close() {
-  if (closed_) return absl::OkStatus();
-  closed_ = true;
-  // Null where Open failed half-way.
-  if (committer_ != nullptr) committer_->Stop();
-  scan_pool_.reset();
-  read_pool_.reset();
+  if (closed_.exchange(true)) return absl::OkStatus();
+  if (committer_ == nullptr) return absl::OkStatus();  // Open failed half-way
+  committer_->Stop();
+  read_pool_->Stop();
+  scan_pool_->Stop();
+  // A log in doubt is left as it is: recovery reads what the disk really holds.
+  if (absl::Status fatal = committer_->fatal(); !fatal.ok()) return fatal;
   absl::Status status;
   for (const std::shared_ptr<Memory>& memory : catalogue_.List("", catalogue_.size())) {
     if (memory->law() == models::Law::kAnswersAdd || memory->rows_since_checkpoint == 0) continue;

@@ -10,6 +10,7 @@
 #ifndef MNEME_CORE_ENGINE_ENGINE_H_
 #define MNEME_CORE_ENGINE_ENGINE_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -84,6 +85,8 @@ class Engine {
 
   struct Pending;  // a query on its way
   absl::Status PrepareQuery(Pending& pending) const;
+  absl::Status ReadPayloads(Pending& pending) const;
+  absl::StatusOr<ItemRecord> ReadItem(const Memory& memory, const ItemId& id) const;
   void StartQuery(std::shared_ptr<Pending> pending);
   void FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer);
 
@@ -97,7 +100,7 @@ class Engine {
   std::unique_ptr<ReadPool> read_pool_;
   std::unique_ptr<ScanPool> scan_pool_;
   std::unique_ptr<Committer> committer_;
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace mneme::engine

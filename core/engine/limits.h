@@ -18,6 +18,7 @@ struct Limits {
   uint64_t message_bytes_max = 64ull << 20;
   uint32_t memories_max = 10'000;
   uint32_t partitions_max = 256;
+  uint64_t fixed_bytes_max = 4ull << 30;  // matrices of one memory, whatever its items
 };
 
 // Writes waiting for the committer: further ones are refused with BUSY.
@@ -30,6 +31,8 @@ inline constexpr size_t kGroupBytesMax = 32ull << 20;
 inline constexpr size_t kPendingCuesMax = 65'536;
 // Cues that one scan answers together (a single request may hold more).
 inline constexpr size_t kCuesPerBatchMax = 64;
+// Batches under way at once, each of another view; each holds the partial sums of its cues.
+inline constexpr size_t kActiveBatchesMax = 64;
 // A scan yields to the other memories after this much work.
 inline constexpr double kSliceMicros = 200;
 // A cue that costs less runs on the thread that received it, if nothing is queued.
@@ -46,6 +49,18 @@ inline constexpr int64_t kRequestRetentionNanos = 36ll * 3600 * 1'000'000'000;
 inline constexpr uint64_t kRequestsExpiredMax = 10'000;
 // What BUSY advises.
 inline constexpr int64_t kBusyRetryMs = 50;
+
+// Numbers that all partitions recall for the cues of one request, before one recall is chosen of
+// them.
+inline constexpr uint64_t kRecallBytesMax = 256ull << 20;
+// Most steps a request may ask of the dynamics; a request that asks for more than a few does not
+// run inline.
+inline constexpr int kStepsMax = 1'000;
+inline constexpr int kInlineStepsMax = 32;
+// Rows whose payloads are read at a time.
+inline constexpr size_t kPayloadRowsAtOnce = 16;
+// An item that is replaced while it is read is read again.
+inline constexpr int kReadTries = 16;
 
 inline constexpr size_t kDescriptionBytesMax = 1'024;
 inline constexpr size_t kLabelsMax = 64;

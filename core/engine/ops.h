@@ -27,11 +27,12 @@ std::unique_ptr<WriteOp> MakeDropOp(Catalogue& catalogue, DropCommand command, D
 
 // ---- shared by the verbs
 
-// A request that was carried out before: its outcome, if the body is the same; InvalidArgument
-// (REQUEST_ID_REUSED) if not.
-absl::StatusOr<std::optional<std::string>> FindOutcome(CommitGroup& group,
-                                                       const storage::RequestKey& key,
-                                                       uint64_t body_hash);
+// A request that was carried out before on the memory of that uid: its reply, if the body is the
+// same; InvalidArgument (REQUEST_ID_REUSED) if not. What was done to an earlier memory of the same
+// name does not count.
+absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
+                                                      const storage::RequestKey& key,
+                                                      uint64_t body_hash, MemoryUid uid);
 // False when a write of the group touched one of these already; true after marking them all.
 bool Touch(CommitGroup& group, const std::vector<std::string>& keys);
 bool IsTouched(const CommitGroup& group, const std::string& key);

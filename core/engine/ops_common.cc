@@ -1,14 +1,18 @@
 #include "core/engine/ops.h"
 
+#include "core/engine/catalogue_entry.h"
+
 namespace mneme::engine {
 
-absl::StatusOr<std::optional<std::string>> FindOutcome(CommitGroup& group,
-                                                       const storage::RequestKey& key,
-                                                       uint64_t body_hash) {
-  if (key.request_id.empty()) return std::optional<std::string>();
-  MNEME_ASSIGN_OR_RETURN(std::optional<storage::RequestOutcome> outcome,
+absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
+                                                      const storage::RequestKey& key,
+                                                      uint64_t body_hash, MemoryUid uid) {
+  if (key.request_id.empty()) return std::optional<WriteReply>();
+  MNEME_ASSIGN_OR_RETURN(const std::optional<storage::RequestOutcome> outcome,
                          group.storage.FindRequest(key));
-  if (!outcome.has_value()) return std::optional<std::string>();
+  if (!outcome.has_value()) return std::optional<WriteReply>();
+  MNEME_ASSIGN_OR_RETURN(WriteReply reply, DecodeWriteReply(outcome->reply));
+  if (reply.uid != uid) return std::optional<WriteReply>();
   if (outcome->body_hash != body_hash) {
     return InvalidArgument(
         absl::StrFormat("request id '%s' was used before with another body", key.request_id),
@@ -17,7 +21,8 @@ absl::StatusOr<std::optional<std::string>> FindOutcome(CommitGroup& group,
          .expected = "the same request again, or a new request id",
          .next_step = "Make a new id (a UUID) for each new request; repeat an id only to retry."});
   }
-  return std::optional<std::string>(std::move(outcome->reply));
+  reply.replayed = true;
+  return std::optional<WriteReply>(std::move(reply));
 }
 
 bool IsTouched(const CommitGroup& group, const std::string& key) {

@@ -73,6 +73,19 @@ absl::Status Engine::PrepareQuery(Pending& pending) const {
     spec.top = static_cast<size_t>(
         std::ceil(fraction * static_cast<double>(pending.published.view->stats().items)));
   }
+  if (spec.steps_max > kStepsMax) {
+    return OverLimit("steps", spec.steps_max, kStepsMax,
+                     "A recall that needs more does not converge; look at beta.");
+  }
+  if (const auto* linear = std::get_if<models::LinearSpec>(&memory.spec().model);
+      linear != nullptr) {
+    const uint64_t bytes =
+        command.cues.cues.rows * memory.spec().response_dim * linear->partitions * sizeof(float);
+    if (bytes > kRecallBytesMax) {
+      return OverLimit("bytes of recalls in all partitions", bytes, kRecallBytesMax,
+                       "Send fewer cues at a time.");
+    }
+  }
   if (spec.top > options_.limits.list_size_max) {
     return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
                      "Ask for a shorter list.");
@@ -128,7 +141,7 @@ void Engine::Query(QueryCommand command, Done<QueryReply> done) {
 
 void Engine::StartQuery(std::shared_ptr<Pending> pending) {
   const QueryCommand& command = pending->command;
-  if (scan_pool_->idle()) {
+  if (scan_pool_->idle() && command.spec.steps_max <= kInlineStepsMax) {
     absl::StatusOr<std::unique_ptr<models::Query>> query =
         pending->published.view->Begin(command.cues, command.spec);
     if (!query.ok()) return pending->done(query.status());
@@ -157,16 +170,34 @@ void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models
   reply.position = pending->published.position;
   if (!pending->command.payloads) return pending->done(std::move(reply));
   absl::Status queued = read_pool_->Submit([this, pending] {
-    for (const models::CueAnswer& cue : pending->reply.answer.cues) {
-      std::vector<uint64_t> rows;
-      for (const models::ScoredItem& item : cue.top) rows.push_back(item.row);
-      auto payloads = storage_->ReadPayloads(pending->memory->uid(), rows);
-      if (!payloads.ok()) return pending->done(payloads.status());
-      pending->reply.payloads.push_back(*std::move(payloads));
-    }
+    if (absl::Status status = ReadPayloads(*pending); !status.ok()) return pending->done(status);
     pending->done(std::move(pending->reply));
   });
   if (!queued.ok()) pending->done(queued);
+}
+
+absl::Status Engine::ReadPayloads(Pending& pending) const {
+  const uint64_t most = options_.limits.message_bytes_max;
+  uint64_t bytes = 0;
+  for (const models::CueAnswer& cue : pending.reply.answer.cues) {
+    std::vector<storage::OwnedPayload>& payloads = pending.reply.payloads.emplace_back();
+    for (size_t first = 0; first < cue.top.size(); first += kPayloadRowsAtOnce) {
+      std::vector<uint64_t> rows;
+      for (size_t i = first; i < std::min(first + kPayloadRowsAtOnce, cue.top.size()); ++i)
+        rows.push_back(cue.top[i].row);
+      MNEME_ASSIGN_OR_RETURN(std::vector<storage::OwnedPayload> read,
+                             storage_->ReadPayloads(pending.memory->uid(), rows));
+      for (storage::OwnedPayload& payload : read) {
+        bytes += payload.payload.size();
+        payload.attributes.clear();  // not part of a list
+        payloads.push_back(std::move(payload));
+      }
+      if (bytes > most)
+        return OverLimit("bytes of payloads in one answer", bytes, most,
+                         "Ask for fewer items, or get their payloads with GetItem.");
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace mneme::engine

@@ -11,17 +11,25 @@ ReadPool::ReadPool(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-ReadPool::~ReadPool() {
+ReadPool::~ReadPool() { Stop(); }
+
+void ReadPool::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
     wake_.NotifyAll();
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 absl::Status ReadPool::Submit(std::function<void()> work) {
   MutexLock lock(&mutex_);
+  if (stopping_) {
+    return Unavailable("the server is stopping",
+                       {.reason = "STOPPING", .next_step = "Retry once it is back."});
+  }
   if (queue_.size() >= kPendingReadsMax) {
     return ResourceExhausted("too many reads are waiting",
                              {.reason = "BUSY",

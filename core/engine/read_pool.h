@@ -16,10 +16,13 @@ namespace mneme::engine {
 class ReadPool {
  public:
   explicit ReadPool(int threads);
-  ~ReadPool();  // runs what is queued
+  ~ReadPool();  // Stop()
 
   // ResourceExhausted (BUSY) when kPendingReadsMax wait already; `work` is then dropped.
+  // Unavailable (STOPPING) after Stop.
   absl::Status Submit(std::function<void()> work);
+  // Runs what is queued, then ends the threads.
+  void Stop();
 
  private:
   void Run();

@@ -154,7 +154,8 @@ absl::Status Engine::Recover() {
     MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(info.spec));
     auto memory = std::make_shared<Memory>(std::move(info), std::move(model));
     if (absl::Status status = MemoryRecovery(*storage_, *memory, item_ids_).Run(); !status.ok()) {
-      if (status.code() != absl::StatusCode::kDataLoss) return Annotate(status, memory->name());
+      if (!absl::IsDataLoss(status) && !absl::IsInternal(status))
+        return Annotate(status, memory->name());
       memory->Degrade(status);
       memory->Publish();
     }

@@ -28,6 +28,11 @@ absl::Status CancelledError() {
   return absl::CancelledError("the caller is gone or its deadline has passed");
 }
 
+absl::Status Stopping() {
+  return Unavailable("the server is stopping",
+                     {.reason = "STOPPING", .next_step = "Retry once it is back."});
+}
+
 // May tasks be answered by one pass?
 bool Compatible(const ScanTask& a, const ScanTask& b) {
   return a.view == b.view && a.cues.mask.empty() == b.cues.mask.empty() && a.spec == b.spec;
@@ -90,7 +95,9 @@ ScanPool::ScanPool(int threads, int nice) {
   }
 }
 
-ScanPool::~ScanPool() {
+ScanPool::~ScanPool() { Stop(); }
+
+void ScanPool::Stop() {
   std::deque<ScanTask> pending;
   {
     MutexLock lock(&mutex_);
@@ -99,10 +106,12 @@ ScanPool::~ScanPool() {
     wake_.NotifyAll();
   }
   for (ScanTask& task : pending) {
-    task.done(Unavailable("the server is stopping",
-                          {.reason = "STOPPING", .next_step = "Retry once it is back."}));
+    cues_in_flight_.fetch_sub(task.cues.cues.rows);
+    task.done(Stopping());
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void ScanPool::Submit(ScanTask task) {
@@ -118,9 +127,16 @@ void ScanPool::Submit(ScanTask task) {
                            .retry_after_ms = kBusyRetryMs}));
     return;
   }
-  MutexLock lock(&mutex_);
-  pending_.push_back(std::move(task));
-  wake_.NotifyAll();
+  {
+    MutexLock lock(&mutex_);
+    if (!stopping_) {
+      pending_.push_back(std::move(task));
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  cues_in_flight_.fetch_sub(cues);
+  task.done(Stopping());
 }
 
 ScanPool::Counters ScanPool::counters() const {
@@ -159,13 +175,18 @@ std::shared_ptr<ScanPool::Batch> ScanPool::GatherBatch() {
 }
 
 std::shared_ptr<ScanPool::Batch> ScanPool::NextBatch() {
+  // What waits becomes a batch before the batches under way go on: a cheap cue must not wait for a
+  // whole scan.
+  if (!pending_.empty() && active_.size() < kActiveBatchesMax) {
+    if (std::shared_ptr<Batch> batch = GatherBatch(); batch != nullptr) return batch;
+  }
   for (auto it = active_.begin(); it != active_.end(); ++it) {
     if (!(*it)->has_work()) continue;
     std::shared_ptr<Batch> batch = *it;
     active_.splice(active_.end(), active_, it);  // round-robin
     return batch;
   }
-  return GatherBatch();
+  return nullptr;
 }
 
 void ScanPool::Run(size_t worker) {

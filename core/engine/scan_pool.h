@@ -46,10 +46,14 @@ class ScanPool {
  public:
   // `nice`: added to the scheduling priority of the threads (0 leaves it).
   ScanPool(int threads, int nice);
-  ~ScanPool();  // fails what is pending, finishes what runs
+  ~ScanPool();  // Stop()
 
-  // done is called exactly once, on a pool thread (or at once when the queue is full: BUSY).
+  // done is called exactly once, on a pool thread (or at once when the queue is full: BUSY, or
+  // after Stop).
   void Submit(ScanTask task);
+  // Fails what is pending, finishes what runs, ends the threads. Later tasks are refused with
+  // STOPPING.
+  void Stop();
   // Nothing waits and nothing runs: a cheap cue may as well run where it is.
   bool idle() const { return cues_in_flight_.load(std::memory_order_relaxed) == 0; }
 

@@ -1,4 +1,5 @@
 // Store: new rows come in; with upsert, rows of the same ids go out first.
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -40,21 +41,19 @@ class StoreOp final : public WriteOp {
                        .given = memory_->name(),
                        .next_step = "Create it again, or store into another memory."});
     }
-    MNEME_ASSIGN_OR_RETURN(std::optional<std::string> earlier,
-                           FindOutcome(group, key_, command_.body_hash));
+    MNEME_RETURN_IF_ERROR(memory_->CheckServing());
+    MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
+                           FindOutcome(group, key_, command_.body_hash, memory_->uid()));
     if (earlier.has_value()) {
-      MNEME_ASSIGN_OR_RETURN(reply_, DecodeWriteReply(*earlier));
-      reply_.replayed = true;
+      reply_ = *earlier;
       return Prepared::kReady;
     }
     if (memory_->keeps_ids()) {
-      std::vector<std::string> touch;
-      for (const ItemId& id : command_.ids) touch.push_back(TouchId(memory_->uid(), id));
-      for (const std::string& key : touch) {
-        if (IsTouched(group, key)) return Prepared::kNextGroup;
-      }
+      if (AnyTouched(group)) return Prepared::kNextGroup;
       MNEME_RETURN_IF_ERROR(ResolveIds(group));
-      group.touched.insert(touch.begin(), touch.end());
+      if (AnyTouched(group))
+        return Prepared::kNextGroup;  // an id made here, and chosen by a user just now
+      for (const ItemId& id : command_.ids) group.touched.insert(TouchId(memory_->uid(), id));
     }
     if (!key_.request_id.empty()) group.touched.insert(request);
     Write(group);
@@ -62,10 +61,11 @@ class StoreOp final : public WriteOp {
   }
 
   void Apply() override {
-    if (reply_.replayed) return;
+    if (reply_.replayed || !memory_->CheckServing().ok()) return;
     Mutation mutation{
         .position = reply_.position, .forgotten = forgotten_.block(), .stored = stored_};
-    if (absl::Status status = memory_->Apply(mutation); !status.ok()) memory_->Degrade(status);
+    if (absl::Status status = memory_->Apply(mutation); !status.ok())
+      return memory_->Degrade(status);
     if (memory_->law() != models::Law::kAnswersAdd) {
       memory_->removed_rows.insert(memory_->removed_rows.end(),
                                    mutation.forgotten.row_numbers.begin(),
@@ -75,19 +75,25 @@ class StoreOp final : public WriteOp {
 
   void Finish(const absl::Status& status, Sync reached) override {
     if (!status.ok()) return done_(status);
-    if (!reply_.replayed) reply_.sync = reached;
+    reply_.sync = std::max(reply_.sync, reached);  // of a retry: what either of the two reached
     done_(reply_);
   }
 
  private:
+  bool AnyTouched(const CommitGroup& group) const {
+    return std::any_of(command_.ids.begin(), command_.ids.end(), [&](const ItemId& id) {
+      return IsTouched(group, TouchId(memory_->uid(), id));
+    });
+  }
+
   // Makes ids where the user gave none; finds the rows that ids have already; reads the ones to be
   // replaced.
   absl::Status ResolveIds(CommitGroup& group) {
-    const bool made_here = command_.ids.empty();
+    forgotten_.Clear();
     const size_t n = command_.keys.rows;
     std::vector<std::optional<uint64_t>> rows;
     for (int attempt = 0; attempt < kIdTries; ++attempt) {
-      if (made_here) {
+      if (made_ids_) {
         reply_.first_id = generator_.Take(n);
         command_.ids.clear();
         for (size_t i = 0; i < n; ++i) command_.ids.emplace_back(reply_.first_id + i);
@@ -95,11 +101,11 @@ class StoreOp final : public WriteOp {
       MNEME_ASSIGN_OR_RETURN(rows, group.storage.FindIds(memory_->uid(), command_.ids));
       bool clash = false;
       for (const auto& row : rows) clash = clash || row.has_value();
-      if (!made_here || !clash) break;
+      if (!made_ids_ || !clash) break;
     }
     for (size_t i = 0; i < n; ++i) {
       if (!rows[i].has_value()) continue;
-      if (!command_.upsert || made_here) {
+      if (!command_.upsert || made_ids_) {
         return AlreadyExists(absl::StrFormat("row %d: item '%s' is in memory '%s' already", i,
                                              command_.ids[i].ToString(), memory_->name()),
                              {.reason = "ITEM_EXISTS",
@@ -193,6 +199,7 @@ class StoreOp final : public WriteOp {
   ItemIdGenerator& generator_;
   const Done<WriteReply> done_;
   const storage::RequestKey key_;
+  const bool made_ids_ = command_.ids.empty();  // by us: made again if they clash
   size_t bytes_ = 0;
   OwnedRows forgotten_;
   std::vector<uint64_t> row_numbers_;

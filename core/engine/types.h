@@ -55,16 +55,24 @@ struct CreateCommand {
   uint64_t body_hash = 0;
 };
 
+// Names a version of a description: of which memory, and which.
+struct Etag {
+  MemoryUid uid = 0;
+  uint64_t revision = 0;
+  friend bool operator==(const Etag&, const Etag&) = default;
+};
+inline Etag EtagOf(const MemoryInfo& info) { return {info.uid, info.revision}; }
+
 struct UpdateCommand {
   std::string name;
-  std::optional<uint64_t> revision;  // must be the present one
+  std::optional<Etag> etag;  // must be the present one
   std::optional<std::string> description;
   std::optional<std::map<std::string, std::string>> labels;
 };
 
 struct DropCommand {
   std::string name;
-  std::optional<uint64_t> revision;
+  std::optional<Etag> etag;
 };
 
 // Columns of a batch; the numbers and payloads are borrowed until the call is done.
@@ -149,7 +157,7 @@ struct ListItemsCommand {
   size_t page_size = 0;
   bool vectors = false;
   bool payloads = false;
-  size_t page_bytes_max = 4ull << 20;
+  uint64_t page_bytes_max = 3'800'000;  // under the 4 MiB that gRPC clients take by default
 };
 struct ItemPage {
   MemoryUid uid = 0;

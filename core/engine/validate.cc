@@ -108,6 +108,18 @@ absl::Status CheckWeights(std::span<const float> weights, size_t rows) {
   return absl::OkStatus();
 }
 
+// What a memory takes before its first item: the float64 sums, the served weights, and of ridge a
+// factor.
+uint64_t FixedBytes(const models::MemorySpec& spec) {
+  const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
+  if (linear == nullptr) return 0;
+  const uint64_t weights = spec.key_dim * spec.response_dim;
+  const uint64_t squares =
+      linear->rule == models::LinearRule::kRidge ? spec.key_dim * spec.key_dim : 0;
+  return linear->partitions *
+         (weights * (sizeof(double) + sizeof(float)) + squares * 2 * sizeof(double));
+}
+
 absl::Status CheckResponses(MatrixView responses, size_t rows, const Memory& memory) {
   const size_t dim = memory.spec().response_dim;
   if (dim > 0) return CheckShape("responses", responses, rows, dim, memory.name());
@@ -176,7 +188,11 @@ absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) 
     return OverLimit("partitions", linear->partitions, limits.partitions_max,
                      "Use fewer partitions.");
   }
-  return models::ValidateSpec(spec);
+  MNEME_RETURN_IF_ERROR(models::ValidateSpec(spec));
+  const uint64_t fixed = FixedBytes(spec);
+  if (fixed <= limits.fixed_bytes_max) return absl::OkStatus();
+  return OverLimit("bytes of matrices", fixed, limits.fixed_bytes_max,
+                   "Use smaller vectors or fewer partitions, or raise limits.fixed_bytes_max.");
 }
 
 absl::Status ValidateStore(const StoreCommand& command, const Memory& memory,

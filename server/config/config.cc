@@ -157,6 +157,9 @@ std::vector<ConfigKey> MakeKeys() {
              [](Config& c) -> uint32_t& { return c.limits.memories_max; }),
       Number("limits.partitions_max", "Partitions of a linear memory.", 1, 1u << 16,
              [](Config& c) -> uint32_t& { return c.limits.partitions_max; }),
+      Number(
+          "limits.fixed_bytes_max", "Bytes of the matrices of one linear memory.", 1, 1ull << 40,
+          [](Config& c) -> uint64_t& { return c.limits.fixed_bytes_max; }, true),
   };
 }
 

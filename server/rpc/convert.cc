@@ -143,7 +143,7 @@ absl::StatusOr<MatrixView> DecodeMatrix(const v1::Matrix& m, std::string_view wh
          .expected = "DTYPE_FLOAT32",
          .next_step = "Convert the vectors to float32."});
   }
-  if (m.data().size() != count * sizeof(float)) {
+  if (m.data().size() % sizeof(float) != 0 || m.data().size() / sizeof(float) != count) {
     return BadMatrix(
         what, absl::StrFormat("%d bytes for %d x %d float32", m.data().size(), m.rows(), m.cols()),
         absl::StrCat(m.data().size(), " bytes"), absl::StrCat(count * sizeof(float), " bytes"),
@@ -261,7 +261,7 @@ absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
 void EncodeMemory(const engine::MemoryInfo& info, v1::Memory* to) {
   to->set_name(absl::StrCat(AbslView(kMemoryPrefix), info.name));
   to->set_uid(FormatUid(info.uid));
-  to->set_etag(FormatEtag(info.uid, info.revision));
+  to->set_etag(FormatEtag(engine::EtagOf(info)));
   EncodeTimestamp(info.create_unix_nanos, to->mutable_create_time());
   EncodeTimestamp(info.update_unix_nanos, to->mutable_update_time());
   to->set_description(info.labels.description);

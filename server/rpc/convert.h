@@ -4,7 +4,7 @@
 #define MNEME_SERVER_RPC_CONVERT_H_
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +17,9 @@ namespace mneme::server {
 
 // What a decoder could not borrow.
 struct DecodeArena {
-  std::deque<Matrix> matrices;      // data that was not aligned
-  std::deque<std::string> strings;  // encoded attributes
-  std::vector<uint8_t> mask;        // one row spread over all cues
+  std::list<Matrix> matrices;      // data that was not aligned
+  std::list<std::string> strings;  // encoded attributes
+  std::vector<uint8_t> mask;       // one row spread over all cues
 };
 
 // `what` names the field in errors. An absent matrix (no rows, no data) is an empty view.

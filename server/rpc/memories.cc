@@ -35,7 +35,7 @@ absl::StatusOr<engine::UpdateCommand> DecodeUpdate(const v1::UpdateMemoryRequest
   engine::UpdateCommand command;
   MNEME_ASSIGN_OR_RETURN(command.name, DecodeMemoryName(request.memory().name(), "memory.name"));
   if (!request.memory().etag().empty()) {
-    MNEME_ASSIGN_OR_RETURN(command.revision, ParseEtagRevision(request.memory().etag()));
+    MNEME_ASSIGN_OR_RETURN(command.etag, ParseEtag(request.memory().etag()));
   }
   bool description = request.update_mask().paths().empty();
   bool labels = description;
@@ -135,7 +135,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::DeleteMemory(Context* context,
     engine::DropCommand command;
     MNEME_ASSIGN_OR_RETURN(command.name, DecodeMemoryName(request->name(), "name"));
     if (!request->etag().empty()) {
-      MNEME_ASSIGN_OR_RETURN(command.revision, ParseEtagRevision(request->etag()));
+      MNEME_ASSIGN_OR_RETURN(command.etag, ParseEtag(request->etag()));
     }
     return command;
   };

@@ -134,7 +134,9 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::Retrieve(Context* context,
                                                         v1::RetrieveResponse* response) {
   Reactor* reactor = context->DefaultReactor();
   auto arena = std::make_shared<DecodeArena>();
-  absl::StatusOr<engine::QueryCommand> command = Decode(*request, *arena);
+  const absl::Status fits = CheckMessageBytes(request->ByteSizeLong());
+  absl::StatusOr<engine::QueryCommand> command =
+      fits.ok() ? Decode(*request, *arena) : absl::StatusOr<engine::QueryCommand>(fits);
   if (!command.ok()) {
     reactor->Finish(ToGrpc(command.status()));
     return reactor;
@@ -153,7 +155,9 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::ListwiseQuery(
     v1::ListwiseQueryResponse* response) {
   Reactor* reactor = context->DefaultReactor();
   auto arena = std::make_shared<DecodeArena>();
-  absl::StatusOr<engine::QueryCommand> command = Decode(*request, *arena);
+  const absl::Status fits = CheckMessageBytes(request->ByteSizeLong());
+  absl::StatusOr<engine::QueryCommand> command =
+      fits.ok() ? Decode(*request, *arena) : absl::StatusOr<engine::QueryCommand>(fits);
   if (!command.ok()) {
     reactor->Finish(ToGrpc(command.status()));
     return reactor;

@@ -7,20 +7,34 @@
 
 namespace mneme::server {
 
+namespace {
+
+// At most `most` bytes, cut between characters: protobuf's strings are UTF-8.
+std::string Cut(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end));
+}
+
+}  // namespace
+
 void ToProto(const absl::Status& status, google::rpc::Status* out) {
   out->set_code(static_cast<int>(status.code()));
-  out->set_message(std::string(status.message().substr(0, kMessageBytesMax)));
+  out->set_message(Cut(StdView(status.message()), kMessageBytesMax));
   const std::optional<ErrorDetail> detail = GetErrorDetail(status);
   if (!detail.has_value()) return;
   google::rpc::ErrorInfo info;
   info.set_reason(detail->reason);
   info.set_domain("mneme");
-  if (!detail->given.empty()) (*info.mutable_metadata())["given"] = detail->given;
-  if (!detail->expected.empty()) (*info.mutable_metadata())["expected"] = detail->expected;
+  if (!detail->given.empty())
+    (*info.mutable_metadata())["given"] = Cut(detail->given, kDetailBytesMax);
+  if (!detail->expected.empty())
+    (*info.mutable_metadata())["expected"] = Cut(detail->expected, kDetailBytesMax);
   out->add_details()->PackFrom(info);
   if (!detail->next_step.empty()) {
     google::rpc::Help help;
-    help.add_links()->set_description(detail->next_step);
+    help.add_links()->set_description(Cut(detail->next_step, kDetailBytesMax));
     out->add_details()->PackFrom(help);
   }
   if (detail->retry_after_ms >= 0) {

@@ -10,8 +10,9 @@
 
 namespace mneme::server {
 
-// Longer messages are cut: they travel in a header.
-inline constexpr size_t kMessageBytesMax = 2'048;
+// Longer texts are cut: they travel in headers, which clients take up to 8 KiB of.
+inline constexpr size_t kMessageBytesMax = 640;
+inline constexpr size_t kDetailBytesMax = 320;
 
 grpc::Status ToGrpc(const absl::Status& status);
 // The same as a message, for one cue of a batch.

@@ -133,7 +133,11 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::DeleteItems(Context* context,
                                                            v1::DeleteItemsResponse* response) {
   Reactor* reactor = context->DefaultReactor();
   auto arena = std::make_shared<DecodeArena>();
-  absl::StatusOr<engine::DeleteCommand> command = DecodeDelete(*request, *arena);
+  const auto decode = [&]() -> absl::StatusOr<engine::DeleteCommand> {
+    MNEME_RETURN_IF_ERROR(CheckMessageBytes(request->ByteSizeLong()));
+    return DecodeDelete(*request, *arena);
+  };
+  absl::StatusOr<engine::DeleteCommand> command = decode();
   if (!command.ok()) {
     reactor->Finish(ToGrpc(command.status()));
     return reactor;

@@ -94,21 +94,24 @@ absl::StatusOr<std::string> DecodeNameToken(std::string_view text) {
 
 std::string FormatUid(uint64_t uid) { return absl::StrCat(absl::Hex(uid, absl::kZeroPad16)); }
 
-std::string FormatEtag(uint64_t uid, uint64_t revision) {
-  return absl::StrFormat("%d-%s", revision, FormatUid(uid).substr(8));
+std::string FormatEtag(const engine::Etag& etag) {
+  return absl::StrCat(etag.revision, "-", FormatUid(etag.uid));
 }
 
-absl::StatusOr<uint64_t> ParseEtagRevision(std::string_view etag) {
-  uint64_t revision = 0;
-  const auto [end, error] = std::from_chars(etag.data(), etag.data() + etag.size(), revision);
-  if (error != std::errc() || end == etag.data() + etag.size() || *end != '-') {
-    return Aborted(absl::StrFormat("'%s' is not an etag of this server", AbslView(etag)),
-                   {.reason = "ETAG",
-                    .given = std::string(etag),
-                    .expected = "the etag of the memory as it is now",
-                    .next_step = "Read the memory again and use its etag."});
+absl::StatusOr<engine::Etag> ParseEtag(std::string_view text) {
+  engine::Etag etag;
+  const size_t dash = text.find('-');
+  if (dash != std::string_view::npos) {
+    std::from_chars(text.data(), text.data() + dash, etag.revision);
+    std::from_chars(text.data() + dash + 1, text.data() + text.size(), etag.uid, 16);
   }
-  return revision;
+  if (FormatEtag(etag) == text) return etag;
+  return Aborted(
+      absl::StrFormat("'%s' is not an etag of this server", AbslView(text.substr(0, 80))),
+      {.reason = "ETAG",
+       .given = std::string(text.substr(0, 80)),
+       .expected = "the etag of the memory as it is now",
+       .next_step = "Read the memory again and use its etag."});
 }
 
 }  // namespace mneme::server

@@ -30,9 +30,9 @@ absl::StatusOr<std::string> DecodeNameToken(std::string_view text);
 
 // Memory.uid and Memory.etag.
 std::string FormatUid(uint64_t uid);
-std::string FormatEtag(uint64_t uid, uint64_t revision);
+std::string FormatEtag(const engine::Etag& etag);
 // Aborted (ETAG) when it is not one of ours: it cannot be the present one.
-absl::StatusOr<uint64_t> ParseEtagRevision(std::string_view etag);
+absl::StatusOr<engine::Etag> ParseEtag(std::string_view etag);
 
 }  // namespace mneme::server
 

@@ -90,7 +90,12 @@ absl::Status DenseRun<T>::EncodeCue(size_t cue, std::span<T> state) const {
     if (!any) return NothingKnown(cue);
   }
   if (OnSphere()) {
-    if (math::SquaredNorm(state.data(), state.size()) == 0) return ZeroCue(cue);
+    const T squared = math::SquaredNorm(state.data(), state.size());
+    if (squared == 0) return ZeroCue(cue);
+    if (!std::isfinite(squared)) {  // the direction is there all the same
+      const T largest = LargestCoordinate<T>(state);
+      for (T& x : state) x /= largest;
+    }
     Normalise(state);
   }
   return absl::OkStatus();

@@ -99,19 +99,29 @@ size_t LinearQuery::parts() const {
   return has_candidates_ ? chosen_.size() : snapshot_->first_tiles.back();
 }
 
+// The first stage answers for the whole query: who schedules must see the codebook that comes after
+// it.
 double LinearQuery::part_flops() const {
   const double cues = static_cast<double>(cue_count());
   const double d_v = static_cast<double>(snapshot_->response_dim);
-  if (stage_ == 1) return 1 + 2 * cues * d_v * static_cast<double>(kTileRows);
+  const double tile = 2 * cues * d_v * static_cast<double>(kTileRows);
+  if (stage_ == 1) return 1 + tile;
   const double partitions = static_cast<double>(snapshot_->partitions.size());
-  return 1 + 2 * cues * partitions * d_v * static_cast<double>(snapshot_->key_dim);
+  return 1 + 2 * cues * partitions * d_v * static_cast<double>(snapshot_->key_dim) +
+         tile * TilesToScore();
+}
+
+double LinearQuery::TilesToScore() const {
+  if (!wants_scores_) return 0;
+  return static_cast<double>(has_candidates_ ? chosen_.size() : snapshot_->first_tiles.back());
 }
 
 double LinearQuery::part_bytes() const {
   const double row_bytes = sizeof(float) * static_cast<double>(snapshot_->response_dim);
-  if (stage_ == 1) return row_bytes * static_cast<double>(kTileRows);
+  const double tile = row_bytes * static_cast<double>(kTileRows);
+  if (stage_ == 1) return tile;
   const double partitions = static_cast<double>(snapshot_->partitions.size());
-  return row_bytes * partitions * static_cast<double>(snapshot_->key_dim);
+  return row_bytes * partitions * static_cast<double>(snapshot_->key_dim) + tile * TilesToScore();
 }
 
 LinearPartial LinearQuery::MakeEmpty() const {

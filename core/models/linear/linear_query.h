@@ -49,6 +49,8 @@ class LinearQuery final : public TypedQuery<LinearPartial> {
   absl::StatusOr<bool> SettleStage(LinearPartial& merged) override;
 
  private:
+  double TilesToScore() const;  // tiles of the codebook that the second stage goes over
+
   // Candidates that lie in one tile.
   struct ChosenRows {
     size_t partition = 0;

@@ -78,8 +78,11 @@ TEST(Tokens, OneKindIsNotAnother) {
 }
 
 TEST(Etag, CarriesTheRevision) {
-  EXPECT_EQ(*ParseEtagRevision(FormatEtag(77, 12)), 12u);
-  EXPECT_EQ(ParseEtagRevision("nonsense").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(*ParseEtag(FormatEtag({.uid = 77, .revision = 12})),
+            (engine::Etag{.uid = 77, .revision = 12}));
+  EXPECT_EQ(ParseEtag("nonsense").status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ParseEtag("12-4d").status().code(),
+            absl::StatusCode::kAborted);  // not as it is written
   EXPECT_EQ(FormatUid(255), "00000000000000ff");
 }
 

@@ -166,6 +166,124 @@ TEST_F(EngineTest, ARetriedRequestIsAnsweredFromTheFirstAndOthersAreRefused) {
   EXPECT_EQ(engine_->GetMemory("m")->stats.items, 2u);
 }
 
+TEST_F(EngineTest, ARequestIdOfADroppedMemoryDoesNotCountForTheNext) {
+  const Matrix keys = UnitRows(2, 8, 1);
+  const StoreCommand command{.memory = "m", .keys = keys, .request_id = "load-0", .body_hash = 11};
+  for (int life = 0; life < 2; ++life) {
+    ASSERT_TRUE(Create("m", DenseSpecOf(8)).ok());
+    auto stored = Store(command);
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    EXPECT_FALSE(stored->replayed);
+    EXPECT_EQ(engine_->GetMemory("m")->stats.items, 2u);
+    EXPECT_TRUE(Store(command)->replayed);
+    ASSERT_TRUE(Drop("m").ok());
+  }
+}
+
+TEST_F(EngineTest, AnEtagOfADroppedMemoryIsNotTheNextOnes) {
+  auto first = Create("m", DenseSpecOf(8));
+  ASSERT_TRUE(Drop("m").ok());
+  ASSERT_TRUE(Create("m", DenseSpecOf(8)).ok());
+  auto dropped = Await<bool>(
+      [&](auto done) { engine_->DropMemory({.name = "m", .etag = EtagOf(*first)}, done); });
+  EXPECT_EQ(dropped.status().code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(engine_->GetMemory("m").ok());
+}
+
+TEST_F(EngineTest, SpecsAndAnswersThatWouldTakeAllMemoryAreRefused) {
+  models::MemorySpec spec =
+      LinearSpecOf(16'384, 16'384, models::LinearRule::kCmm, models::Retain::kStatistics);
+  std::get<models::LinearSpec>(spec.model).partitions = 256;
+  EXPECT_EQ(Reason(Create("huge", spec).status()), "LIMIT");
+  spec.key_dim = 16;
+  spec.response_dim = 4'096;
+  ASSERT_TRUE(Create("wide", spec).ok());
+  const Matrix cues = UnitRows(1'024, 16, 1);
+  EXPECT_EQ(Reason(Query({.memory = "wide", .cues = {.cues = cues}}).status()), "LIMIT");
+  ASSERT_TRUE(Create("m", DenseSpecOf(16)).ok());
+  EXPECT_EQ(Reason(Query({.memory = "m",
+                          .cues = {.cues = cues.view().slice(0, 1)},
+                          .spec = {.steps_max = 1'000'000}})
+                       .status()),
+            "LIMIT");
+}
+
+TEST_F(EngineTest, PayloadsOfAListAreBounded) {
+  limits_.message_bytes_max = 10'000;
+  Reopen(true);
+  ASSERT_TRUE(Create("m", DenseSpecOf(4)).ok());
+  const std::string payload(4'000, 'x');
+  const Matrix keys = UnitRows(4, 4, 1);
+  ASSERT_TRUE(Store({.memory = "m",
+                     .keys = keys,
+                     .payloads = std::vector<storage::Payload>(4, {.payload = payload})})
+                  .ok());
+  QueryCommand query{.memory = "m",
+                     .cues = {.cues = keys.view().slice(0, 1)},
+                     .spec = {.kind = models::QueryKind::kList, .top = 2},
+                     .payloads = true};
+  EXPECT_TRUE(Query(query).ok());
+  query.spec.top = 4;
+  EXPECT_EQ(Reason(Query(query).status()), "LIMIT");
+}
+
+TEST_F(EngineTest, PagesStayUnderTheirBytes) {
+  ASSERT_TRUE(Create("m", DenseSpecOf(4)).ok());
+  const std::string payload(1'000'000, 'x');
+  const Matrix keys = UnitRows(9, 4, 1);
+  ASSERT_TRUE(Store({.memory = "m",
+                     .keys = keys,
+                     .payloads = std::vector<storage::Payload>(9, {.payload = payload})})
+                  .ok());
+  ListItemsCommand list{.memory = "m", .page_size = 100, .payloads = true};
+  size_t items = 0;
+  for (int pages = 0; pages < 3; ++pages) {
+    auto page = Await<ItemPage>([&](auto done) { engine_->ListItems(list, done); });
+    ASSERT_TRUE(page.ok());
+    EXPECT_EQ(page->items.size(), 3u);  // a fourth would make 4 MB
+    items += page->items.size();
+    ASSERT_EQ(page->next_row.has_value(), pages < 2);
+    if (page->next_row.has_value()) list.first_row = *page->next_row;
+  }
+  EXPECT_EQ(items, 9u);
+}
+
+TEST_F(EngineTest, AnItemThatIsReplacedAllTheTimeIsAlwaysThereAndWhole) {
+  ASSERT_TRUE(Create("m", DenseSpecOf(4)).ok());
+  const Matrix keys = UnitRows(2, 4, 1);
+  const auto put = [&](size_t i) {
+    const std::string payload(1, static_cast<char>('0' + i));
+    return Store({.memory = "m",
+                  .keys = keys.view().slice(i, 1),
+                  .ids = {ItemId("a")},
+                  .payloads = {{.payload = payload}},
+                  .upsert = true,
+                  .sync = Sync::kMemory});
+  };
+  ASSERT_TRUE(put(0).ok());
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (size_t i = 0; !stop; ++i) EXPECT_TRUE(put(i % 2).ok());
+  });
+  for (int i = 0; i < 300; ++i) {
+    auto item = GetItem("m", ItemId("a"));
+    ASSERT_TRUE(item.ok()) << item.status();
+    const size_t which = item->payload.payload == "0" ? 0 : 1;
+    EXPECT_EQ(item->key, std::vector<float>(keys.row(which).begin(), keys.row(which).end()));
+  }
+  stop = true;
+  writer.join();
+}
+
+TEST_F(EngineTest, AfterCloseEveryCallIsRefusedAndAnswered) {
+  ASSERT_TRUE(Create("m", DenseSpecOf(4)).ok());
+  ASSERT_TRUE(engine_->Close().ok());
+  const Matrix keys = UnitRows(1, 4, 1);
+  EXPECT_EQ(Reason(Store({.memory = "m", .keys = keys}).status()), "STOPPING");
+  EXPECT_EQ(Reason(GetItem("m", ItemId("a")).status()), "STOPPING");
+  engine_->counters();
+}
+
 TEST_F(EngineTest, TwoRetriesInFlightStoreOnce) {
   ASSERT_TRUE(Create("m", DenseSpecOf(8)).ok());
   const Matrix keys = UnitRows(2, 8, 1);
@@ -266,12 +384,12 @@ TEST_F(EngineTest, MemoriesAreMadeUpdatedListedAndDropped) {
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(listed[0].name, "a");
   auto updated = Await<MemoryInfo>([&](auto done) {
-    engine_->UpdateMemory({.name = "a", .revision = 1, .description = "x"}, done);
+    engine_->UpdateMemory({.name = "a", .etag = Etag{a->uid, 1}, .description = "x"}, done);
   });
   ASSERT_TRUE(updated.ok());
   EXPECT_EQ(updated->revision, 2u);
   auto raced = Await<MemoryInfo>([&](auto done) {
-    engine_->UpdateMemory({.name = "a", .revision = 1, .description = "y"}, done);
+    engine_->UpdateMemory({.name = "a", .etag = Etag{a->uid, 1}, .description = "y"}, done);
   });
   EXPECT_EQ(raced.status().code(), absl::StatusCode::kAborted);
   EXPECT_TRUE(Drop("a").ok());

@@ -182,6 +182,32 @@ TEST(ScanPool, ACheapScanOfAnotherMemoryDoesNotWaitForADearOne) {
   EXPECT_TRUE(slow.get_future().get().ok());
 }
 
+TEST(ScanPool, OneThreadTakesTurnsBetweenMemories) {
+  Watch dear, cheap;
+  std::promise<void> entered, gate;
+  dear.entered = &entered;
+  dear.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  const Matrix cue(1, 2);
+  std::promise<absl::StatusOr<models::Answer>> slow, fast;
+  std::atomic<int> dear_parts_before_the_cheap_one{0};
+  pool.Submit({.view = std::make_shared<SumView>(dear, 1000),
+               .cues = {.cues = cue},
+               .done = [&](auto answer) { slow.set_value(std::move(answer)); }});
+  entered.get_future().wait();
+  pool.Submit({.view = std::make_shared<SumView>(cheap, 3),
+               .cues = {.cues = cue},
+               .done = [&](auto answer) {
+                 dear_parts_before_the_cheap_one = dear.parts_probed.load();
+                 fast.set_value(std::move(answer));
+               }});
+  gate.set_value();
+  EXPECT_TRUE(fast.get_future().get().ok());
+  EXPECT_TRUE(slow.get_future().get().ok());
+  EXPECT_LT(dear_parts_before_the_cheap_one,
+            20);  // slices of one part, turn by turn; waiting would make it 1000
+}
+
 TEST(ScanPool, TooManyCuesAreBusy) {
   Watch watch;
   std::promise<void> entered, gate;
