@@ -39,6 +39,13 @@ absl::Status CheckToken(const ReadToken& token, const Memory& memory, uint64_t p
        .retry_after_ms = kBusyRetryMs});
 }
 
+// Most steps that the query may take; 1 for models without dynamics.
+int StepsMax(const Memory& memory, const models::QuerySpec& spec) {
+  const auto* dense = std::get_if<models::DenseSpec>(&memory.spec().model);
+  if (dense == nullptr) return 1;
+  return spec.steps_max > 0 ? spec.steps_max : dense->steps_max;
+}
+
 // A call in which every cue failed fails itself, with the first cue's error.
 absl::Status AllFailed(const models::Answer& answer) {
   for (const models::CueAnswer& cue : answer.cues) {
@@ -141,7 +148,7 @@ void Engine::Query(QueryCommand command, Done<QueryReply> done) {
 
 void Engine::StartQuery(std::shared_ptr<Pending> pending) {
   const QueryCommand& command = pending->command;
-  if (scan_pool_->idle() && command.spec.steps_max <= kInlineStepsMax) {
+  if (scan_pool_->idle() && StepsMax(*pending->memory, command.spec) <= kInlineStepsMax) {
     absl::StatusOr<std::unique_ptr<models::Query>> query =
         pending->published.view->Begin(command.cues, command.spec);
     if (!query.ok()) return pending->done(query.status());

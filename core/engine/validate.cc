@@ -189,6 +189,11 @@ absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) 
                      "Use fewer partitions.");
   }
   MNEME_RETURN_IF_ERROR(models::ValidateSpec(spec));
+  if (const auto* dense = std::get_if<models::DenseSpec>(&spec.model);
+      dense != nullptr && dense->steps_max > kStepsMax) {
+    return OverLimit("steps", static_cast<uint64_t>(dense->steps_max), kStepsMax,
+                     "A recall that needs more does not converge; look at beta.");
+  }
   const uint64_t fixed = FixedBytes(spec);
   if (fixed <= limits.fixed_bytes_max) return absl::OkStatus();
   return OverLimit("bytes of matrices", fixed, limits.fixed_bytes_max,

@@ -86,12 +86,30 @@ T RowScore(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b,
   return 0;
 }
 
+// Far from the origin |x|² - 2<x,ξ> + |ξ|² cancels: what a product leaves of a small distance may
+// be nothing. It is used where it cannot move an exponent by more than this (in nats).
+constexpr double kExponentErrorMax = 1e-3;
+
+template <typename T>
+bool ProductIsExactEnough(const DenseKernelSpec& spec, const CueBlock<T>& block,
+                          const BasicTileView<T>& tile) {
+  if (spec.similarity != Similarity::kL2) return true;
+  T largest = 0;
+  for (size_t i = 0; i < tile.rows; ++i) largest = std::max(largest, tile.squared_norms[i]);
+  for (size_t b = 0; b < block.count; ++b) {
+    const double error = static_cast<double>(ScoreError(spec, block, b, largest));
+    if (!(spec.beta * error <= kExponentErrorMax)) return false;
+  }
+  return true;
+}
+
 template <typename T>
 bool ScoreTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const BasicTileView<T>& tile,
                TileScratch<T>& scratch) {
   const size_t n = tile.rows, d = tile.key_dim;
   scratch.scores.resize(std::max(scratch.scores.size(), block.count * n));
-  if (block.count < kCuesForProduct || spec.similarity == Similarity::kL1) {
+  if (block.count < kCuesForProduct || spec.similarity == Similarity::kL1 ||
+      !ProductIsExactEnough(spec, block, tile)) {
     for (size_t b = 0; b < block.count; ++b) {
       ScoreRows(spec, block, b, tile, scratch.scores.data() + b * n);
     }

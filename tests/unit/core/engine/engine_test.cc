@@ -208,6 +208,23 @@ TEST_F(EngineTest, SpecsAndAnswersThatWouldTakeAllMemoryAreRefused) {
             "LIMIT");
 }
 
+TEST_F(EngineTest, KeysFarFromTheOriginAreRecalledInAnyBatch) {
+  ASSERT_TRUE(Create("m", DenseSpecOf(64)).ok());
+  Random random(3);
+  Matrix keys(200, 64);
+  for (float& x : keys.flat()) x = static_cast<float>(300 + 0.1 * random.Gaussian());
+  ASSERT_TRUE(Store({.memory = "m", .keys = keys, .ids = Numbers(0, 200)}).ok());
+  for (size_t batch : {1, 3, 4, 20, 64}) {
+    auto reply =
+        Query({.memory = "m", .cues = {.cues = keys.view().slice(0, batch)}, .spec = {.top = 1}});
+    ASSERT_TRUE(reply.ok());
+    for (size_t i = 0; i < batch; ++i) {
+      EXPECT_EQ(reply->answer.cues[i].top[0].id, ItemId(uint64_t{i})) << "of " << batch;
+      EXPECT_GT(reply->answer.cues[i].p_max, 0.9) << "of " << batch;
+    }
+  }
+}
+
 TEST_F(EngineTest, PayloadsOfAListAreBounded) {
   limits_.message_bytes_max = 10'000;
   Reopen(true);
