@@ -1,0 +1,100 @@
+// The forecast of a linear memory, existing or planned: its load, its phase, what share of the
+// items it will rank first or within a list, and how many more it takes before an error target is
+// missed. One front door to the laws of this folder; it knows no engine types.
+//
+// Thread-safe: pure functions. All laws are for unit-norm, isotropic, independent keys and
+// responses and for a memory without duplicates.
+//
+// Invariants  1. Every prediction names its formula and the assumption it stands on.
+//             2. hit@K never falls with K, and never rises with n where the law is a mean over
+//                items (all rules but the ordered ones' single ages).
+#ifndef MNEME_CORE_THEORY_FORECAST_H_
+#define MNEME_CORE_THEORY_FORECAST_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/theory/phase.h"
+
+namespace mneme::theory {
+
+// How the matrix is written. Recursive ridge without forgetting is kRidge.
+enum class Rule { kCmm, kRidge, kDecayed, kDelta, kGatedDelta, kTam };
+
+struct ForecastQuestion {
+  Rule rule = Rule::kCmm;
+  double d_k = 0;         // > 1; the raw dimension or the effective one (effective_dimension.h)
+  double d_v = 0;         // > 1; likewise
+  double n = 0;           // >= 0; associations stored
+  double partitions = 1;  // >= 1; independent matrices, n / partitions items in each
+  double lambda = 0;      // >= 0; kRidge: the penalty. kTam: weight of |W|^2 / 2 in the loss
+  double r = 0.05;        // in (0, 1); kTam: tail fraction
+  double gamma = 1;       // in (0, 1]; kDecayed, kGatedDelta
+  double beta = 1;        // in (0, 1]; kDelta, kGatedDelta
+  double cue_cosine = 1;  // in (0, 1]; of the cue with the stored key
+  // Items, each >= 1; empty is {1}. The first is the list that the error target speaks of.
+  std::vector<double> list_sizes = {};
+  double error_target = 0.05;  // in (0, 1); share of the items that may miss the list
+};
+
+struct Prediction {
+  // "top1", "hit@20" (share of items within the first 20), "all_top1", "certified",
+  // "mean_percentile", "worst_percentile", "z_mean", "z_std" (target's score in standard deviations
+  // of a competitor's), "inverse_snr", "gain", "loss". Of one item by age, in writes after it:
+  // "top1@newest", "top1@median_age", "top1@oldest", and so for hit@K, gain and inverse_snr.
+  std::string quantity;
+  double value = 0;
+  std::string formula;     // stable, for programs: "CMM_FINITE_SIZE_TOP1"
+  std::string assumption;  // one sentence, for people
+};
+
+struct Forecast {
+  double load = 0;           // n / (partitions d_k d_v)
+  double critical_load = 0;  // where the phase stops being satisfiable
+  Phase phase = Phase::kSatisfiable;
+  std::string phase_formula;            // "TAM_CRITICAL_LOAD", "EXPECTED_MISSES"
+  std::string phase_assumption;         // one sentence
+  std::vector<Prediction> predictions;  // top1, then hit@K in the order asked, then the others
+  double n_at_target = 0;               // the largest n whose share of misses is within the target
+  double items_left = 0;                // n_at_target - n; never below 0
+};
+
+// The value predicted for a quantity; nullptr when the rule does not predict it.
+const Prediction* Find(const Forecast& forecast, const std::string& quantity);
+
+// What the memory of the question will do.
+//
+// Phase    kTam: by the tail fraction r, satisfiable below the critical load alpha_c(r), collapsed
+//          from alpha_0(r) = 1 / kappa_r^2 on (training is refused there, and the predictions are
+//          those of the untrained memory). All other rules degrade without a threshold: satisfiable
+//          while every item is more likely than not to be in the list of list_sizes[0], that is
+//          while the expected number of misses n (1 - hit) is at most ln 2; never collapsed.
+// Errors   InvalidArgument (reason FORECAST) for a value outside the ranges above, or not finite.
+// Cost     up to 50 ms; a rule's cost does not grow with n.
+absl::StatusOr<Forecast> Predict(const ForecastQuestion& question);
+
+// hit@list_sizes[0] of the question's memory at other loads, for plots: `points` (>= 2) loads from
+// `load_from` to `load_to`, equally far apart. The question's n is not used.
+//
+// Errors   as Predict, and for 0 < load_from < load_to or points not kept.
+struct CurvePoint {
+  double load = 0;
+  double n = 0;
+  double hit = 0;
+};
+absl::StatusOr<std::vector<CurvePoint>> HitCurve(const ForecastQuestion& question, double load_from,
+                                                 double load_to, int points);
+
+// The percentile profile at the question's n: the share of items within the fraction t of the list,
+// P(percentile <= t), for each t in (0, 1] given.
+struct ProfilePoint {
+  double t = 0;
+  double share = 0;
+};
+absl::StatusOr<std::vector<ProfilePoint>> PercentileProfile(const ForecastQuestion& question,
+                                                            const std::vector<double>& fractions);
+
+}  // namespace mneme::theory
+
+#endif  // MNEME_CORE_THEORY_FORECAST_H_
