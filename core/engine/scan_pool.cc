@@ -35,7 +35,7 @@ absl::Status Stopping() {
 
 // May tasks be answered by one pass?
 bool Compatible(const ScanTask& a, const ScanTask& b) {
-  return a.view == b.view && a.cues.mask.empty() == b.cues.mask.empty() && a.spec == b.spec;
+  return a.view == b.view && a.cues.mask.empty() == b.cues.mask.empty() && a.spec.BatchesWith(b.spec);
 }
 
 }  // namespace

@@ -34,11 +34,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -84,8 +86,18 @@ struct QuerySpec {
   int steps_max = 0;           // dense: 0 = the memory's
   // kList over given items only: their row numbers, ascending, no duplicates. nullopt: all items.
   std::optional<std::vector<uint64_t>> candidate_rows;
+  // kList over given responses only ([candidates, response_dim], linear): scores of W q against
+  // them, unit length taken; no codebook is needed. Entries are named by number, 0 upwards, and
+  // `row` is that number. The numbers must outlive the Query; empty: not asked for.
+  MatrixView candidate_responses;
+  // kList, trained memories: the list that the sealed certificates speak of (`top` is ignored).
+  bool certified_list = false;
+  // kList: row number of an item for each cue, whose rank among all items is wanted in
+  // CueAnswer::target (linear). Empty: none.
+  std::vector<uint64_t> target_rows;
 
-  friend bool operator==(const QuerySpec&, const QuerySpec&) = default;
+  // True when the batches of two queries may be answered as one.
+  bool BatchesWith(const QuerySpec& other) const;
 };
 
 // Cues as they arrive. The numbers must outlive the Query.
@@ -101,6 +113,28 @@ struct ScoredItem {
   uint64_t row = 0;
   double score = 0;
   double share = 0;  // of the softmax over all items (dense)
+  // Trained memories, in an answer whose certificates are kSealed:
+  bool certified = false;  // at its own key the item is in its list; holds within `radius` of it
+  double radius = 0;       // largest |cue - key| (unit vectors) for which that is proven; 0: none
+};
+
+// Do the items of a list carry certificates?
+enum class CertificateState {
+  kNone,          // the model gives none
+  kSealed,        // yes, of the sealed epoch
+  kUntrained,     // no: no job has trained this memory yet
+  kDelta,         // no: rows were stored after the epoch was sealed
+  kListTooShort,  // no: shorter than the certified list
+  kPartitioned,   // no: a merged list of several partitions; ask for the certified list
+  kCandidates,    // no: not all items were ranked
+};
+
+// Rank of an item that was asked for by QuerySpec::target_rows.
+struct TargetRank {
+  bool found = false;
+  uint64_t rank = 0;         // 1 + items whose score is at least the target's
+  uint64_t competitors = 0;  // items scored, less the target
+  double score = 0;
 };
 
 // The answer to one cue, besides its recall.
@@ -118,12 +152,18 @@ struct CueAnswer {
   double z_best = 0;
   double z_gap = 0;
   double mass = 0;  // kList: share of the softmax mass that `top` holds (dense)
+  // kList of a trained memory: mean score of the certified list's entries (the largest list_size
+  // scores of the best item's partition).
+  double tail_average = 0;
+  TargetRank target;
 };
 
 struct Answer {
   Matrix recalls;               // [B, answer_dim]; empty for kList
   std::vector<CueAnswer> cues;  // B
   uint64_t items_scored = 0;
+  CertificateState certificates = CertificateState::kNone;
+  uint64_t list_size = 0;  // of the certified list: sum of the partitions' k; 0 where there is none
 };
 
 // What some parts contribute to the answers of a batch.
@@ -172,6 +212,27 @@ class TypedQuery : public Query {
   virtual absl::StatusOr<bool> SettleStage(P& merged) = 0;
 };
 
+// The weights that a job trained, and what it proved of them (linear, rule TAM).
+struct TrainedStats {
+  uint64_t position = 0;  // of the log: rows up to it were trained on
+  std::string job;
+  uint64_t items = 0;        // trained on
+  uint64_t certified = 0;    // of these, certified
+  uint64_t list_size = 0;    // sum of the partitions' k
+  double radius_min = 0;     // over certified items
+  double loss = 0;           // worst over partitions
+  double weights_norm = 0;   // |W|_F in the theory frame, mean over partitions
+  double score_sigmas = 0;   // mean true score in standard deviations of the competitors'
+  uint64_t delta_items = 0;  // stored since; certificates are void while there are any
+  uint64_t suppressed = 0;   // trained on, deleted since: never returned, not yet unlearned
+};
+
+// Bytes of one kind of thing a memory holds.
+struct ByteAccount {
+  std::string_view what;  // "W", "statistics", "codebook", "certificates", ...
+  uint64_t bytes = 0;
+};
+
 // What `describe` shows of a model's state.
 struct ModelStats {
   uint64_t items = 0;
@@ -180,6 +241,49 @@ struct ModelStats {
   double beta = 0;
   bool beta_fallback = false;
   double lambda = 0;
+  uint32_t partitions = 1;         // linear: matrices now (grows under LoadPolicy::kGrow)
+  uint64_t partition_items = 0;    // linear: items in the fullest partition
+  std::vector<ByteAccount> bytes;  // all of fixed_bytes and row_bytes, by kind
+  std::optional<TrainedStats> trained;
+  uint64_t suppressed = 0;  // items that cannot be returned any more but are not unlearned
+};
+
+// What a training job asks of a model.
+struct TrainSpec {
+  enum class Loss { kTam, kCrossEntropy, kLeastSquares };
+  enum class Optimizer { kFista, kOgd, kAdam, kMuon };
+  Loss loss = Loss::kTam;
+  Optimizer optimizer = Optimizer::kFista;
+  uint32_t list_size = 0;  // 0 and no fraction: the memory's spec
+  std::optional<double> tail_fraction;
+  std::optional<double> lambda;  // absent: the spec's
+  int steps_max = 150;           // FISTA steps, or optimiser steps
+  double learning_rate = 0;      // 0: the optimiser's default
+  uint32_t batch = 512;
+  uint64_t seed = 1;
+  int threads = 1;
+};
+
+struct TrainProgress {
+  std::string_view phase;  // "reading", "training", "certifying"
+  double share = 0;        // of the whole, 0 to 1, an estimate
+  int steps = 0;
+  double loss = 0;
+};
+// False to stop.
+using TrainProgressFn = std::function<bool(const TrainProgress&)>;
+
+// One training of a model: made and installed by the committer's thread, run on another. Rows that
+// come and go meanwhile are the model's business (they end up in the delta, or suppressed).
+class Training {
+ public:
+  virtual ~Training() = default;
+  // The rows that were live when the training began (less those deleted since), ascending, in as
+  // many calls as is convenient.
+  virtual absl::Status Take(const RowBlock& rows) = 0;
+  // FailedPrecondition: too few rows (TRAINING_SET_EMPTY), load past the collapse point
+  // (LOAD_PAST_COLLAPSE, with advice). Cancelled. Nothing of the model has changed then.
+  virtual absl::Status Run(const TrainProgressFn& progress) = 0;
 };
 
 // An immutable state of a memory. Thread-safe.
@@ -206,6 +310,9 @@ class Model {
   // Rows were checked and logged: these cannot fail for a user's reason. Internal: our bug.
   virtual absl::Status Absorb(const RowBlock& rows) = 0;
   virtual absl::Status Forget(const RowBlock& rows) = 0;
+  // How many of these rows Forget would only suppress (never returned again, influence stays) and
+  // not unlearn: delta rules erase keys, trained weights need another training.
+  virtual uint64_t CountSuppressed(const RowBlock&) const { return 0; }
   // Restores kept rows without changing the learned state (their contribution is in a checkpoint
   // already): fills the codebook of a linear memory after Load. Never called for law kAnswersAdd,
   // whose rows are its state.
@@ -214,6 +321,13 @@ class Model {
   // something new that must be persisted now for replay to repeat it. Called after each commit
   // group, before Publish.
   virtual bool Maintain() = 0;
+  // kTrained only (else Unimplemented, NOT_TRAINED): begins a training on all rows absorbed so far.
+  // One at a time: beginning another abandons the one before. InvalidArgument for a bad spec.
+  virtual absl::StatusOr<std::unique_ptr<Training>> BeginTraining(const TrainSpec& spec);
+  // Publishes what Run computed as a new epoch; rows absorbed since BeginTraining stay as the
+  // delta. FailedPrecondition (TRAINING_ABANDONED) when another training began meanwhile.
+  virtual absl::Status Install(Training& training, uint64_t position, std::string_view job);
+  virtual void AbandonTraining() {}
   virtual std::shared_ptr<const View> Publish() = 0;
   // The learned state as bytes (with a version; the storage adds checksums), and back. For law
   // kAnswersAdd: the constants only (beta), the rows are kept by the storage.

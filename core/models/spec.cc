@@ -94,6 +94,30 @@ std::string_view Name(LinearRule rule) {
       return "CMM";
     case LinearRule::kRidge:
       return "RIDGE";
+    case LinearRule::kDecayed:
+      return "DECAYED";
+    case LinearRule::kDelta:
+      return "DELTA";
+    case LinearRule::kGatedDelta:
+      return "GATED_DELTA";
+    case LinearRule::kRls:
+      return "RLS";
+    case LinearRule::kTam:
+      return "TAM";
+  }
+  return "?";
+}
+
+std::string_view Name(LoadPolicy policy) {
+  switch (policy) {
+    case LoadPolicy::kNone:
+      return "NONE";
+    case LoadPolicy::kWarn:
+      return "WARN";
+    case LoadPolicy::kRefuse:
+      return "REFUSE";
+    case LoadPolicy::kGrow:
+      return "GROW";
   }
   return "?";
 }

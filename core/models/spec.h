@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -14,11 +15,23 @@ namespace mneme::models {
 
 enum class Similarity { kDot, kCosine, kL2, kL1 };
 enum class Retain { kStatistics, kResponses, kAll };
-enum class LinearRule { kCmm, kRidge };
+// How associations are written into a linear memory's matrix W (linear-memory notes, section 3).
+enum class LinearRule {
+  kCmm,         // W = sum of w v k^T. Sums add; forgetting is exact
+  kRidge,       // W = A (C + lambda I)^-1. Sums add; forgetting is exact
+  kDecayed,     // W <- gamma W + w v k^T a row. Ordered; forgetting is exact (needs the row's age)
+  kDelta,       // W <- W + beta (v - W k) k^T. Ordered; forgetting erases the key only
+  kGatedDelta,  // W <- gamma W + beta (v - gamma W k) k^T. Ordered; as kDelta
+  kRls,         // recursive ridge with forgetting factor gamma; forgetting is exact
+  kTam,         // trained for the tail-average margin by a job; CMM until then and beside it
+};
+// What happens when the load passes LinearSpec::load_limit.
+enum class LoadPolicy { kNone, kWarn, kRefuse, kGrow };
 
 std::string_view Name(Similarity similarity);
 std::string_view Name(Retain retain);
 std::string_view Name(LinearRule rule);
+std::string_view Name(LoadPolicy policy);
 
 // Log-sum-exp memory (dense-memory.md, row D). Law: answers add.
 struct DenseSpec {
@@ -28,13 +41,33 @@ struct DenseSpec {
   double tolerance = 1e-5;
 };
 
-// Matrix memory (linear-memory.md). Law: states add.
+// Matrix memory. Law: that of its rule (LawOf).
 struct LinearSpec {
   LinearRule rule = LinearRule::kRidge;
-  std::optional<double> lambda;  // absent: 1e-3 * 2^floor(log2 n) / key_dim
+  // kRidge, kRls: penalty; kTam: weight of |W|^2 in the loss. Absent: for ridge
+  // 1e-3 * 2^floor(log2 n) / key_dim, for RLS 1e-3, for TAM 1e-3.
+  std::optional<double> lambda;
   uint32_t partitions = 1;
   bool normalize_keys = true;
   bool normalize_responses = true;
+  double beta = 1;   // kDelta, kGatedDelta: write strength, in (0, 1]
+  double gamma = 1;  // kDecayed, kGatedDelta, kRls: what is kept from row to row, in (0, 1]
+  // kTam: the tail that an item must beat. One of the two: a number of items k (list_size > 0), or
+  // a share r in (0, 1) of the competitors, k = ceil(r (n - 1)). Neither: r = 0.05.
+  uint32_t list_size = 0;
+  std::optional<double> tail_fraction;
+  // Load n / (d_k d_v partitions) at which the policy acts; > 0 where there is a policy. kGrow adds
+  // `partitions` further matrices for the rows to come; rows stored before stay where they are.
+  LoadPolicy load_policy = LoadPolicy::kNone;
+  double load_limit = 0;
+  // Sums in float32 (products in blocks of at most 1,024 rows, added up in float64), for twice the
+  // rate of Store; forgetting is then exact to 1e-5 instead of 1e-12. kCmm only.
+  bool fast_statistics = false;
+  // Subtracted from keys and cues before they are brought to unit length; empty, or key_dim
+  // numbers.
+  std::vector<float> key_mean;
+
+  friend bool operator==(const LinearSpec&, const LinearSpec&) = default;
 };
 
 struct MemorySpec {

@@ -17,11 +17,27 @@
 
 namespace mneme::models {
 
+// What a training proved of one partition's weights. Immutable.
+struct SealedPartition {
+  uint64_t end_row = 0;  // rows below it were there when the training began
+  size_t list_size = 0;  // k: a certified item is within the k best of its partition at its own key
+  double sigma = 0;      // competitors' standard deviation, service frame
+  double score_mean = 0;  // mean true score, service frame; also the weight of rows in the delta
+  double loss = 0;
+  double weights_norm = 0;  // theory frame
+  double radius_min = 0;    // over certified items
+  // One entry a trained row, ascending row numbers. radius > 0 exactly where certified.
+  std::vector<uint64_t> rows;
+  std::vector<float> radii;
+};
+
 // One partition: its matrix, and the codebook of the items that were hashed to it (unit-norm
 // responses; empty where none is kept).
 struct PartitionView {
   ServedWeights weights;
   StoreView codebook;
+  std::shared_ptr<const SealedPartition> sealed;  // null: not trained
+  uint64_t delta_items = 0;                       // in the codebook, and not in the sealed weights
 };
 
 // What a view shares with the queries begun on it, so that they outlive it.
