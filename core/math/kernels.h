@@ -80,6 +80,17 @@ ExpSums<double> ExpShift(double shift, double* u, size_t n);
 size_t CollectAtLeast(const float* x, size_t n, float bound, uint32_t* index);
 size_t CollectAtLeast(const double* x, size_t n, double bound, uint32_t* index);
 
+// How many x[i] >= bound; the x[i] with low <= x[i] < high, in their order (`out` has room for n +
+// 32); sum of max(0, x[i] - bound), added up in double; and x[i] = x[i] > bound ? weight : 0.
+// Minus infinity may stand in x.
+size_t CountAtLeast(const float* x, size_t n, float bound);
+size_t CountAtLeast(const double* x, size_t n, double bound);
+size_t CollectBand(const float* x, size_t n, float low, float high, float* out);
+size_t CollectBand(const double* x, size_t n, double low, double high, double* out);
+double SumExcess(const float* x, size_t n, float bound);
+double SumExcess(const double* x, size_t n, double bound);
+void MaskAbove(float bound, float weight, float* x, size_t n);
+
 // Count, mean and m2 of n <= 65,536 numbers: two passes, float sums of short blocks added in
 // double.
 Moments MomentsOf(const float* x, size_t n);

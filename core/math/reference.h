@@ -100,6 +100,36 @@ Moments MomentsOf(const T* x, size_t n) {
   return moments;
 }
 
+template <typename T>
+size_t CountAtLeast(const T* x, size_t n, T bound) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) count += x[i] >= bound;
+  return count;
+}
+
+template <typename T>
+size_t CollectBand(const T* x, size_t n, T low, T high, T* out) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (x[i] >= low && x[i] < high) out[count++] = x[i];
+  }
+  return count;
+}
+
+template <typename T>
+double SumExcess(const T* x, size_t n, T bound) {
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (x[i] > bound) sum += static_cast<double>(x[i]) - bound;
+  }
+  return sum;
+}
+
+template <typename T>
+void MaskAbove(T bound, T weight, T* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = x[i] > bound ? weight : 0;
+}
+
 }  // namespace mneme::math::reference
 
 #endif  // MNEME_CORE_MATH_REFERENCE_H_
