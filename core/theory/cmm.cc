@@ -3,67 +3,85 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/theory/list_law.h"
 #include "core/theory/normal.h"
 #include "core/theory/sphere.h"
 
 namespace mneme::theory {
 namespace {
 
-// The scores of the target and of its competitors in one matrix.
+// The scores of the target and of its competitors.
 class ScoreLaw {
  public:
   explicit ScoreLaw(const CmmShape& shape)
       : d_v_(shape.d_v),
-        target_std_(std::sqrt(std::max(0.0, shape.n - 1) / (shape.d_k * shape.d_v))),
-        noise_(std::max(0.0, shape.n - 2) / shape.d_k * (1 - 1 / shape.d_v) +
-               shape.d_v / shape.d_k) {}
+        own_items_(shape.n / shape.partitions),
+        own_share_(shape.n <= 1 ? 1 : std::clamp((own_items_ - 1) / (shape.n - 1), 0.0, 1.0)),
+        own_noise_(std::max(0.0, own_items_ - 2) / shape.d_k * (1 - 1 / d_v_) + d_v_ / shape.d_k),
+        foreign_norm_(std::sqrt((own_items_ + d_v_) / shape.d_k)) {
+    target_.mean = shape.cue_cosine;
+    target_.spread = std::sqrt(std::max(0.0, own_items_ - 1) / (shape.d_k * d_v_));
+  }
 
-  double Target(double g) const { return 1 + target_std_ * g; }
-  // The chance that one competitor of the same matrix scores above s.
-  double Beaten(double s) const { return SphereUpperTail(d_v_, s / std::sqrt(noise_ + s * s)); }
+  const NormalScore& target() const { return target_; }
+
+  // One competitor, drawn from all.
+  Tail Beaten(double s) const {
+    const double norm = std::sqrt(own_noise_ + s * s);
+    // d/ds of s / norm is own_noise / norm^3.
+    Tail tail = SphereTail(s / norm, own_noise_ / (norm * norm * norm));
+    if (own_share_ == 1) return tail;
+    const Tail foreign = SphereTail(s / foreign_norm_, 1 / foreign_norm_);
+    return {.p = own_share_ * tail.p + (1 - own_share_) * foreign.p,
+            .density = own_share_ * tail.density + (1 - own_share_) * foreign.density};
+  }
 
  private:
-  double d_v_;
-  double target_std_;
-  double noise_;
-};
+  Tail SphereTail(double x, double slope) const {
+    return {.p = SphereUpperTail(d_v_, x), .density = SphereDensity(d_v_, x) * slope};
+  }
 
-// (1 - p)^count, kept accurate for small p and for count = 0.
-double NoneOf(double p, double count) { return count <= 0 ? 1 : std::exp(count * std::log1p(-p)); }
+  double d_v_;
+  double own_items_;
+  double own_share_;  // of the competitors, in the target's matrix
+  double own_noise_;
+  double foreign_norm_;
+  NormalScore target_;
+};
 
 }  // namespace
 
-double CmmTop1(const CmmShape& shape) {
-  const ScoreLaw law(shape);
-  return NormalExpectation(
-      [&](double g) { return NoneOf(law.Beaten(law.Target(g)), shape.n - 1); });
-}
+double CmmTop1(const CmmShape& shape) { return CmmHit(shape, 1); }
 
 double CmmHit(const CmmShape& shape, double list) {
   if (list >= shape.n) return 1;
   const ScoreLaw law(shape);
-  return NormalExpectation(
-      [&](double g) { return BinomialCdf(list - 1, shape.n - 1, law.Beaten(law.Target(g))); });
+  return ListHit(
+      list, shape.n - 1, [&](double s) { return law.Beaten(s); }, law.target());
+}
+
+double CmmMeanPercentile(const CmmShape& shape) {
+  const ScoreLaw law(shape);
+  const NormalScore& s = law.target();
+  constexpr int kHalf = 40;
+  return NormalExpectation([&](double g) { return law.Beaten(s.mean + s.spread * g).p; }, kHalf);
 }
 
 double CmmAllTop1(const CmmShape& shape) { return std::exp(-shape.n * (1 - CmmTop1(shape))); }
 
-double CmmPartitionedTop1(const CmmShape& shape, double partitions) {
-  const CmmShape own{.d_k = shape.d_k, .d_v = shape.d_v, .n = shape.n / partitions};
-  const ScoreLaw law(own);
-  const double other_std = std::sqrt((own.n + own.d_v) / own.d_k);
-  return NormalExpectation([&](double g) {
-    const double s = law.Target(g);
-    const double foreign = SphereUpperTail(own.d_v, s / other_std);
-    return NoneOf(law.Beaten(s), own.n - 1) * NoneOf(foreign, shape.n - own.n);
-  });
+double CmmPartitionedTop1(CmmShape shape, double partitions) {
+  shape.partitions = partitions;
+  return CmmTop1(shape);
 }
 
 double CmmAsymptoticHit(double load, double t, double cue_cosine) {
   return NormalCdf(cue_cosine / std::sqrt(load) - NormalUpperQuantile(t));
 }
 
-double CmmInverseSnr(const CmmShape& shape) { return std::max(0.0, shape.n - 1) / shape.d_k; }
+double CmmInverseSnr(const CmmShape& shape) {
+  const double gain = shape.cue_cosine;
+  return std::max(0.0, shape.n / shape.partitions - 1) / (shape.d_k * gain * gain);
+}
 
 double ListSize(double t, double n) {
   return std::max(1.0, std::ceil(t * n * (1 - 1e-12)));  // 0.07 * 100 is a hair above 7

@@ -22,17 +22,17 @@ double NormalUpperTail(double x);
 double NormalQuantile(double p);
 double NormalUpperQuantile(double q);
 
-// E[f(G)], G ~ N(0, 1), by the trapezoidal rule: 1,601 points on [-8, 8], weights normalised.
+// E[f(G)], G ~ N(0, 1), by the trapezoidal rule: 2 half + 1 points on [-8, 8], weights normalised.
 //
-// Errors   1e-14 for f that is smooth on the scale of 0.01; 1.2e-15 of |f| beyond |G| = 8 is left
-//          out. Cost: 1,601 calls of f.
+// Errors   falls faster than any power of the step 8 / half: with the default 1e-14 for f that is
+//          smooth on the scale of 0.01. 1.2e-15 of |f| beyond |G| = 8 is left out.
+// Cost     2 half + 1 calls of f.
 template <typename F>
-double NormalExpectation(F&& f) {
-  constexpr int kHalf = 800;
-  constexpr double kStep = 0.01;
+double NormalExpectation(F&& f, int half = 800) {
+  const double step = 8.0 / half;
   double sum = 0, weights = 0;
-  for (int i = -kHalf; i <= kHalf; ++i) {
-    const double x = i * kStep;
+  for (int i = -half; i <= half; ++i) {
+    const double x = i * step;
     const double weight = std::exp(-x * x / 2);
     sum += weight * f(x);
     weights += weight;

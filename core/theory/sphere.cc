@@ -55,6 +55,14 @@ double SphereUpperTail(double d, double x) {
   return IncompleteBetaOf((d - 1) / 2, 0.5, (1 - x) * (1 + x), x * x) / 2;
 }
 
+double SphereDensity(double d, double x) {
+  if (!(std::abs(x) < 1)) return 0;
+  int sign = 0;
+  const double log_beta =
+      lgamma_r((d - 1) / 2, &sign) + lgamma_r(0.5, &sign) - lgamma_r(d / 2, &sign);
+  return std::exp((d - 3) / 2 * std::log((1 - x) * (1 + x)) - log_beta);
+}
+
 double BinomialCdf(double k, double n, double p) {
   if (k < 0) return 0;
   k = std::floor(k);

@@ -18,6 +18,10 @@ double IncompleteBeta(double a, double b, double x);
 // Source   P_d(x) = I_{1-x^2}((d-1)/2, 1/2) / 2 for x >= 0, and 1 - P_d(-x) otherwise.
 double SphereUpperTail(double d, double x);
 
+// -dP_d/dx, the density of that coordinate, for d > 1: (1 - x^2)^((d-3)/2) / B((d-1)/2, 1/2); 0
+// outside (-1, 1).
+double SphereDensity(double d, double x);
+
 // P(Binomial(n, p) <= k), n >= 0 real; 0 for k < 0, 1 for k >= n.
 double BinomialCdf(double k, double n, double p);
 
