@@ -58,6 +58,10 @@ void AddScaledRows(const float* rows, size_t stride, const uint32_t* index, cons
 void AddScaledRows(const double* rows, size_t stride, const uint32_t* index, const double* weights,
                    size_t count, size_t n, double* y);
 
+// y += Σ_i row index[i], over `count` indices; faster than the above by a third.
+void AddRows(const float* rows, size_t stride, const uint32_t* index, size_t count, size_t n,
+             float* y);
+
 // x *= factor;  y += factor * x
 void Scale(float factor, float* x, size_t n);
 void Scale(double factor, double* x, size_t n);

@@ -94,6 +94,46 @@ void MaskAboveImpl(float bound, float weight, float* HWY_RESTRICT x, size_t n) {
   for (; i < n; ++i) x[i] = x[i] > bound ? weight : 0.0f;
 }
 
+// Eight vectors of the sum stay in registers while all rows pass by.
+void AddRowsImpl(const float* HWY_RESTRICT rows, size_t stride, const uint32_t* index, size_t count,
+                 size_t n, float* HWY_RESTRICT y) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  size_t j = 0;
+  for (; j + 8 * lanes <= n; j += 8 * lanes) {
+    float* const to = y + j;
+    V s0 = hn::LoadU(d, to), s1 = hn::LoadU(d, to + lanes);
+    V s2 = hn::LoadU(d, to + 2 * lanes), s3 = hn::LoadU(d, to + 3 * lanes);
+    V s4 = hn::LoadU(d, to + 4 * lanes), s5 = hn::LoadU(d, to + 5 * lanes);
+    V s6 = hn::LoadU(d, to + 6 * lanes), s7 = hn::LoadU(d, to + 7 * lanes);
+    for (size_t i = 0; i < count; ++i) {
+      const float* const row = rows + index[i] * stride + j;
+      s0 = hn::Add(s0, hn::LoadU(d, row));
+      s1 = hn::Add(s1, hn::LoadU(d, row + lanes));
+      s2 = hn::Add(s2, hn::LoadU(d, row + 2 * lanes));
+      s3 = hn::Add(s3, hn::LoadU(d, row + 3 * lanes));
+      s4 = hn::Add(s4, hn::LoadU(d, row + 4 * lanes));
+      s5 = hn::Add(s5, hn::LoadU(d, row + 5 * lanes));
+      s6 = hn::Add(s6, hn::LoadU(d, row + 6 * lanes));
+      s7 = hn::Add(s7, hn::LoadU(d, row + 7 * lanes));
+    }
+    hn::StoreU(s0, d, to), hn::StoreU(s1, d, to + lanes);
+    hn::StoreU(s2, d, to + 2 * lanes), hn::StoreU(s3, d, to + 3 * lanes);
+    hn::StoreU(s4, d, to + 4 * lanes), hn::StoreU(s5, d, to + 5 * lanes);
+    hn::StoreU(s6, d, to + 6 * lanes), hn::StoreU(s7, d, to + 7 * lanes);
+  }
+  for (; j + lanes <= n; j += lanes) {
+    V sum = hn::LoadU(d, y + j);
+    for (size_t i = 0; i < count; ++i) {
+      sum = hn::Add(sum, hn::LoadU(d, rows + index[i] * stride + j));
+    }
+    hn::StoreU(sum, d, y + j);
+  }
+  for (; j < n; ++j) {
+    for (size_t i = 0; i < count; ++i) y[j] += rows[index[i] * stride + j];
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace mneme::math
 HWY_AFTER_NAMESPACE();
@@ -105,6 +145,7 @@ HWY_EXPORT(CountAtLeastImpl);
 HWY_EXPORT(CollectBandImpl);
 HWY_EXPORT(SumExcessImpl);
 HWY_EXPORT(MaskAboveImpl);
+HWY_EXPORT(AddRowsImpl);
 
 size_t CountAtLeast(const float* x, size_t n, float bound) {
   return HWY_DYNAMIC_DISPATCH(CountAtLeastImpl)(x, n, bound);
@@ -117,6 +158,10 @@ double SumExcess(const float* x, size_t n, float bound) {
 }
 void MaskAbove(float bound, float weight, float* x, size_t n) {
   HWY_DYNAMIC_DISPATCH(MaskAboveImpl)(bound, weight, x, n);
+}
+void AddRows(const float* rows, size_t stride, const uint32_t* index, size_t count, size_t n,
+             float* y) {
+  HWY_DYNAMIC_DISPATCH(AddRowsImpl)(rows, stride, index, count, n, y);
 }
 
 size_t CountAtLeast(const double* x, size_t n, double bound) {

@@ -79,5 +79,23 @@ TEST(TailKernels, MaskStrictlyAboveABound) {
   }
 }
 
+TEST(TailKernels, AddRowsByTheirIndices) {
+  RecordProperty("seed", 25);
+  Random random(25);
+  constexpr size_t kRows = 9;
+  for (const size_t n : kLengths) {
+    SCOPED_TRACE(n);
+    std::vector<float> rows(kRows * n), fast(n), ones(5, 1.0f);
+    random.FillGaussian(std::span<float>(rows));
+    random.FillGaussian(std::span<float>(fast));
+    auto slow = fast;
+    const std::vector<uint32_t> index = {0, 2, 2, 5, 8};
+    AddRows(rows.data(), n, index.data(), index.size(), n, fast.data());
+    reference::AddScaledRows(rows.data(), n, index.data(), ones.data(), index.size(), n,
+                             slow.data());
+    for (size_t i = 0; i < n; ++i) EXPECT_NEAR(fast[i], slow[i], 1e-5);
+  }
+}
+
 }  // namespace
 }  // namespace mneme::math
