@@ -141,7 +141,7 @@ def allowed(path):
 
 def target_of(include):
     """("ours", folder), ("library", name), ("system", ...) or (None, ...) of an include."""
-    if re.match(r"(mneme/v\d|google/rpc)/.*\.pb\.h$", include):
+    if re.match(r"(mneme/v\d|google/(rpc|longrunning))/.*\.pb\.h$", include):
         return "ours", "proto"
     if include.startswith("mneme/"):
         return "ours", "client/cpp"
