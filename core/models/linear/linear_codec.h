@@ -19,25 +19,34 @@
 #ifndef MNEME_CORE_MODELS_LINEAR_LINEAR_CODEC_H_
 #define MNEME_CORE_MODELS_LINEAR_LINEAR_CODEC_H_
 
-#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "absl/status/statusor.h"
-#include "core/models/linear/linear_sums.h"
+#include "absl/status/status.h"
+#include "core/base/bytes.h"
+#include "core/math/matrix.h"
 #include "core/models/spec.h"
 
 namespace mneme::models {
 
-using SumsList = std::vector<std::reference_wrapper<const LinearSums>>;
+// Everything before the first partition; a state belongs to a spec when these bytes are equal.
+std::string EncodeLinearHeader(const MemorySpec& spec);
+// Reads past it. DataLoss where it is that of another version or spec, or of no state at all.
+absl::Status TakeLinearHeader(const MemorySpec& spec, ByteReader& in);
 
-std::string EncodeLinearState(const MemorySpec& spec, const SumsList& partitions);
+// DataLoss (reason STATE): what the state has, found and expected.
+absl::Status LinearStateDamaged(std::string_view what, std::string_view given,
+                                std::string_view expected);
 
-// DataLoss (reason STATE) when the bytes are not such a state, are cut, hold numbers that are not
-// finite, or belong to another spec.
-absl::StatusOr<std::vector<LinearSums>> DecodeLinearState(const MemorySpec& spec,
-                                                          std::string_view blob);
+// Numbers as they lie in memory. Taking gives DataLoss when they are cut or not finite.
+void PutNumbers(std::span<const double> numbers, ByteWriter& out);
+absl::Status TakeNumbers(ByteReader& in, std::span<double> numbers);
+void PutNumbers(std::span<const float> numbers, ByteWriter& out);
+absl::Status TakeNumbers(ByteReader& in, std::span<float> numbers);
+// A symmetric matrix: its lower triangle, row by row.
+void PutLowerTriangle(const MatrixD& m, ByteWriter& out);
+absl::Status TakeLowerTriangle(ByteReader& in, MatrixD& m);
 
 }  // namespace mneme::models
 

@@ -33,17 +33,20 @@ absl::Status CheckDirections(MatrixView vectors, std::string_view what) {
 }  // namespace
 
 LinearModel::LinearModel(const MemorySpec& spec)
-    : spec_(spec), linear_(std::get<LinearSpec>(spec.model)) {
-  const LinearShape shape{.d_k = spec.key_dim,
-                          .d_v = spec.response_dim,
-                          .rule = linear_.rule,
-                          .lambda = linear_.lambda};
-  partitions_.reserve(linear_.partitions);
-  for (size_t p = 0; p < linear_.partitions; ++p) partitions_.emplace_back(shape, shape.d_v);
+    : spec_(spec),
+      linear_(std::get<LinearSpec>(spec.model)),
+      key_frame_(linear_),
+      router_(linear_.partitions, has_codebook() ? PartitionBy::kId : PartitionBy::kKeyBytes) {
+  AddPartitions();
 }
 
-PartitionBy LinearModel::partition_by() const {
-  return has_codebook() ? PartitionBy::kId : PartitionBy::kKeyBytes;
+// As many as the router has.
+void LinearModel::AddPartitions() {
+  partitions_.reserve(router_.partitions());
+  while (partitions_.size() < router_.partitions()) {
+    partitions_.push_back(
+        {.learner = MakeLearner(spec_), .codebook = ExplicitStore(spec_.response_dim, 0)});
+  }
 }
 
 absl::Status LinearModel::Check(const RowBlock& rows) const {
@@ -54,18 +57,15 @@ absl::Status LinearModel::Check(const RowBlock& rows) const {
   return absl::OkStatus();
 }
 
-void LinearModel::Learn(const RowBlock& rows, const PartitionRows& group, Sign sign) {
-  Partition& partition = partitions_[group.partition];
-  partition.published = nullptr;
+template <typename Visit>
+void LinearModel::ForBlocks(const RowBlock& rows, const PartitionRows& group, Visit visit) const {
   const std::span<const uint32_t> all = group.rows;
-  for (size_t first = 0; first < all.size(); first += ScaledBlock::kRowsMax) {
-    const size_t count = std::min(ScaledBlock::kRowsMax, all.size() - first);
-    const ScaledBlock block(rows, all.subspan(first, count), linear_);
-    if (sign == Sign::kAdd) {
-      partition.matrix.Add(block.rows());
-    } else {
-      partition.matrix.Remove(block.rows());
-    }
+  for (size_t first = 0; first < all.size(); first += LearnerRows::kRowsMax) {
+    visit(
+        LearnerRows{.block = rows,
+                    .rows = all.subspan(first, std::min(LearnerRows::kRowsMax, all.size() - first)),
+                    .key_frame = key_frame_,
+                    .normalize_responses = linear_.normalize_responses});
   }
 }
 
@@ -96,24 +96,38 @@ absl::Status LinearModel::RemoveFromCodebook(const RowBlock& rows, const Partiti
 }
 
 absl::Status LinearModel::Absorb(const RowBlock& rows) {
-  for (const PartitionRows& group : GroupRows(rows, partitions_.size(), partition_by())) {
-    Learn(rows, group, Sign::kAdd);
+  for (const PartitionRows& group : GroupRows(rows, router_)) {
+    Partition& partition = partitions_[group.partition];
+    partition.published = nullptr;
+    ForBlocks(rows, group, [&](const LearnerRows& some) { partition.learner->Add(some); });
     if (has_codebook()) MNEME_RETURN_IF_ERROR(AppendToCodebook(rows, group));
   }
   return absl::OkStatus();
 }
 
 absl::Status LinearModel::Forget(const RowBlock& rows) {
-  for (const PartitionRows& group : GroupRows(rows, partitions_.size(), partition_by())) {
+  for (const PartitionRows& group : GroupRows(rows, router_)) {
     if (has_codebook()) MNEME_RETURN_IF_ERROR(RemoveFromCodebook(rows, group));
-    Learn(rows, group, Sign::kSubtract);
+    Partition& partition = partitions_[group.partition];
+    partition.published = nullptr;
+    ForBlocks(rows, group, [&](const LearnerRows& some) { partition.learner->Remove(some); });
   }
   return absl::OkStatus();
 }
 
+uint64_t LinearModel::CountSuppressed(const RowBlock& rows) const {
+  uint64_t count = 0;
+  for (const PartitionRows& group : GroupRows(rows, router_)) {
+    const PartitionLearner& learner = *partitions_[group.partition].learner;
+    ForBlocks(rows, group,
+              [&](const LearnerRows& some) { count += learner.CountSuppressed(some); });
+  }
+  return count;
+}
+
 absl::Status LinearModel::Restore(const RowBlock& rows) {
   if (!has_codebook()) return absl::OkStatus();
-  for (const PartitionRows& group : GroupRows(rows, partitions_.size(), PartitionBy::kId)) {
+  for (const PartitionRows& group : GroupRows(rows, router_)) {
     MNEME_RETURN_IF_ERROR(AppendToCodebook(rows, group));
   }
   return absl::OkStatus();
@@ -123,38 +137,67 @@ std::shared_ptr<const View> LinearModel::Publish() {
   auto snapshot = std::make_shared<LinearSnapshot>();
   snapshot->key_dim = spec_.key_dim;
   snapshot->response_dim = spec_.response_dim;
-  snapshot->normalize_keys = linear_.normalize_keys;
+  snapshot->key_frame = key_frame_;
   snapshot->has_codebook = has_codebook();
+  snapshot->certifies = linear_.rule == LinearRule::kTam;
+  snapshot->router = router_;
   snapshot->partitions.reserve(partitions_.size());
   snapshot->first_tiles.reserve(partitions_.size() + 1);
   snapshot->first_tiles.push_back(0);
-  ModelStats& stats = snapshot->stats;
   for (Partition& partition : partitions_) {
     if (partition.published == nullptr) {
-      partition.published = std::make_shared<const PartitionView>(PartitionView{
-          .weights = partition.matrix.Publish(), .codebook = partition.codebook.Publish()});
+      partition.published = std::make_shared<const PartitionView>(
+          PartitionView{.weights = partition.learner->Publish(),
+                        .codebook = partition.codebook.Publish(),
+                        .sealed = partition.learner->sealed(),
+                        .delta_items = partition.learner->delta_items()});
     }
     snapshot->partitions.push_back(partition.published);
     const StoreView& codebook = partition.published->codebook;
     snapshot->first_tiles.push_back(snapshot->first_tiles.back() + codebook.tiles());
-    stats.items += static_cast<uint64_t>(std::max<int64_t>(0, partition.matrix.sums().n));
-    stats.fixed_bytes += partition.matrix.bytes();
-    stats.row_bytes += codebook.bytes();
-    stats.lambda = std::max(stats.lambda, partition.matrix.lambda());
   }
+  snapshot->stats = Stats();
   return std::make_shared<LinearView>(std::move(snapshot));
 }
 
+// A memory that keeps no ids cannot know whether a pair that is forgotten was ever stored, nor
+// that its key went to this partition: n of a partition may fall below 0, as its sums say, and it
+// then serves nothing. The items of the memory are the sum over the partitions, as the engine
+// counts them too, and at least 0.
+ModelStats LinearModel::Stats() const {
+  ModelStats stats;
+  int64_t items = 0, fullest = 0;
+  for (const Partition& partition : partitions_) {
+    items += partition.learner->items();
+    fullest = std::max(fullest, partition.learner->items());
+    partition.learner->Describe(stats);
+    stats.row_bytes += partition.published->codebook.bytes();
+  }
+  stats.items = static_cast<uint64_t>(std::max<int64_t>(0, items));
+  stats.partitions = static_cast<uint32_t>(partitions_.size());
+  stats.partition_items = static_cast<uint64_t>(fullest);
+  if (stats.row_bytes > 0) stats.bytes.push_back({.what = "codebook", .bytes = stats.row_bytes});
+  return stats;
+}
+
 std::string LinearModel::Save() const {
-  SumsList sums;
-  for (const Partition& partition : partitions_) sums.emplace_back(partition.matrix.sums());
-  return EncodeLinearState(spec_, sums);
+  ByteWriter out;
+  out.PutRaw(EncodeLinearHeader(spec_));
+  for (const Partition& partition : partitions_) partition.learner->Save(out);
+  return out.Take();
 }
 
 absl::Status LinearModel::Load(std::string_view blob) {
-  MNEME_ASSIGN_OR_RETURN(std::vector<LinearSums> sums, DecodeLinearState(spec_, blob));
+  ByteReader in(blob);
+  MNEME_RETURN_IF_ERROR(TakeLinearHeader(spec_, in));
+  std::vector<std::unique_ptr<PartitionLearner>> learners;
   for (size_t p = 0; p < partitions_.size(); ++p) {
-    partitions_[p].matrix.Replace(std::move(sums[p]));
+    learners.push_back(MakeLearner(spec_));
+    MNEME_RETURN_IF_ERROR(learners.back()->Load(in));
+  }
+  if (!in.done()) return LinearStateDamaged("goes on", "more bytes", "its end");
+  for (size_t p = 0; p < partitions_.size(); ++p) {
+    partitions_[p].learner = std::move(learners[p]);
     partitions_[p].published = nullptr;
   }
   return absl::OkStatus();

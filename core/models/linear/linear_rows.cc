@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string_view>
-
-#include "core/base/ids.h"
 
 namespace mneme::models {
 namespace {
@@ -22,36 +19,39 @@ double Norm(std::span<const float> x) {
   return std::sqrt((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-// to = sqrt_weight x, or sqrt_weight x / |x|.
-void FillScaled(std::span<const float> x, bool normalize, double sqrt_weight,
-                std::span<double> to) {
-  double factor = sqrt_weight;
+// to = times x, or times x / |x|.
+template <typename T>
+void FillScaled(std::span<const float> x, bool normalize, double times, std::span<T> to) {
   if (normalize) {
     const double norm = Norm(x);
-    if (norm > 0) factor /= norm;
+    if (norm > 0) times /= norm;
   }
-  for (size_t i = 0; i < x.size(); ++i) to[i] = factor * x[i];
+  for (size_t i = 0; i < x.size(); ++i) to[i] = static_cast<T>(times * x[i]);
 }
 
-uint64_t HashRow(const RowBlock& block, size_t row, PartitionBy by) {
-  if (by == PartitionBy::kId) return StableHash(block.ids[row]);
-  const std::span<const float> key = block.keys.row(row);
-  return StableHash(std::string_view(reinterpret_cast<const char*>(key.data()), key.size_bytes()));
+// |x - mean|.
+double Norm(std::span<const float> x, std::span<const float> mean) {
+  double sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double centred = static_cast<double>(x[i]) - mean[i];
+    sum += centred * centred;
+  }
+  return std::sqrt(sum);
 }
 
 }  // namespace
 
-std::vector<PartitionRows> GroupRows(const RowBlock& block, size_t partitions, PartitionBy by) {
+std::vector<PartitionRows> GroupRows(const RowBlock& block, const PartitionRouter& router) {
   std::vector<PartitionRows> groups;
   if (block.size() == 0) return groups;
   std::vector<uint32_t> order(block.size());
   std::iota(order.begin(), order.end(), 0u);
-  if (partitions == 1) {
+  if (router.partitions() == 1) {
     groups.push_back({.partition = 0, .rows = std::move(order)});
     return groups;
   }
   std::vector<size_t> partition_of(block.size());
-  for (size_t i = 0; i < block.size(); ++i) partition_of[i] = HashRow(block, i, by) % partitions;
+  for (size_t i = 0; i < block.size(); ++i) partition_of[i] = router.PartitionOf(block, i);
   std::stable_sort(order.begin(), order.end(), [&partition_of](uint32_t a, uint32_t b) {
     return partition_of[a] < partition_of[b];
   });
@@ -71,16 +71,37 @@ bool Normalize(std::span<const float> x, std::span<float> unit) {
   return norm > 0;
 }
 
-ScaledBlock::ScaledBlock(const RowBlock& block, std::span<const uint32_t> rows,
-                         const LinearSpec& spec)
-    : keys_(rows.size(), block.keys.cols), responses_(rows.size(), block.responses.cols) {
+template <typename T>
+bool KeyFrame::Apply(std::span<const float> x, double times, std::span<T> out) const {
+  const double norm = normalize_ ? (mean_.empty() ? Norm(x) : Norm(x, mean_)) : 1;
+  const double factor = norm > 0 ? times / norm : 0;
+  if (mean_.empty()) {
+    for (size_t i = 0; i < x.size(); ++i) out[i] = static_cast<T>(x[i] * factor);
+  } else {
+    for (size_t i = 0; i < x.size(); ++i) {
+      out[i] = static_cast<T>((static_cast<double>(x[i]) - mean_[i]) * factor);
+    }
+  }
+  return norm > 0;
+}
+template bool KeyFrame::Apply(std::span<const float>, double, std::span<float>) const;
+template bool KeyFrame::Apply(std::span<const float>, double, std::span<double>) const;
+
+bool KeyFrame::Apply(std::span<const float> x, std::span<float> out) const {
+  return Apply<float>(x, 1, out);
+}
+
+template <typename T>
+ScaledBlock<T>::ScaledBlock(const LearnerRows& rows, Weights weights)
+    : keys_(rows.size(), rows.block.keys.cols), responses_(rows.size(), rows.block.responses.cols) {
   for (size_t i = 0; i < rows.size(); ++i) {
-    const size_t row = rows[i];
-    const double weight = block.weights.empty() ? 1 : block.weights[row];
-    const double sqrt_weight = std::sqrt(weight);
-    FillScaled(block.keys.row(row), spec.normalize_keys, sqrt_weight, keys_.row(i));
-    FillScaled(block.responses.row(row), spec.normalize_responses, sqrt_weight, responses_.row(i));
+    const double times = weights == Weights::kTaken ? std::sqrt(rows.weight(i)) : 1;
+    rows.key_frame.Apply(rows.block.keys.row(rows.rows[i]), times, keys_.row(i));
+    FillScaled(rows.block.responses.row(rows.rows[i]), rows.normalize_responses, times,
+               responses_.row(i));
   }
 }
+template class ScaledBlock<float>;
+template class ScaledBlock<double>;
 
 }  // namespace mneme::models

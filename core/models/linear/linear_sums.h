@@ -17,13 +17,15 @@ namespace mneme::models {
 
 // Rows as the sums take them: each multiplied by the square root of its weight, so that weights are
 // nowhere else.
-struct ScaledRows {
-  MatrixViewD keys;       // [rows, d_k]
-  MatrixViewD responses;  // [rows, d_v]
+template <typename T>
+struct BasicScaledRows {
+  BasicMatrixView<T> keys;       // [rows, d_k]
+  BasicMatrixView<T> responses;  // [rows, d_v]
 
   size_t size() const { return keys.rows; }
-  ScaledRows row(size_t i) const { return {keys.slice(i, 1), responses.slice(i, 1)}; }
+  BasicScaledRows row(size_t i) const { return {keys.slice(i, 1), responses.slice(i, 1)}; }
 };
+using ScaledRows = BasicScaledRows<double>;
 
 enum class Sign { kAdd = 1, kSubtract = -1 };
 

@@ -115,7 +115,7 @@ TEST_P(LinearRules, ForgettingEverythingLeavesNothing) {
     ASSERT_TRUE(model.Forget(rows.Block(i, 1)).ok());
     model.Publish();
   }
-  const LinearSums& sums = model.sums(0);
+  const LinearSums& sums = SumsOf(model);
   EXPECT_EQ(sums.n, 0);
   for (double x : sums.a.flat()) EXPECT_NEAR(x, 0, 1e-9);
   for (double x : sums.c.flat()) EXPECT_NEAR(x, 0, 1e-9);
@@ -140,8 +140,8 @@ TEST_P(LinearRules, SavedAndLoadedItContinuesAsIfNothingHappened) {
     loaded.Publish();  // what was served before is forgotten
     ASSERT_TRUE(loaded.Load(original.Save()).ok());
     for (size_t p = 0; p < partitions; ++p) {
-      EXPECT_TRUE(std::ranges::equal(loaded.sums(p).a.flat(), original.sums(p).a.flat()));
-      EXPECT_TRUE(std::ranges::equal(loaded.sums(p).c.flat(), original.sums(p).c.flat()));
+      EXPECT_TRUE(std::ranges::equal(SumsOf(loaded, p).a.flat(), SumsOf(original, p).a.flat()));
+      EXPECT_TRUE(std::ranges::equal(SumsOf(loaded, p).c.flat(), SumsOf(original, p).c.flat()));
     }
     ASSERT_TRUE(loaded.Restore(rows.Block(0, 10)).ok());
     ASSERT_TRUE(loaded.Restore(rows.Block(11, 49)).ok());

@@ -14,6 +14,7 @@
 #include "core/base/status.h"
 #include "core/math/matrix.h"
 #include "core/models/linear/linear_model.h"
+#include "core/models/linear/sums_learner.h"
 #include "core/models/model.h"
 #include "core/models/spec.h"
 #include "gtest/gtest.h"
@@ -76,6 +77,11 @@ inline Matrix Recall(const View& view, MatrixView cues) {
   absl::StatusOr<Answer> answer = Ask(view, {.cues = cues}, {});
   EXPECT_TRUE(answer.ok()) << answer.status();
   return answer.ok() ? std::move(answer->recalls) : Matrix(cues.rows, 1);
+}
+
+// The sums of a partition of a correlation matrix or ridge memory.
+inline const LinearSums& SumsOf(const LinearModel& model, size_t partition = 0) {
+  return dynamic_cast<const SumsLearner&>(model.learner(partition)).sums();
 }
 
 inline std::vector<double> Unit(std::span<const float> x) {
