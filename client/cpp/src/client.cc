@@ -16,8 +16,6 @@
 namespace mneme::client {
 namespace {
 
-using Stub = v1::MemoryService::Stub;
-
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // the server bounds its answers by its own limits
@@ -52,7 +50,8 @@ absl::StatusOr<Memory> Client::CreateMemory(const MemorySpec& spec, const CallOp
   request.mutable_memory()->set_name(ResourceName(spec.name));
   request.set_request_id(MakeRequestId());
   v1::Memory response;
-  absl::Status status = impl_->Call(call, Repeatable::kYes, &Stub::CreateMemory, request, response);
+  absl::Status status =
+      impl_->Call(call, Repeatable::kYes, &Impl::Memories::CreateMemory, request, response);
   if (!status.ok()) return status;
   return FromWire(response);
 }
@@ -61,7 +60,8 @@ absl::StatusOr<Memory> Client::GetMemory(std::string_view memory, const CallOpti
   v1::GetMemoryRequest request;
   request.set_name(ResourceName(memory));
   v1::Memory response;
-  absl::Status status = impl_->Call(call, Repeatable::kYes, &Stub::GetMemory, request, response);
+  absl::Status status =
+      impl_->Call(call, Repeatable::kYes, &Impl::Memories::GetMemory, request, response);
   if (!status.ok()) return status;
   return FromWire(response);
 }
@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<Memory>> Client::ListMemories(const CallOptions& call
   do {
     v1::ListMemoriesResponse response;
     absl::Status status =
-        impl_->Call(call, Repeatable::kYes, &Stub::ListMemories, request, response);
+        impl_->Call(call, Repeatable::kYes, &Impl::Memories::ListMemories, request, response);
     if (!status.ok()) return status;
     for (const v1::Memory& memory : response.memories()) memories.push_back(FromWire(memory));
     request.set_page_token(response.next_page_token());
@@ -103,7 +103,8 @@ absl::StatusOr<Memory> Client::UpdateMemory(std::string_view memory, const Memor
   }
   const Repeatable repeatable = update.etag.empty() ? Repeatable::kYes : Repeatable::kNo;
   v1::Memory response;
-  absl::Status status = impl_->Call(call, repeatable, &Stub::UpdateMemory, request, response);
+  absl::Status status =
+      impl_->Call(call, repeatable, &Impl::Memories::UpdateMemory, request, response);
   if (!status.ok()) return status;
   return FromWire(response);
 }
@@ -116,12 +117,12 @@ absl::Status Client::DeleteMemory(std::string_view memory, const DeleteMemoryOpt
   const Repeatable repeatable =
       options.allow_missing && options.etag.empty() ? Repeatable::kYes : Repeatable::kNo;
   google::protobuf::Empty response;
-  return impl_->Call(options.call, repeatable, &Stub::DeleteMemory, request, response);
+  return impl_->Call(options.call, repeatable, &Impl::Memories::DeleteMemory, request, response);
 }
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo(const CallOptions& call) {
   v1::ServerInfo response;
-  absl::Status status = impl_->Call(call, Repeatable::kYes, &Stub::GetServerInfo,
+  absl::Status status = impl_->Call(call, Repeatable::kYes, &Impl::Memories::GetServerInfo,
                                     v1::GetServerInfoRequest(), response);
   if (!status.ok()) return status;
   return FromWire(response);

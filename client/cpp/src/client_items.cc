@@ -12,8 +12,6 @@
 namespace mneme::client {
 namespace {
 
-using Stub = v1::MemoryService::Stub;
-
 bool IsGiven(MatrixRef matrix) {
   return matrix.data != nullptr || matrix.rows != 0 || matrix.cols != 0;
 }
@@ -110,22 +108,37 @@ v1::DeleteItemsRequest MakeDelete(std::string_view memory, const DeleteBatch& ba
   return request;
 }
 
-// Takes what the latest write says: its position, token and count stand for all before it.
+// Takes what the latest write says: its position, token and count stand for all before it. False
+// when a later one was taken already.
 template <typename Response, typename Result>
-void AddLatest(Response& response, Result& result) {
-  if (result.requests++ != 0 && response.position() < result.position) return;
+bool AddLatest(Response& response, Result& result) {
+  result.replayed += response.replayed() ? 1 : 0;
+  if (result.requests++ != 0 && response.position() < result.position) return false;
   result.position = response.position();
   result.item_count = response.item_count();
   result.read_token = std::move(*response.mutable_read_token());
+  return true;
+}
+
+// The latest warning of each reason.
+void AddWarnings(const v1::StoreResponse& response, std::vector<Warning>& warnings) {
+  for (const v1::Warning& wire : response.warnings()) {
+    const auto same = std::ranges::find(warnings, wire.reason(), &Warning::reason);
+    if (same == warnings.end()) {
+      warnings.push_back(FromWire(wire));
+    } else {
+      *same = FromWire(wire);
+    }
+  }
 }
 
 void Add(v1::StoreResponse response, const RowRange& range, bool ids_given, StoreResult& result) {
   const auto durability = static_cast<Durability>(response.durability());
   result.durability = result.requests == 0 ? durability : std::min(result.durability, durability);
-  AddLatest(response, result);
+  if (AddLatest(response, result)) result.load = response.load();
+  AddWarnings(response, result.warnings);
   result.stored += response.stored();
   result.replaced += response.replaced();
-  result.replayed += response.replayed() ? 1 : 0;
   if (!ids_given) result.made_ids.push_back({range.begin, range.rows(), response.first_id()});
 }
 
@@ -142,17 +155,17 @@ absl::StatusOr<StoreResult> Client::Store(std::string_view memory, const StoreBa
 
   StoreResult result;
   std::mutex mutex;  // guards result
-  absl::Status status = RunSplit(
-      *ranges, impl_->options().in_flight_max, options.progress, [&](const RowRange& range) {
+  absl::Status status = impl_->CallEach(
+      *ranges, options.call, options.progress, &Impl::Memories::Store,
+      [&](const RowRange& range) {
         v1::StoreRequest request = MakeStore(memory, batch, options, range);
         request.set_request_id(PartId(base, range, ranges->size()));
-        v1::StoreResponse response;
-        absl::Status part =
-            impl_->Call(options.call, Repeatable::kYes, &Stub::Store, request, response);
-        if (!part.ok()) return part;
+        return request;
+      },
+      [&](v1::StoreResponse response, const RowRange& range) {
         const std::lock_guard lock(mutex);
         Add(std::move(response), range, !batch.ids.empty(), result);
-        return part;
+        return absl::OkStatus();
       });
   if (!status.ok()) return status;
   std::ranges::sort(result.made_ids, {}, &MadeIds::first_row);
@@ -165,7 +178,8 @@ absl::StatusOr<Item> Client::GetItem(std::string_view memory, const ItemId& id,
   request.set_memory(ResourceName(memory));
   SetId(id, request.mutable_id());
   v1::Item response;
-  absl::Status status = impl_->Call(call, Repeatable::kYes, &Stub::GetItem, request, response);
+  absl::Status status =
+      impl_->Call(call, Repeatable::kYes, &Impl::Memories::GetItem, request, response);
   if (!status.ok()) return status;
   return FromWire(response);
 }
@@ -180,7 +194,7 @@ absl::StatusOr<ItemPage> Client::ListItems(std::string_view memory,
   request.set_include_payloads(options.include_payloads);
   v1::ListItemsResponse response;
   absl::Status status =
-      impl_->Call(options.call, Repeatable::kYes, &Stub::ListItems, request, response);
+      impl_->Call(options.call, Repeatable::kYes, &Impl::Memories::ListItems, request, response);
   if (!status.ok()) return status;
   ItemPage page{.next_page_token = response.next_page_token()};
   page.items.reserve(response.items_size());
@@ -206,19 +220,20 @@ absl::StatusOr<DeleteResult> Client::DeleteItems(std::string_view memory, const 
 
   DeleteResult result;
   std::mutex mutex;  // guards result
-  absl::Status status = RunSplit(
-      *ranges, impl_->options().in_flight_max, options.progress, [&](const RowRange& range) {
+  absl::Status status = impl_->CallEach(
+      *ranges, options.call, options.progress, &Impl::Memories::DeleteItems,
+      [&](const RowRange& range) {
         v1::DeleteItemsRequest request = MakeDelete(memory, batch, options, range);
         request.set_request_id(PartId(base, range, ranges->size()));
-        v1::DeleteItemsResponse response;
-        absl::Status part =
-            impl_->Call(options.call, Repeatable::kYes, &Stub::DeleteItems, request, response);
-        if (!part.ok()) return part;
+        return request;
+      },
+      [&](v1::DeleteItemsResponse response, const RowRange&) {
         const std::lock_guard lock(mutex);
         AddLatest(response, result);
         result.deleted += response.deleted();
         result.missing += response.missing();
-        return part;
+        result.suppressed += response.suppressed();
+        return absl::OkStatus();
       });
   if (!status.ok()) return status;
   return result;

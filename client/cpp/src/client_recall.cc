@@ -12,8 +12,6 @@
 namespace mneme::client {
 namespace {
 
-using Stub = v1::MemoryService::Stub;
-
 // The mask as the caller gave it: nothing, one row for all cues, or one a cue.
 class Mask {
  public:
@@ -121,7 +119,12 @@ class Lists {
     if (response.epoch().position() >= result_.epoch.position) {
       result_.epoch = FromWire(response.epoch());
       result_.items_scored = response.items_scored();
+      result_.list_size = response.list_size();
+      result_.weights_epoch = FromWire(response.weights_epoch());
     }
+    // What says least has the largest number, as with exactness.
+    result_.certificates =
+        std::max(result_.certificates, static_cast<CertificateState>(response.certificates()));
     return absl::OkStatus();
   }
 
@@ -152,58 +155,68 @@ v1::ListwiseQueryRequest MakeQuery(std::string_view memory, MatrixRef cues, cons
   request.set_memory(ResourceName(memory));
   SetRows(cues, range, request.mutable_cues());
   mask.Set(range, request);
-  if (const double* fraction = std::get_if<double>(&options.size)) {
-    request.set_fraction(*fraction);
-  } else {
-    request.set_k(std::get<uint32_t>(options.size));
-  }
+  if (const double* fraction = std::get_if<double>(&options.size)) request.set_fraction(*fraction);
+  if (const uint32_t* k = std::get_if<uint32_t>(&options.size)) request.set_k(*k);
   for (const ItemId& id : options.candidates) SetId(id, request.add_candidates());
+  const MatrixRef& responses = options.candidate_responses;
+  if (responses.data != nullptr) {
+    SetRows(responses, {.begin = 0, .end = responses.rows}, request.mutable_candidate_responses());
+  }
+  request.set_check_radius(options.check_radius);
   if (options.beta) request.set_beta(*options.beta);
   request.set_read_token(options.read_token);
   request.set_include_payloads(options.include_payloads);
   return request;
 }
 
+// Bytes of what each request of a ListwiseQuery carries beside its cues.
+size_t SharedBytes(const QueryOptions& options) {
+  const MatrixRef& responses = options.candidate_responses;
+  size_t bytes = responses.rows * responses.cols * sizeof(float);
+  for (const ItemId& id : options.candidates) bytes += WireBytes(id);
+  return bytes;
+}
+
+// One request for each range of cues; `make(mask, range)` gives it, `answer` puts the replies
+// together.
+template <typename Impl, typename Options, typename Method, typename Make, typename Answer>
+absl::Status Ask(Impl& impl, MatrixRef cues, const Options& options, size_t shared_bytes,
+                 Method method, const Make& make, Answer& answer) {
+  const Mask mask(options.mask, cues);
+  if (absl::Status status = mask.Check(); !status.ok()) return status;
+  const size_t bytes = cues.cols * sizeof(float) + mask.BytesPerCue();
+  const absl::StatusOr<std::vector<RowRange>> ranges = impl.Split(
+      options.call, cues.rows, [](const Limits& l) { return l.cues_max; },
+      [bytes](size_t) { return bytes; }, shared_bytes);
+  if (!ranges.ok()) return ranges.status();
+  return impl.CallEach(
+      *ranges, options.call, options.progress, method,
+      [&](const RowRange& range) { return make(mask, range); },
+      [&](auto response, const RowRange& range) { return answer.Add(std::move(response), range); });
+}
+
 }  // namespace
 
 absl::StatusOr<RetrieveResult> Client::Retrieve(std::string_view memory, MatrixRef cues,
                                                 const RetrieveOptions& options) {
-  const Mask mask(options.mask, cues);
-  if (absl::Status status = mask.Check(); !status.ok()) return status;
-  const size_t bytes = cues.cols * sizeof(float) + mask.BytesPerCue();
-  const absl::StatusOr<std::vector<RowRange>> ranges = impl_->Split(
-      options.call, cues.rows, [](const Limits& l) { return l.cues_max; },
-      [bytes](size_t) { return bytes; });
-  if (!ranges.ok()) return ranges.status();
   Recalls recalls(cues.rows);
-  absl::Status status = RunSplit(
-      *ranges, impl_->options().in_flight_max, options.progress, [&](const RowRange& range) {
-        v1::RetrieveResponse response;
-        absl::Status part = impl_->Call(options.call, Repeatable::kYes, &Stub::Retrieve,
-                                        MakeRetrieve(memory, cues, mask, options, range), response);
-        return part.ok() ? recalls.Add(std::move(response), range) : part;
-      });
+  const auto make = [&](const Mask& mask, const RowRange& range) {
+    return MakeRetrieve(memory, cues, mask, options, range);
+  };
+  absl::Status status =
+      Ask(*impl_, cues, options, /*shared_bytes=*/0, &Impl::Memories::Retrieve, make, recalls);
   if (!status.ok()) return status;
   return recalls.Take();
 }
 
 absl::StatusOr<QueryResult> Client::ListwiseQuery(std::string_view memory, MatrixRef cues,
                                                   const QueryOptions& options) {
-  const Mask mask(options.mask, cues);
-  if (absl::Status status = mask.Check(); !status.ok()) return status;
-  const size_t bytes = cues.cols * sizeof(float) + mask.BytesPerCue();
-  const absl::StatusOr<std::vector<RowRange>> ranges = impl_->Split(
-      options.call, cues.rows, [](const Limits& l) { return l.cues_max; },
-      [bytes](size_t) { return bytes; });
-  if (!ranges.ok()) return ranges.status();
   Lists lists(cues.rows);
-  absl::Status status = RunSplit(
-      *ranges, impl_->options().in_flight_max, options.progress, [&](const RowRange& range) {
-        v1::ListwiseQueryResponse response;
-        absl::Status part = impl_->Call(options.call, Repeatable::kYes, &Stub::ListwiseQuery,
-                                        MakeQuery(memory, cues, mask, options, range), response);
-        return part.ok() ? lists.Add(std::move(response), range) : part;
-      });
+  const auto make = [&](const Mask& mask, const RowRange& range) {
+    return MakeQuery(memory, cues, mask, options, range);
+  };
+  absl::Status status =
+      Ask(*impl_, cues, options, SharedBytes(options), &Impl::Memories::ListwiseQuery, make, lists);
   if (!status.ok()) return status;
   return lists.Take();
 }

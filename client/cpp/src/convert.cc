@@ -13,8 +13,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "vectors travel as the bytes of little-endian floats");
 
-constexpr std::string_view kPrefix = "memories/";
-
 google::protobuf::Timestamp MakeTime(Timestamp time) {
   const int64_t nanos = time.time_since_epoch().count();
   int64_t seconds = nanos / 1'000'000'000;
@@ -27,10 +25,6 @@ google::protobuf::Timestamp MakeTime(Timestamp time) {
   wire.set_seconds(seconds);
   wire.set_nanos(static_cast<int32_t>(rest));
   return wire;
-}
-
-Timestamp GetTime(const google::protobuf::Timestamp& wire) {
-  return Timestamp(std::chrono::seconds(wire.seconds()) + std::chrono::nanoseconds(wire.nanos()));
 }
 
 void SetValue(const AttributeValue& value, v1::AttributeValue* out) {
@@ -70,7 +64,7 @@ AttributeValue GetValue(const v1::AttributeValue& wire) {
     case v1::AttributeValue::kBoolValue:
       return wire.bool_value();
     case v1::AttributeValue::kTimestampValue:
-      return GetTime(wire.timestamp_value());
+      return FromWire(wire.timestamp_value());
     case v1::AttributeValue::kStringList:
       return std::vector<std::string>(wire.string_list().values().begin(),
                                       wire.string_list().values().end());
@@ -92,13 +86,23 @@ absl::StatusOr<std::vector<float>> GetNumbers(const v1::Matrix& wire) {
   return numbers;
 }
 
+Certificate GetCertificate(const v1::Certificate& wire) {
+  Certificate certificate{.certified = wire.certified(),
+                          .radius = wire.radius(),
+                          .inside_radius = wire.inside_radius()};
+  if (wire.has_distance()) certificate.distance = wire.distance();
+  return certificate;
+}
+
 ScoredItem GetScoredItem(v1::ScoredItem& wire) {
-  return {.id = FromWire(wire.id()),
-          .score = wire.score(),
-          .share = wire.share(),
-          .found = wire.found(),
-          .rank = wire.rank(),
-          .payload = std::move(*wire.mutable_payload())};
+  ScoredItem item{.id = FromWire(wire.id()),
+                  .score = wire.score(),
+                  .share = wire.share(),
+                  .found = wire.found(),
+                  .rank = wire.rank(),
+                  .payload = std::move(*wire.mutable_payload())};
+  if (wire.has_certificate()) item.certificate = GetCertificate(wire.certificate());
+  return item;
 }
 
 std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::ScoredItem>* wire) {
@@ -108,44 +112,15 @@ std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::Sc
   return items;
 }
 
-DenseSpec GetDense(const v1::DenseSpec& wire) {
-  DenseSpec spec{.similarity = static_cast<Similarity>(wire.similarity()),
-                 .steps_max = wire.steps_max(),
-                 .tolerance = wire.tolerance()};
-  if (wire.has_beta()) spec.beta = wire.beta();
-  return spec;
-}
-
-LinearSpec GetLinear(const v1::LinearSpec& wire) {
-  LinearSpec spec{
-      .rule = static_cast<LinearRule>(wire.rule()),
-      .partitions = wire.partitions(),
-      .key_normalization = static_cast<Normalization>(wire.key_normalization()),
-      .response_normalization = static_cast<Normalization>(wire.response_normalization())};
-  if (wire.has_lambda()) spec.lambda = wire.lambda();
-  return spec;
-}
-
-MemoryState GetState(const v1::MemoryState& wire) {
-  return {.item_count = wire.item_count(),
-          .position = wire.position(),
-          .memory_bytes = wire.memory_bytes(),
-          .fixed_bytes = wire.fixed_bytes(),
-          .row_bytes = wire.row_bytes(),
-          .beta = wire.beta(),
-          .beta_fallback = wire.beta_fallback(),
-          .lambda = wire.lambda(),
-          .load = wire.load(),
-          .health = static_cast<Health>(wire.health()),
-          .health_reason = wire.health_reason(),
-          .weights_epoch = FromWire(wire.weights_epoch())};
-}
-
 }  // namespace
 
-std::string ResourceName(std::string_view memory) {
-  if (memory.starts_with(kPrefix)) return std::string(memory);
-  return std::string(kPrefix).append(memory);
+std::string ResourceName(std::string_view name, std::string_view collection) {
+  if (name.starts_with(collection)) return std::string(name);
+  return std::string(collection).append(name);
+}
+
+Timestamp FromWire(const google::protobuf::Timestamp& wire) {
+  return Timestamp(std::chrono::seconds(wire.seconds()) + std::chrono::nanoseconds(wire.nanos()));
 }
 
 void SetRows(MatrixRef matrix, const RowRange& range, v1::Matrix* out) {
@@ -168,29 +143,6 @@ void SetId(const ItemId& id, v1::ItemId* out) {
 
 void SetAttributes(const Attributes& attributes, v1::Attributes* out) {
   for (const auto& [name, value] : attributes) SetValue(value, &(*out->mutable_values())[name]);
-}
-
-void SetSpec(const MemorySpec& spec, v1::Memory* out) {
-  out->set_description(spec.description);
-  out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());
-  out->set_key_dim(spec.key_dim);
-  out->set_response_dim(spec.response_dim);
-  out->set_retain(static_cast<v1::Retain>(spec.retain));
-  if (const DenseSpec* dense = std::get_if<DenseSpec>(&spec.model)) {
-    v1::DenseSpec* wire = out->mutable_dense();
-    wire->set_similarity(static_cast<v1::Similarity>(dense->similarity));
-    if (dense->beta) wire->set_beta(*dense->beta);
-    wire->set_steps_max(dense->steps_max);
-    wire->set_tolerance(dense->tolerance);
-  } else if (const LinearSpec* linear = std::get_if<LinearSpec>(&spec.model)) {
-    v1::LinearSpec* wire = out->mutable_linear();
-    wire->set_rule(static_cast<v1::LinearRule>(linear->rule));
-    if (linear->lambda) wire->set_lambda(*linear->lambda);
-    wire->set_partitions(linear->partitions);
-    wire->set_key_normalization(static_cast<v1::Normalization>(linear->key_normalization));
-    wire->set_response_normalization(
-        static_cast<v1::Normalization>(linear->response_normalization));
-  }
 }
 
 size_t WireBytes(const ItemId& id) { return 16 + id.text().size(); }
@@ -221,32 +173,11 @@ ItemId FromWire(const v1::ItemId& wire) {
   return wire.kind_case() == v1::ItemId::kText ? ItemId(wire.text()) : ItemId(wire.number());
 }
 
-Epoch FromWire(const v1::Epoch& wire) {
-  return {.uid = wire.uid(), .position = wire.position(), .job = wire.job()};
-}
-
-Memory FromWire(const v1::Memory& wire) {
-  Memory memory{.uid = wire.uid(),
-                .etag = wire.etag(),
-                .create_time = GetTime(wire.create_time()),
-                .update_time = GetTime(wire.update_time()),
-                .state = GetState(wire.state())};
-  memory.spec.name = wire.name();
-  memory.spec.description = wire.description();
-  memory.spec.labels.insert(wire.labels().begin(), wire.labels().end());
-  memory.spec.key_dim = wire.key_dim();
-  memory.spec.response_dim = wire.response_dim();
-  memory.spec.retain = static_cast<Retain>(wire.retain());
-  if (wire.has_dense()) memory.spec.model = GetDense(wire.dense());
-  if (wire.has_linear()) memory.spec.model = GetLinear(wire.linear());
-  return memory;
-}
-
 ServerInfo FromWire(const v1::ServerInfo& wire) {
   const v1::Limits& limits = wire.limits();
   const v1::Counters& counters = wire.counters();
   return {.version = wire.version(),
-          .start_time = GetTime(wire.start_time()),
+          .start_time = FromWire(wire.start_time()),
           .uptime = std::chrono::seconds(wire.uptime().seconds()) +
                     std::chrono::nanoseconds(wire.uptime().nanos()),
           .limits = {.rows_per_store_max = limits.rows_per_store_max(),
@@ -292,6 +223,10 @@ absl::StatusOr<Item> FromWire(const v1::Item& wire) {
   return item;
 }
 
+Warning FromWire(const v1::Warning& wire) {
+  return {.reason = wire.reason(), .message = wire.message(), .next_step = wire.next_step()};
+}
+
 CueResult FromWire(v1::CueResult wire) {
   return {.error = FromProto(wire.error()),
           .status = static_cast<AnswerStatus>(wire.status()),
@@ -313,7 +248,8 @@ CueList FromWire(v1::CueList wire) {
           .z_gap = wire.z_gap(),
           .score_mean = wire.score_mean(),
           .score_std = wire.score_std(),
-          .mass = wire.mass()};
+          .mass = wire.mass(),
+          .tail_average = wire.tail_average()};
 }
 
 }  // namespace mneme::client

@@ -6,24 +6,35 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cpp/src/split.h"
+#include "google/longrunning/operations.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "mneme/client.h"
 #include "mneme/v1/memory_service.pb.h"
 
 namespace mneme::client {
 
 // "faces" and "memories/faces" both give "memories/faces".
-std::string ResourceName(std::string_view memory);
+std::string ResourceName(std::string_view name, std::string_view collection = "memories/");
 
 // Copies rows [range.begin, range.end) once, into the bytes that travel.
 void SetRows(MatrixRef matrix, const RowRange& range, v1::Matrix* out);
 void SetId(const ItemId& id, v1::ItemId* out);
 void SetAttributes(const Attributes& attributes, v1::Attributes* out);
 void SetSpec(const MemorySpec& spec, v1::Memory* out);
+// Into TrainRequest or LinearSpec; nothing for the default.
+template <typename Message>
+void SetTail(const Tail& tail, Message* out) {
+  if (const auto* size = std::get_if<ListSize>(&tail)) out->set_list_size(size->items);
+  if (const auto* fraction = std::get_if<TailFraction>(&tail)) {
+    out->set_tail_fraction(fraction->share);
+  }
+}
 
 // About how many bytes it is on the wire; never less.
 size_t WireBytes(const ItemId& id);
@@ -33,13 +44,31 @@ size_t WireBytes(const Attributes& attributes);
 // contradicts itself.
 absl::Status CopyNumbers(const v1::Matrix& wire, float* out);
 
+Timestamp FromWire(const google::protobuf::Timestamp& wire);
 ItemId FromWire(const v1::ItemId& wire);
 Epoch FromWire(const v1::Epoch& wire);
 Memory FromWire(const v1::Memory& wire);
+ByteAccount FromWire(const v1::ByteAccount& wire);
+Warning FromWire(const v1::Warning& wire);
+// Unpacks what it knows: the metadata and the result of a training.
+Operation FromWire(const google::longrunning::Operation& wire);
+Prediction FromWire(const v1::Prediction& wire);
+CurvePoint FromWire(const v1::CurvePoint& wire);
+ProfilePoint FromWire(const v1::ProfilePoint& wire);
+ForecastResult FromWire(const v1::ForecastResponse& wire);
 ServerInfo FromWire(const v1::ServerInfo& wire);
 absl::StatusOr<Item> FromWire(const v1::Item& wire);
 CueResult FromWire(v1::CueResult wire);
 CueList FromWire(v1::CueList wire);
+
+// All of a repeated field.
+template <typename Repeated>
+auto AllFromWire(const Repeated& wire) {
+  std::vector<decltype(FromWire(*wire.begin()))> values;
+  values.reserve(wire.size());
+  for (const auto& value : wire) values.push_back(FromWire(value));
+  return values;
+}
 
 }  // namespace mneme::client
 

@@ -26,7 +26,8 @@ absl::Status Cancelled() {
 Client::Impl::Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
     : options_(std::move(options)),
       channel_(std::move(channel)),
-      stub_(v1::MemoryService::NewStub(channel_)),
+      stubs_(v1::MemoryService::NewStub(channel_),
+             google::longrunning::Operations::NewStub(channel_)),
       jitter_(std::random_device()()) {}
 
 absl::Status Client::Impl::CallOnce(const CallOptions& call,
@@ -73,8 +74,8 @@ absl::StatusOr<Limits> Client::Impl::GetLimits(const CallOptions& call) {
     if (limits_) return *limits_;
   }
   v1::ServerInfo info;
-  absl::Status status = Call(call, Repeatable::kYes, &v1::MemoryService::Stub::GetServerInfo,
-                             v1::GetServerInfoRequest(), info);
+  absl::Status status =
+      Call(call, Repeatable::kYes, &Memories::GetServerInfo, v1::GetServerInfoRequest(), info);
   if (!status.ok()) return status;
   const Limits limits = FromWire(info).limits;
   const std::lock_guard lock(mutex_);
@@ -89,14 +90,14 @@ void Client::Impl::ForgetLimits() {
 
 absl::StatusOr<std::vector<RowRange>> Client::Impl::Split(
     const CallOptions& call, size_t rows, const std::function<size_t(const Limits&)>& rows_max,
-    const std::function<size_t(size_t)>& bytes_of) {
+    const std::function<size_t(size_t)>& bytes_of, size_t shared_bytes) {
   if (rows <= 1) return std::vector<RowRange>{{.begin = 0, .end = rows, .index = 0}};
   const absl::StatusOr<Limits> limits = GetLimits(call);
   if (!limits.ok()) return limits.status();
   constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
   const size_t most_rows = rows_max(*limits) == 0 ? kNoLimit : rows_max(*limits);
   const size_t message = limits->message_bytes_max == 0 ? kNoLimit : limits->message_bytes_max;
-  const size_t room = message - std::min(message, kHeadBytes);
+  const size_t room = message - std::min(message, kHeadBytes + shared_bytes);
   for (size_t row = 0; row < rows; ++row) {
     if (bytes_of(row) <= room) continue;
     return MakeError(

@@ -10,10 +10,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "client/cpp/src/retry.h"
 #include "client/cpp/src/split.h"
+#include "google/longrunning/operations.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "mneme/client.h"
@@ -25,7 +28,9 @@ class Client::Impl {
  public:
   Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
 
-  v1::MemoryService::Stub& stub() { return *stub_; }
+  using Memories = v1::MemoryService::Stub;
+  using Operations = google::longrunning::Operations::Stub;
+
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   const ClientOptions& options() const { return options_; }
 
@@ -33,27 +38,46 @@ class Client::Impl {
   absl::Status Call(const CallOptions& call, Repeatable repeatable,
                     const std::function<grpc::Status(grpc::ClientContext&)>& once);
 
-  // The same for a method of the stub.
-  template <typename Request, typename Response>
+  template <typename Stub, typename Request, typename Response>
+  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+  // The same for a method of a stub, Memories or Operations.
+  template <typename Stub, typename Request, typename Response>
   absl::Status Call(const CallOptions& call, Repeatable repeatable,
-                    grpc::Status (v1::MemoryService::Stub::*method)(grpc::ClientContext*,
-                                                                    const Request&, Response*),
-                    const Request& request, Response& response) {
+                    Method<Stub, Request, Response> method, const Request& request,
+                    Response& response) {
+    Stub& stub = *std::get<std::unique_ptr<Stub>>(stubs_);
     return Call(call, repeatable, [&](grpc::ClientContext& context) {
       response.Clear();
-      return (stub_.get()->*method)(&context, request, &response);
+      return (stub.*method)(&context, request, &response);
+    });
+  }
+
+  // One request for each of `ranges`, a few in flight at a time: `make(range)` gives the request,
+  // `take(response, range)` keeps what it answers. `take` runs in several threads at once, and its
+  // error counts as that of its range. The requests must be safe to repeat.
+  template <typename Request, typename Response, typename Make, typename Take>
+  absl::Status CallEach(const std::vector<RowRange>& ranges, const CallOptions& call,
+                        const Progress& progress, Method<Memories, Request, Response> method,
+                        const Make& make, const Take& take) {
+    return RunSplit(ranges, options_.in_flight_max, progress, [&](const RowRange& range) {
+      Response response;
+      absl::Status status = Call(call, Repeatable::kYes, method, make(range), response);
+      return status.ok() ? take(std::move(response), range) : status;
     });
   }
 
   // What the server takes; asked for once, and again after it has refused something for its size.
   absl::StatusOr<Limits> GetLimits(const CallOptions& call);
 
-  // Ranges of rows that fit into one request each: `bytes_of(row)` bytes a row, at most
-  // `rows_max(limits)` rows. A single row is not worth a question about limits. ResourceExhausted
-  // when one row alone is more than the server takes.
+  // Ranges of rows that fit into one request each: `bytes_of(row)` bytes a row beside
+  // `shared_bytes` that each request carries, at most `rows_max(limits)` rows. A single row is not
+  // worth a question about limits. ResourceExhausted when one row alone is more than the server
+  // takes.
   absl::StatusOr<std::vector<RowRange>> Split(const CallOptions& call, size_t rows,
                                               const std::function<size_t(const Limits&)>& rows_max,
-                                              const std::function<size_t(size_t)>& bytes_of);
+                                              const std::function<size_t(size_t)>& bytes_of,
+                                              size_t shared_bytes = 0);
 
  private:
   absl::Status CallOnce(const CallOptions& call, std::chrono::system_clock::time_point deadline,
@@ -64,7 +88,7 @@ class Client::Impl {
 
   const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::MemoryService::Stub> stub_;
+  const std::tuple<std::unique_ptr<Memories>, std::unique_ptr<Operations>> stubs_;
   Jitter jitter_;
   std::mutex mutex_;
   std::optional<Limits> limits_;  // guarded by mutex_

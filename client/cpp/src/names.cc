@@ -1,7 +1,7 @@
 // Names of the enums, taken from the wire's own so that the two cannot drift apart.
 #include <string>
 
-#include "mneme/types.h"
+#include "mneme/client.h"
 #include "mneme/v1/memory.pb.h"
 #include "mneme/v1/memory_service.pb.h"
 
@@ -23,6 +23,16 @@ std::string Name(Similarity value) {
 std::string Name(LinearRule value) {
   const int number = static_cast<int>(value);
   return Strip(v1::LinearRule_Name(number), "LINEAR_RULE_", number);
+}
+
+std::string Name(LoadPolicy value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::LoadPolicy_Name(number), "LOAD_POLICY_", number);
+}
+
+std::string Name(LoadPhase value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::LoadPhase_Name(number), "LOAD_PHASE_", number);
 }
 
 std::string Name(Normalization value) {
@@ -53,6 +63,26 @@ std::string Name(AnswerStatus value) {
 std::string Name(Exactness value) {
   const int number = static_cast<int>(value);
   return Strip(v1::Exactness_Name(number), "EXACTNESS_", number);
+}
+
+std::string Name(CertificateState value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::CertificateState_Name(number), "CERTIFICATE_STATE_", number);
+}
+
+std::string Name(TrainLoss value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::TrainLoss_Name(number), "TRAIN_LOSS_", number);
+}
+
+std::string Name(TrainOptimizer value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::TrainOptimizer_Name(number), "TRAIN_OPTIMIZER_", number);
+}
+
+std::string Name(ProbeMode value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::ProbeMode_Name(number), "PROBE_MODE_", number);
 }
 
 std::string Name(ServingStatus value) {

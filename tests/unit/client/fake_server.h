@@ -21,6 +21,7 @@
 #include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
+#include "tests/unit/client/fake_operations.h"
 
 namespace mneme::client::testing {
 
@@ -59,6 +60,7 @@ class FakeServer final : public v1::MemoryService::Service {
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
                              &port_);
     builder.RegisterService(this);
+    builder.RegisterService(&operations);
     builder.SetMaxReceiveMessageSize(64 << 20);
     server_ = builder.BuildAndStart();
   }
@@ -109,6 +111,7 @@ class FakeServer final : public v1::MemoryService::Service {
     response->mutable_dense()->set_beta(2.5);
     response->mutable_state()->set_item_count(7);
     response->mutable_state()->set_health(v1::HEALTH_SERVING);
+    if (memory.has_value()) *response = *memory;
     return Next(*request);
   }
 
@@ -146,6 +149,9 @@ class FakeServer final : public v1::MemoryService::Service {
     response->set_item_count(item_count_);
     response->set_first_id(1000 * position_);
     response->set_durability(v1::DURABILITY_DISK);
+    response->set_load(0.01 * static_cast<double>(item_count_));
+    response->set_replayed(replayed);
+    if (!warning.reason().empty()) *response->add_warnings() = warning;
     return grpc::Status::OK;
   }
 
@@ -160,6 +166,7 @@ class FakeServer final : public v1::MemoryService::Service {
   grpc::Status DeleteItems(grpc::ServerContext*, const v1::DeleteItemsRequest* request,
                            v1::DeleteItemsResponse* response) override {
     response->set_deleted(request->ids_size());
+    response->set_suppressed(suppressed);
     return Next(*request);
   }
 
@@ -195,7 +202,23 @@ class FakeServer final : public v1::MemoryService::Service {
       item->mutable_id()->set_text("best");
       item->set_found(true);
       item->set_rank(1);
+      if (certificate.certified()) *item->mutable_certificate() = certificate;
     }
+    response->set_certificates(certificate_state);
+    response->set_list_size(20);
+    response->mutable_weights_epoch()->set_job("train-1");
+    return Next(*request);
+  }
+
+  grpc::Status Train(grpc::ServerContext*, const v1::TrainRequest* request,
+                     google::longrunning::Operation* response) override {
+    *response = FakeOperations::UnderWay("queued", 0);
+    return Next(*request);
+  }
+
+  grpc::Status Forecast(grpc::ServerContext*, const v1::ForecastRequest* request,
+                        v1::ForecastResponse* response) override {
+    *response = forecast;
     return Next(*request);
   }
 
@@ -209,8 +232,18 @@ class FakeServer final : public v1::MemoryService::Service {
     return Next(*request);
   }
 
-  v1::Attributes attributes;   // of every item
-  bool break_replies = false;  // recalls come with too few bytes
+  FakeOperations operations;
+
+  // Answers; set before the first call.
+  v1::Attributes attributes;         // of every item
+  bool break_replies = false;        // recalls come with too few bytes
+  std::optional<v1::Memory> memory;  // of GetMemory, in place of a small dense one
+  v1::Warning warning;               // of every Store, if it has a reason
+  bool replayed = false;             // of every Store
+  uint64_t suppressed = 0;           // of every DeleteItems
+  v1::Certificate certificate;       // of every item of a list, if certified
+  v1::CertificateState certificate_state = v1::CERTIFICATE_STATE_UNSPECIFIED;
+  v1::ForecastResponse forecast;
 
  private:
   template <typename Request>
@@ -237,7 +270,8 @@ class FakeServer final : public v1::MemoryService::Service {
              std::vector<v1::DeleteMemoryRequest>, std::vector<v1::StoreRequest>,
              std::vector<v1::GetItemRequest>, std::vector<v1::DeleteItemsRequest>,
              std::vector<v1::RetrieveRequest>, std::vector<v1::ListwiseQueryRequest>,
-             std::vector<v1::GetServerInfoRequest>>
+             std::vector<v1::GetServerInfoRequest>, std::vector<v1::TrainRequest>,
+             std::vector<v1::ForecastRequest>>
       received_;
 };
 

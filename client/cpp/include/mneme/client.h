@@ -44,6 +44,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mneme/error.h"
+#include "mneme/forecast.h"
+#include "mneme/memory.h"
+#include "mneme/operation.h"
 #include "mneme/types.h"
 
 namespace grpc {
@@ -114,10 +117,18 @@ struct RetrieveOptions {
   CallOptions call;
 };
 
+// The list that certificates speak of, whatever its length: the list_size best of each partition.
+struct CertifiedList {};
+
 struct QueryOptions {
-  std::span<const uint8_t> mask;              // as in RetrieveOptions
-  std::variant<uint32_t, double> size = 10u;  // so many items, or this share of them
-  std::span<const ItemId> candidates;         // rank only these; empty: all
+  std::span<const uint8_t> mask;  // as in RetrieveOptions
+  // So many items, this share of them, or the certified list of a trained memory.
+  std::variant<uint32_t, double, CertifiedList> size = 10u;
+  std::span<const ItemId> candidates;  // rank only these; empty: all
+  // Rank these responses in place of the memory's items (linear): rows x response_dim. The answer
+  // names them by row number, from 0. Not together with `candidates`. Sent with each request.
+  MatrixRef candidate_responses;
+  bool check_radius = false;  // also fill Certificate::distance and inside_radius
   std::optional<double> beta;
   std::string read_token;
   bool include_payloads = false;
@@ -136,6 +147,41 @@ struct ListItemsOptions {
 struct DeleteMemoryOptions {
   std::string etag;  // if set, it must be the present one (else ABORTED)
   bool allow_missing = false;
+  CallOptions call;
+};
+
+// What is left at 0 or absent is chosen by the server (loss: TAM, optimizer: FISTA, tail and
+// lambda: the memory's own).
+struct TrainOptions {
+  TrainLoss loss = TrainLoss::kDefault;
+  TrainOptimizer optimizer = TrainOptimizer::kDefault;
+  Tail tail;                     // of the certificates
+  std::optional<double> lambda;  // weight of |W|^2 in the loss, > 0
+  uint32_t steps_max = 0;
+  double learning_rate = 0;  // not for FISTA, which finds its own
+  uint32_t batch = 0;        // items
+  uint64_t seed = 0;
+  CallOptions call;
+};
+
+struct WaitOptions {
+  // Told how it goes, at once and then every `pace`, and at the end.
+  std::function<void(const Operation&)> observe;
+  std::chrono::milliseconds pace{500};
+  // Of the whole wait; absent: as long as it takes.
+  std::optional<std::chrono::milliseconds> timeout;
+  std::stop_token stop;  // ends the wait with CANCELLED; the operation goes on
+};
+
+struct ForecastOptions {
+  std::vector<uint32_t> list_sizes;  // empty: 1, 10, 100
+  double cue_cosine = 0;             // of cues with stored keys, in (0, 1]; 0: 1, exact keys
+  // Acceptable share of items outside the first of list_sizes; 0: 0.05.
+  double error_target = 0;
+  ProbeMode probe = ProbeMode::kDefault;  // of an existing memory
+  uint32_t probe_items = 0;               // 0: 500
+  uint64_t seed = 0;
+  uint32_t curve_points = 0;  // also fill ForecastResult::curve
   CallOptions call;
 };
 
@@ -170,6 +216,31 @@ class Client {
                                           const RetrieveOptions& options = {});
   absl::StatusOr<QueryResult> ListwiseQuery(std::string_view memory, MatrixRef cues,
                                             const QueryOptions& options = {});
+
+  // Begins a training of the weights of a linear memory (rule TAM) and gives the operation to
+  // watch. Stores and queries go on meanwhile; the new weights appear at once, at the end.
+  // FailedPrecondition: a training of the memory is under way (TRAINING_RUNNING), or there is
+  // nothing to train on. Not tried again after UNAVAILABLE: look at ListOperations first.
+  absl::StatusOr<Operation> Train(std::string_view memory, const TrainOptions& options = {});
+  // Names of operations may be given with or without "operations/".
+  absl::StatusOr<Operation> GetOperation(std::string_view operation, const CallOptions& call = {});
+  // All that are under way or ended a while ago, newest first, whatever the number of pages.
+  absl::StatusOr<std::vector<Operation>> ListOperations(const CallOptions& call = {});
+  // Waits until it has ended, and gives its last state: an operation that failed is no error of
+  // this call. DeadlineExceeded when WaitOptions::timeout is over first.
+  absl::StatusOr<Operation> WaitOperation(std::string_view operation,
+                                          const WaitOptions& options = {});
+  // Asks it to stop. It then ends with the error CANCELLED, unless it is done first; what was
+  // served before is served on.
+  absl::Status CancelOperation(std::string_view operation, const CallOptions& call = {});
+  // Forgets one that has ended; FailedPrecondition while it is under way.
+  absl::Status DeleteOperation(std::string_view operation, const CallOptions& call = {});
+
+  // What an existing linear memory, or a planned one, can hold and recall.
+  absl::StatusOr<ForecastResult> Forecast(std::string_view memory,
+                                          const ForecastOptions& options = {});
+  absl::StatusOr<ForecastResult> Forecast(const PlannedMemory& planned,
+                                          const ForecastOptions& options = {});
 
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
   // The standard gRPC health check; an empty service means the whole daemon.

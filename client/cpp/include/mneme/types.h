@@ -23,16 +23,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "mneme/memory.h"
 
 namespace mneme::client {
 
-using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
-
-enum class Similarity { kDefault = 0, kDot = 1, kCosine = 2, kL2 = 3 };
-enum class LinearRule { kDefault = 0, kCmm = 1, kRidge = 2 };
-enum class Normalization { kDefault = 0, kUnit = 1, kNone = 2 };
-enum class Retain { kDefault = 0, kStatistics = 1, kResponses = 2, kAll = 3 };
-enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2 };
 enum class Durability { kDefault = 0, kMemory = 1, kOs = 2, kDisk = 3 };
 enum class AnswerStatus {
   kUnspecified = 0,
@@ -43,18 +37,24 @@ enum class AnswerStatus {
   kEmptyStore = 5,
 };
 enum class Exactness { kUnspecified = 0, kExact = 1, kBounded = 2, kApproximate = 3 };
+// Do the items of a list carry certificates, and if not, why?
+enum class CertificateState {
+  kUnspecified = 0,  // the memory's model gives none
+  kSealed = 1,       // they do
+  kUntrained = 2,
+  kUncertifiedDelta = 3,       // items were stored since the training
+  kUncertifiedShort = 4,       // the list asked for is shorter than the certified one
+  kUncertifiedPartitions = 5,  // the list merges partitions
+  kUncertifiedCandidates = 6,  // only candidates were ranked
+};
 // Of the daemon or one of its services, by the standard gRPC health protocol.
 enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
 
-// As on the wire, without the prefix: "L2", "MAX_ITERATIONS".
-std::string Name(Similarity value);
-std::string Name(LinearRule value);
-std::string Name(Normalization value);
-std::string Name(Retain value);
-std::string Name(Health value);
+// As on the wire, without the prefix: "DISK", "MAX_ITERATIONS".
 std::string Name(Durability value);
 std::string Name(AnswerStatus value);
 std::string Name(Exactness value);
+std::string Name(CertificateState value);
 std::string Name(ServingStatus value);
 
 // Borrowed rows x cols floats, row after row.
@@ -107,71 +107,6 @@ using AttributeValue =
                  std::vector<int64_t>, std::vector<double>>;
 using Attributes = std::map<std::string, AttributeValue>;
 
-struct DenseSpec {
-  Similarity similarity = Similarity::kDefault;
-  std::optional<double> beta;  // absent: chosen by the server from the stored keys
-  uint32_t steps_max = 0;      // 0: the server's default
-  double tolerance = 0;        // 0: the server's default
-};
-
-struct LinearSpec {
-  LinearRule rule = LinearRule::kDefault;
-  std::optional<double> lambda;  // absent: chosen by the server
-  uint32_t partitions = 0;       // 0: the server's default, 1
-  Normalization key_normalization = Normalization::kDefault;
-  Normalization response_normalization = Normalization::kDefault;
-};
-
-// What is fixed when a memory is made, but for the description and the labels.
-struct MemorySpec {
-  std::string name;  // "faces"; "memories/faces" is the same
-  std::string description;
-  std::map<std::string, std::string> labels;
-  uint32_t key_dim = 0;
-  uint32_t response_dim = 0;  // 0: auto-association (dense only)
-  Retain retain = Retain::kDefault;
-  std::variant<DenseSpec, LinearSpec> model;
-};
-
-// Names a state of a memory exactly.
-struct Epoch {
-  std::string uid;
-  uint64_t position = 0;
-  std::string job;
-};
-
-struct MemoryState {
-  uint64_t item_count = 0;
-  uint64_t position = 0;
-  uint64_t memory_bytes = 0;
-  uint64_t fixed_bytes = 0;
-  uint64_t row_bytes = 0;
-  double beta = 0;
-  bool beta_fallback = false;
-  double lambda = 0;
-  double load = 0;
-  Health health = Health::kUnspecified;
-  std::string health_reason;
-  Epoch weights_epoch;
-};
-
-// A memory as the server describes it.
-struct Memory {
-  MemorySpec spec;  // name is the whole resource name, "memories/faces"
-  std::string uid;
-  std::string etag;
-  Timestamp create_time;
-  Timestamp update_time;
-  MemoryState state;
-};
-
-// What UpdateMemory changes; what is absent stays.
-struct MemoryUpdate {
-  std::optional<std::string> description;
-  std::optional<std::map<std::string, std::string>> labels;
-  std::string etag;  // if set, it must be the present one (else ABORTED)
-};
-
 // A batch of associations, in columns of equal length. Only `keys` must be there.
 struct StoreBatch {
   MatrixRef keys;
@@ -200,6 +135,8 @@ struct StoreResult {
   uint32_t requests = 0;                         // into how many the batch was split
   uint32_t replayed = 0;                         // of these, answered from an earlier try
   Durability durability = Durability::kDefault;  // the least of them
+  double load = 0;                               // of a linear memory now: LoadMeter::load
+  std::vector<Warning> warnings;                 // the latest of each reason
 };
 
 // Items to forget: by id, or (where vectors are not kept) by the pairs that were stored.
@@ -213,10 +150,14 @@ struct DeleteBatch {
 struct DeleteResult {
   uint64_t deleted = 0;
   uint64_t missing = 0;
+  // Of the deleted: never returned again, but their influence on other recalls stays (delta rules;
+  // trained weights until the next Train). The others are unlearned.
+  uint64_t suppressed = 0;
   std::string read_token;
   uint64_t position = 0;
   uint64_t item_count = 0;
-  uint32_t requests = 0;
+  uint32_t requests = 0;  // into how many the batch was split
+  uint32_t replayed = 0;  // of these, answered from an earlier try
 };
 
 // An association as it is kept; what is not kept or was not asked for is empty.
@@ -235,6 +176,15 @@ struct ItemPage {
   std::string next_page_token;  // empty: this was the last
 };
 
+// What a training proved of an item. It speaks of one list: the certified one.
+struct Certificate {
+  bool certified = false;  // with its own key as the cue, the item is in the certified list
+  double radius = 0;       // and so it is for every cue within this distance of its key
+  // With check_radius, of this cue from the item's key (both of length 1).
+  std::optional<double> distance;
+  bool inside_radius = false;  // distance < radius: this very list is proved to hold the item
+};
+
 // An item in a list.
 struct ScoredItem {
   ItemId id;
@@ -243,6 +193,7 @@ struct ScoredItem {
   bool found = true;
   uint32_t rank = 0;
   std::string payload;
+  std::optional<Certificate> certificate;  // with CertificateState::kSealed only
 };
 
 // The answer to one cue, besides its recall.
@@ -276,6 +227,7 @@ struct CueList {
   double score_mean = 0;
   double score_std = 0;
   double mass = 0;
+  double tail_average = 0;  // mean score of the best QueryResult::list_size items (trained)
 };
 
 struct QueryResult {
@@ -283,6 +235,11 @@ struct QueryResult {
   Exactness exactness = Exactness::kUnspecified;
   uint64_t items_scored = 0;
   Epoch epoch;
+  // Of the request that says least, where one was split: kSealed means that all lists carry
+  // certificates.
+  CertificateState certificates = CertificateState::kUnspecified;
+  uint64_t list_size = 0;  // length of the certified list; 0 where there is none
+  Epoch weights_epoch;     // the weights that the certificates speak of
 };
 
 struct Limits {

@@ -196,5 +196,31 @@ TEST_F(ClientItemsTest, SplitsDeletions) {
   EXPECT_EQ(deleted->requests, 3u);
 }
 
+TEST_F(ClientItemsTest, GivesEachWarningOnceHoweverTheStoreWasSplit) {
+  SetLimits(30, 30, 1 << 20);
+  server_.warning.set_reason("LOAD");
+  server_.warning.set_message("the memory is full");
+  server_.warning.set_next_step("Make a larger one.");
+  Client client(Options());
+  const Matrix keys = Rows(100);
+  const auto stored = client.Store("faces", {.keys = keys.ref()});
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_EQ(stored->warnings.size(), 1u);
+  EXPECT_EQ(stored->warnings[0].reason, "LOAD");
+  EXPECT_EQ(stored->warnings[0].next_step, "Make a larger one.");
+  EXPECT_DOUBLE_EQ(stored->load, 1.0);
+}
+
+TEST_F(ClientItemsTest, TellsHowManyDeletedItemsWereOnlySuppressed) {
+  SetLimits(1, 1, 1 << 20);
+  server_.suppressed = 1;
+  Client client(Options());
+  const std::vector<ItemId> ids{ItemId(1), ItemId(2)};
+  const auto deleted = client.DeleteItems("faces", {.ids = ids});
+  ASSERT_TRUE(deleted.ok()) << deleted.status();
+  EXPECT_EQ(deleted->deleted, 2u);
+  EXPECT_EQ(deleted->suppressed, 2u) << "the sum over the requests";
+}
+
 }  // namespace
 }  // namespace mneme::client

@@ -101,6 +101,57 @@ TEST_F(ClientRecallTest, QueriesByShareOrByLength) {
   EXPECT_EQ(requests[1].beta(), 4.0);
 }
 
+TEST_F(ClientRecallTest, AsksForTheCertifiedListByLeavingItsSizeOut) {
+  server_.certificate.set_certified(true);
+  server_.certificate.set_radius(0.25);
+  server_.certificate.set_distance(0.125);
+  server_.certificate.set_inside_radius(true);
+  server_.certificate_state = v1::CERTIFICATE_STATE_SEALED;
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer =
+      client.ListwiseQuery("words", cue.ref(), {.size = CertifiedList(), .check_radius = true});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->certificates, CertificateState::kSealed);
+  EXPECT_EQ(answer->list_size, 20u);
+  EXPECT_EQ(answer->weights_epoch.job, "train-1");
+  const std::optional<Certificate>& certificate = answer->lists.at(0).items.at(0).certificate;
+  ASSERT_TRUE(certificate.has_value());
+  EXPECT_TRUE(certificate->certified);
+  EXPECT_EQ(certificate->radius, 0.25);
+  EXPECT_EQ(certificate->distance, 0.125);
+  EXPECT_TRUE(certificate->inside_radius);
+  const auto request = server_.Received<v1::ListwiseQueryRequest>().at(0);
+  EXPECT_EQ(request.size_case(), v1::ListwiseQueryRequest::SIZE_NOT_SET);
+  EXPECT_TRUE(request.check_radius());
+}
+
+TEST_F(ClientRecallTest, AnItemWithoutACertificateHasNone) {
+  server_.certificate_state = v1::CERTIFICATE_STATE_UNCERTIFIED_DELTA;
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer = client.ListwiseQuery("words", cue.ref());
+  EXPECT_EQ(answer->certificates, CertificateState::kUncertifiedDelta);
+  EXPECT_FALSE(answer->lists.at(0).items.at(0).certificate.has_value());
+}
+
+TEST_F(ClientRecallTest, SendsCandidateResponsesWithEachRequestWithinTheMessage) {
+  SetLimits(10, 1000, 4096 + 1600 + 200);  // the head, the candidates, 12 cues
+  Client client(Options());
+  const Matrix cues = Rows(50);
+  const Matrix candidates = Rows(100);
+  const auto answer =
+      client.ListwiseQuery("words", cues.ref(), {.candidate_responses = candidates.ref()});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  const auto requests = server_.Received<v1::ListwiseQueryRequest>();
+  EXPECT_EQ(requests.size(), 5u);
+  for (const v1::ListwiseQueryRequest& request : requests) {
+    EXPECT_EQ(request.candidate_responses().rows(), 100u);
+    EXPECT_EQ(request.candidate_responses().data().size(), 1600u);
+    EXPECT_LE(request.ByteSizeLong(), 4096u + 1600 + 200);
+  }
+}
+
 TEST_F(ClientRecallTest, ServesManyThreadsAtOnce) {
   SetLimits(5, 5, 1 << 20);
   Client client(Options());

@@ -1,0 +1,185 @@
+// A memory, as a client makes it (MemorySpec) and as the server describes it (Memory): plain
+// values, no protobuf. Fields mean what their namesakes in proto/mneme/v1/memory.proto mean.
+//
+// The enums have the numbers of the wire, so that a value of a newer server passes through
+// unharmed; Name() prints those it does not know as their number.
+//
+// Threads: plain values.
+#ifndef MNEME_CLIENT_CPP_INCLUDE_MNEME_MEMORY_H_
+#define MNEME_CLIENT_CPP_INCLUDE_MNEME_MEMORY_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace mneme::client {
+
+using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+enum class Similarity { kDefault = 0, kDot = 1, kCosine = 2, kL2 = 3 };
+// How the matrix W of a linear memory is made.
+enum class LinearRule {
+  kDefault = 0,
+  kCmm = 1,         // W = sum of response key^T
+  kRidge = 2,       // least squares with a penalty
+  kDecayed = 3,     // as kCmm, W shrinking by gamma with each item
+  kDelta = 4,       // each item corrects what W recalls for its key, by beta
+  kGatedDelta = 5,  // kDelta after decay by gamma
+  kRls = 6,         // kRidge, updated item by item
+  kTam = 7,         // trained for certified lists; kCmm until then
+};
+// What happens to Stores when the load of a linear memory reaches its limit.
+enum class LoadPolicy { kDefault = 0, kNone = 1, kWarn = 2, kRefuse = 3, kGrow = 4 };
+// How a load stands against what the matrix can do.
+enum class LoadPhase {
+  kUnspecified = 0,
+  kSatisfiable = 1,    // every item can be recalled to the criterion
+  kUnsatisfiable = 2,  // a share of the items can
+  kCollapsed = 3,      // training would erase the memory
+};
+enum class Normalization { kDefault = 0, kUnit = 1, kNone = 2 };
+enum class Retain { kDefault = 0, kStatistics = 1, kResponses = 2, kAll = 3 };
+enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2 };
+
+// As on the wire, without the prefix: "L2", "GATED_DELTA".
+std::string Name(Similarity value);
+std::string Name(LinearRule value);
+std::string Name(LoadPolicy value);
+std::string Name(LoadPhase value);
+std::string Name(Normalization value);
+std::string Name(Retain value);
+std::string Name(Health value);
+
+struct DenseSpec {
+  Similarity similarity = Similarity::kDefault;
+  std::optional<double> beta;  // absent: chosen by the server from the stored keys
+  uint32_t steps_max = 0;      // 0: the server's default
+  double tolerance = 0;        // 0: the server's default
+};
+
+// So many of the best competitors, at least 1.
+struct ListSize {
+  uint32_t items = 0;
+};
+// This share of the competitors, in (0, 1).
+struct TailFraction {
+  double share = 0;
+};
+// The tail that an item must beat to be certified; the default leaves it to the server.
+using Tail = std::variant<std::monostate, ListSize, TailFraction>;
+
+struct LinearSpec {
+  LinearRule rule = LinearRule::kDefault;
+  std::optional<double> lambda;  // penalty, > 0 (ridge, RLS, TAM); absent: chosen by the server
+  uint32_t partitions = 0;       // 0: the server's default, 1
+  Normalization key_normalization = Normalization::kDefault;
+  Normalization response_normalization = Normalization::kDefault;
+  std::optional<double> beta;   // write strength, in (0, 1] (delta, gated delta); absent: 1
+  std::optional<double> gamma;  // what is kept of W from item to item, in (0, 1]; absent: 1
+  Tail tail;                    // of the certificates (TAM)
+  LoadPolicy load_policy = LoadPolicy::kDefault;
+  double load_limit = 0;  // items / (key_dim * response_dim * partitions), with a policy only
+  bool fast_statistics = false;  // float32 sums: faster Stores, forgetting exact to 1e-5 (CMM)
+  std::vector<float> key_mean;   // subtracted from keys and cues: key_dim numbers, or none
+};
+
+// What is fixed when a memory is made, but for the description and the labels.
+struct MemorySpec {
+  std::string name;  // "faces"; "memories/faces" is the same
+  std::string description;
+  std::map<std::string, std::string> labels;
+  uint32_t key_dim = 0;
+  uint32_t response_dim = 0;  // 0: auto-association (dense only)
+  Retain retain = Retain::kDefault;
+  std::variant<DenseSpec, LinearSpec> model;
+};
+
+// Names a state of a memory exactly.
+struct Epoch {
+  std::string uid;
+  uint64_t position = 0;
+  std::string job;
+
+  friend bool operator==(const Epoch&, const Epoch&) = default;
+};
+
+// Bytes of main memory of one kind, as in "W", "statistics", "codebook".
+struct ByteAccount {
+  std::string what;
+  uint64_t bytes = 0;
+};
+
+// How much of its capacity a linear memory uses, by theory.
+struct LoadMeter {
+  double load = 0;              // items / (key_dim * response_dim * partitions)
+  uint64_t capacity_items = 0;  // items that fit while the criterion holds
+  double used = 0;              // items / capacity_items
+  std::string criterion;        // what is meant by fitting
+  LoadPhase phase = LoadPhase::kUnspecified;
+};
+
+// Weights that a Train made, and what it proved of them.
+struct TrainedState {
+  Epoch epoch;  // names the weights: certificates of another epoch are void
+  uint64_t items = 0;
+  uint64_t certified = 0;  // of the items: at its own key it is in the certified list
+  uint64_t list_size = 0;  // length of the certified list, in each partition
+  double radius_min = 0;   // over certified items, a distance between unit vectors
+  double loss = 0;         // ln 2 is that of W = 0
+  double weights_norm =
+      0;  // |W|_F, keys and responses of lengths sqrt(key_dim), sqrt(response_dim)
+  double score_sigmas = 0;   // mean own score, in standard deviations of the competitors' scores
+  uint64_t delta_count = 0;  // items stored since; certificates are void while there are any
+};
+
+struct MemoryState {
+  uint64_t item_count = 0;
+  uint64_t position = 0;
+  uint64_t memory_bytes = 0;
+  uint64_t fixed_bytes = 0;
+  uint64_t row_bytes = 0;
+  double beta = 0;
+  bool beta_fallback = false;
+  double lambda = 0;
+  double load = 0;
+  Health health = Health::kUnspecified;
+  std::string health_reason;
+  Epoch weights_epoch;
+  std::vector<ByteAccount> bytes;       // all of memory_bytes, by kind
+  uint32_t partitions = 0;              // matrices now (linear)
+  std::optional<LoadMeter> load_meter;  // linear
+  std::optional<TrainedState> trained;  // rule TAM, once trained
+  uint64_t suppressed_count = 0;        // deleted items whose influence stays
+};
+
+// A memory as the server describes it.
+struct Memory {
+  MemorySpec spec;  // name is the whole resource name, "memories/faces"
+  std::string uid;
+  std::string etag;
+  Timestamp create_time;
+  Timestamp update_time;
+  MemoryState state;
+};
+
+// What UpdateMemory changes; what is absent stays.
+struct MemoryUpdate {
+  std::optional<std::string> description;
+  std::optional<std::map<std::string, std::string>> labels;
+  std::string etag;  // if set, it must be the present one (else ABORTED)
+};
+
+// What a user should know although the request was carried out.
+struct Warning {
+  std::string reason;  // stable, as in "LOAD"
+  std::string message;
+  std::string next_step;
+};
+
+}  // namespace mneme::client
+
+#endif  // MNEME_CLIENT_CPP_INCLUDE_MNEME_MEMORY_H_

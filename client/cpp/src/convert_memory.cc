@@ -1,0 +1,136 @@
+// Specs, memories and their state.
+#include "client/cpp/src/convert.h"
+
+namespace mneme::client {
+namespace {
+
+DenseSpec GetDense(const v1::DenseSpec& wire) {
+  DenseSpec spec{.similarity = static_cast<Similarity>(wire.similarity()),
+                 .steps_max = wire.steps_max(),
+                 .tolerance = wire.tolerance()};
+  if (wire.has_beta()) spec.beta = wire.beta();
+  return spec;
+}
+
+LinearSpec GetLinear(const v1::LinearSpec& wire) {
+  LinearSpec spec{
+      .rule = static_cast<LinearRule>(wire.rule()),
+      .partitions = wire.partitions(),
+      .key_normalization = static_cast<Normalization>(wire.key_normalization()),
+      .response_normalization = static_cast<Normalization>(wire.response_normalization()),
+      .load_policy = static_cast<LoadPolicy>(wire.load_policy()),
+      .load_limit = wire.load_limit(),
+      .fast_statistics = wire.fast_statistics(),
+      .key_mean = {wire.key_mean().begin(), wire.key_mean().end()}};
+  if (wire.has_lambda()) spec.lambda = wire.lambda();
+  if (wire.has_beta()) spec.beta = wire.beta();
+  if (wire.has_gamma()) spec.gamma = wire.gamma();
+  if (wire.has_list_size()) spec.tail = ListSize{wire.list_size()};
+  if (wire.has_tail_fraction()) spec.tail = TailFraction{wire.tail_fraction()};
+  return spec;
+}
+
+LoadMeter GetLoadMeter(const v1::LoadMeter& wire) {
+  return {.load = wire.load(),
+          .capacity_items = wire.capacity_items(),
+          .used = wire.used(),
+          .criterion = wire.criterion(),
+          .phase = static_cast<LoadPhase>(wire.phase())};
+}
+
+TrainedState GetTrained(const v1::TrainedState& wire) {
+  return {.epoch = FromWire(wire.epoch()),
+          .items = wire.items(),
+          .certified = wire.certified(),
+          .list_size = wire.list_size(),
+          .radius_min = wire.radius_min(),
+          .loss = wire.loss(),
+          .weights_norm = wire.weights_norm(),
+          .score_sigmas = wire.score_sigmas(),
+          .delta_count = wire.delta_count()};
+}
+
+MemoryState GetState(const v1::MemoryState& wire) {
+  MemoryState state{.item_count = wire.item_count(),
+                    .position = wire.position(),
+                    .memory_bytes = wire.memory_bytes(),
+                    .fixed_bytes = wire.fixed_bytes(),
+                    .row_bytes = wire.row_bytes(),
+                    .beta = wire.beta(),
+                    .beta_fallback = wire.beta_fallback(),
+                    .lambda = wire.lambda(),
+                    .load = wire.load(),
+                    .health = static_cast<Health>(wire.health()),
+                    .health_reason = wire.health_reason(),
+                    .weights_epoch = FromWire(wire.weights_epoch()),
+                    .bytes = AllFromWire(wire.bytes()),
+                    .partitions = wire.partitions(),
+                    .suppressed_count = wire.suppressed_count()};
+  if (wire.has_load_meter()) state.load_meter = GetLoadMeter(wire.load_meter());
+  if (wire.has_trained()) state.trained = GetTrained(wire.trained());
+  return state;
+}
+
+void SetDense(const DenseSpec& spec, v1::DenseSpec* out) {
+  out->set_similarity(static_cast<v1::Similarity>(spec.similarity));
+  if (spec.beta) out->set_beta(*spec.beta);
+  out->set_steps_max(spec.steps_max);
+  out->set_tolerance(spec.tolerance);
+}
+
+void SetLinear(const LinearSpec& spec, v1::LinearSpec* out) {
+  out->set_rule(static_cast<v1::LinearRule>(spec.rule));
+  if (spec.lambda) out->set_lambda(*spec.lambda);
+  out->set_partitions(spec.partitions);
+  out->set_key_normalization(static_cast<v1::Normalization>(spec.key_normalization));
+  out->set_response_normalization(static_cast<v1::Normalization>(spec.response_normalization));
+  if (spec.beta) out->set_beta(*spec.beta);
+  if (spec.gamma) out->set_gamma(*spec.gamma);
+  SetTail(spec.tail, out);
+  out->set_load_policy(static_cast<v1::LoadPolicy>(spec.load_policy));
+  out->set_load_limit(spec.load_limit);
+  out->set_fast_statistics(spec.fast_statistics);
+  out->mutable_key_mean()->Assign(spec.key_mean.begin(), spec.key_mean.end());
+}
+
+}  // namespace
+
+void SetSpec(const MemorySpec& spec, v1::Memory* out) {
+  out->set_description(spec.description);
+  out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());
+  out->set_key_dim(spec.key_dim);
+  out->set_response_dim(spec.response_dim);
+  out->set_retain(static_cast<v1::Retain>(spec.retain));
+  if (const auto* dense = std::get_if<DenseSpec>(&spec.model)) {
+    SetDense(*dense, out->mutable_dense());
+  } else if (const auto* linear = std::get_if<LinearSpec>(&spec.model)) {
+    SetLinear(*linear, out->mutable_linear());
+  }
+}
+
+Epoch FromWire(const v1::Epoch& wire) {
+  return {.uid = wire.uid(), .position = wire.position(), .job = wire.job()};
+}
+
+ByteAccount FromWire(const v1::ByteAccount& wire) {
+  return {.what = wire.what(), .bytes = wire.bytes()};
+}
+
+Memory FromWire(const v1::Memory& wire) {
+  Memory memory{.uid = wire.uid(),
+                .etag = wire.etag(),
+                .create_time = FromWire(wire.create_time()),
+                .update_time = FromWire(wire.update_time()),
+                .state = GetState(wire.state())};
+  memory.spec.name = wire.name();
+  memory.spec.description = wire.description();
+  memory.spec.labels.insert(wire.labels().begin(), wire.labels().end());
+  memory.spec.key_dim = wire.key_dim();
+  memory.spec.response_dim = wire.response_dim();
+  memory.spec.retain = static_cast<Retain>(wire.retain());
+  if (wire.has_dense()) memory.spec.model = GetDense(wire.dense());
+  if (wire.has_linear()) memory.spec.model = GetLinear(wire.linear());
+  return memory;
+}
+
+}  // namespace mneme::client
