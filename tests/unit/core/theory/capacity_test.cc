@@ -38,5 +38,38 @@ TEST(CmmCapacity, IsTheLastCountThatHolds) {
 
 TEST(CmmCapacity, IsZeroWhenNothingCanHold) { EXPECT_EQ(CmmCapacityMeanTop1(64, 64, 1.1), 0u); }
 
+TEST(Capacity, GivesTheReferenceTableOfLimits) {
+  struct Row {
+    double d;
+    uint64_t all, typical;
+  };
+  for (const Row& row : {Row{64, 109, 349}, Row{128, 349, 1160}, Row{256, 1160, 3956},
+                         Row{512, 3956, 13754}, Row{1024, 13754, 48585}}) {
+    EXPECT_EQ(CmmCapacityAllLimit(row.d, row.d), row.all) << row.d;
+    EXPECT_EQ(CmmCapacityTypicalLimit(row.d, row.d), row.typical) << row.d;
+    EXPECT_EQ(Top1ConjectureCapacity(row.d, row.d), row.typical) << row.d;
+  }
+  EXPECT_EQ(CmmCapacityTypicalLimit(32, 128), 349u);  // only the product counts
+}
+
+TEST(Capacity, GivesTheReferenceTableOfTheBestMatrix) {
+  struct Row {
+    double d, list, n;
+  };
+  for (const Row& row : {Row{256, 1, 4861}, Row{256, 10, 6679}, Row{256, 100, 10175},
+                         Row{1024, 1, 57785}, Row{1024, 10, 73559}, Row{1024, 100, 99486}}) {
+    EXPECT_NEAR(static_cast<double>(OptimalCapacityWorstList(row.d, row.d, row.list)), row.n,
+                0.01 * row.n)  // the table's tolerance
+        << row.d << " " << row.list;
+  }
+}
+
+TEST(Capacity, OfRidgeAndOfCertificates) {
+  EXPECT_EQ(RidgeCapacityRecall(64, 0), 64u);
+  EXPECT_EQ(RidgeCapacityRecall(64, 3), 256u);
+  EXPECT_EQ(TamCapacityCertified(48, 48, 0.1), 566u);     // 0.245799 * 2304
+  EXPECT_EQ(TamCapacityCertified(256, 64, 0.5), 10775u);  // 0.657713 * 16384
+}
+
 }  // namespace
 }  // namespace mneme::theory
