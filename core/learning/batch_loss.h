@@ -4,10 +4,11 @@
 #define MNEME_CORE_LEARNING_BATCH_LOSS_H_
 
 #include <cstdint>
-#include <functional>
 #include <span>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "core/learning/progress.h"
 #include "core/math/matrix.h"
 
 namespace mneme::learning {
@@ -22,9 +23,6 @@ struct Batch {
 
   size_t target(size_t i) const { return targets.empty() ? i : targets[i]; }
 };
-
-// Asked from time to time during a long evaluation, by the calling thread. False: give up.
-using KeepGoingFn = std::function<bool()>;
 
 // Not thread-safe: an instance has scratch of its own. Results do not depend on earlier calls.
 class BatchLoss {

@@ -9,13 +9,14 @@
 // and on every non-negative combination of queries at which it is positive.
 //
 // Rounding. A certificate is never wrong, so nothing here rests on float32 sums:
-//   1. Certify computes all scores in double; its own rounding, bounded by n u of the sums' length,
-//      is taken off each margin.
+//   1. Certify computes all scores in double, and takes a bound of its own rounding off each margin
+//      (some 1e-11 of |W|_F).
 //   2. A server that answers in float32 ranks by rounded scores. With |served - exact| <= e for
-//      every score, a rank above k needs m_i <= 2 e; so `slack` = 2 e is taken off each margin
-//      before it is called certified and before the radius is formed. `score_error` says how large
-//      e is; the default bounds every order of summation in float32 (Float32ScoreError below). A
-//      server that scores the list in double passes 0 and certifies a little more.
+//      every score, a rank above k needs m_i <= 2 e; so 2 e is taken off each margin too, before it
+//      is called certified and before the radius is formed. `score_error` says how large e is; the
+//      default bounds every order of summation in float32 (Float32ScoreError below). A server that
+//      scores its lists in double passes 0 and certifies a little more.
+// `slack` is the sum of both.
 // Competitors are all other rows of the codebook: with partitions, those of the item's own one.
 //
 // Threads  pure functions; Certify runs `threads` threads of its own and joins them.
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/learning/progress.h"
 #include "core/math/matrix.h"
 
 namespace mneme::learning {
@@ -37,12 +39,13 @@ struct CertificateOptions {
   // of |W|_F; absent: Float32ScoreError(d_k, d_v).
   std::optional<double> score_error;
   int threads = 1;
+  KeepGoingFn keep_going;  // may be empty
 };
 
 // Scores, margins and tail averages are in the service frame: unit rows, s = <u, W q>.
 struct ItemCertificate {
   bool certified = false;    // margin > slack: the item is in the top-k list of this query
-  size_t rank = 0;           // 1 + competitors that score at least as high; 1 is best
+  size_t rank = 0;           // 1 + competitors that score at least as high, to rounding in double
   double score = 0;          // s_i
   double tail_average = 0;   // mean of the k largest competitor scores
   double margin = 0;         // score - tail_average, before the slack
@@ -75,17 +78,19 @@ struct Certificates {
 // Shapes   weights [d_v, d_k]; queries [n, d_k]; codebook [m, d_v], m >= n. Rows need not be of
 // unit
 //          length; the slack grows with their length.
-// Errors   InvalidArgument: SHAPE, LIST_SIZE, NOT_FINITE.
+// Errors   InvalidArgument: SHAPE, LIST_SIZE, NOT_FINITE, SCORE_ERROR, THREADS; Cancelled when
+//          keep_going said no.
 // Cost     2 n m d_v + 2 n d_k d_v multiply-adds in double; scratch of one row block a thread.
 // Source   tail-average margin: CVaR of the competitors' scores (Rockafellar and Uryasev 2000).
 absl::StatusOr<Certificates> Certify(MatrixView weights, MatrixView queries, MatrixView codebook,
                                      const CertificateOptions& options);
 
-// A bound on |fl(s) - s| / (|W|_F |q| |u|) for a score computed in float32 as u . (W q), or with
-// either product blocked, in any order of summation, with or without fused multiply-adds.
+// A bound on |fl(s) - s| / (|W|_F |q| |u|) for a score computed in float32 as u . (W q), in any
+// order of summation, with or without fused multiply-adds, of a cue whose coordinates were rounded
+// up to four times on their way (scaled to unit length, say).
 //
 // Source   Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1 and section 3.5:
-//          gamma(d_k) + gamma(d_v) + gamma(d_k) gamma(d_v), gamma(n) = n u / (1 - n u), u = 2^-24.
+//          gamma(d_k + 4) + gamma(d_v) + their product, gamma(n) = n u / (1 - n u), u = 2^-24.
 double Float32ScoreError(size_t d_k, size_t d_v);
 
 }  // namespace mneme::learning

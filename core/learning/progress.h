@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "absl/status/status.h"
+
 namespace mneme::learning {
 
 struct Progress {
@@ -13,9 +15,15 @@ struct Progress {
   double share = 0;  // of the work that is done, an estimate in [0, 1] that never falls
 };
 
-// Called after each step and, in long ones, between evaluations. False: stop, with Cancelled.
+// Called after each step and, in long ones, between blocks of rows. False: stop, with Cancelled.
 // May be empty.
 using ProgressFn = std::function<bool(const Progress&)>;
+
+// Asked between blocks of rows of one evaluation, by the calling thread. False: give up.
+using KeepGoingFn = std::function<bool()>;
+
+// What a run that was told to stop answers.
+absl::Status TrainingCancelled();
 
 }  // namespace mneme::learning
 

@@ -1,13 +1,12 @@
 #include "core/learning/tam_loss.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/learning/parallel.h"
+#include "core/learning/row_blocks.h"
 #include "core/learning/upper_tail.h"
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
@@ -57,19 +56,24 @@ struct TamLoss::Field {
   }
 };
 
+// Scratch of one thread, kept from one evaluation to the next.
 struct TamLoss::Worker {
-  Worker(const Field& field, size_t rows, bool with_gradient)
-      : reads(rows, field.w.rows), scores(rows, field.competitors.rows) {
+  void Prepare(const Field& field, size_t rows, bool with_gradient) {
+    const size_t columns = field.competitors.rows, d_v = field.w.rows;
+    if (scores.rows() != rows || scores.cols() != columns) {
+      reads = Matrix(rows, d_v);
+      scores = Matrix(rows, columns);
+    }
+    slopes.resize(with_gradient ? rows : 0);
     if (!with_gradient) return;
-    slopes.resize(rows);
     thresholds.resize(rows);
-    index.resize(field.competitors.rows + 32);
+    index.resize(columns + 32);
     if (field.gathers()) {
       tails.resize(rows * field.list_size);
       taken.resize(rows);
     }
-    errors = Matrix(rows, field.w.rows);
-    gradient = Matrix(field.w.rows, field.w.cols);
+    if (errors.rows() != rows) errors = Matrix(rows, d_v);
+    gradient = Matrix(d_v, field.w.cols);
   }
 
   Matrix reads;   // R = frame * Q W^T
@@ -90,6 +94,8 @@ TamLoss::TamLoss(MatrixView codebook, const TamOptions& options)
   MNEME_CHECK(options.list_size >= 1 && options.list_size < codebook.rows);
   MNEME_CHECK(options.threads >= 1);
 }
+
+TamLoss::~TamLoss() = default;
 
 TamLoss::Field TamLoss::MakeField(MatrixView w, const Batch& batch) {
   MNEME_CHECK(w.rows == codebook_.cols && w.cols == batch.queries.cols);
@@ -215,29 +221,25 @@ void TamLoss::RunBlock(const Field& field, size_t first, size_t count, bool grad
 
 absl::StatusOr<double> TamLoss::Evaluate(MatrixView w, const Batch& batch, Matrix* gradient) {
   const Field field = MakeField(w, batch);
-  const size_t rows = batch.queries.rows, block = BlockRows(field.competitors.rows);
+  const size_t rows = batch.queries.rows;
+  const RowBlocks blocks =
+      RowBlocks::Split(rows, BlockRows(field.competitors.rows), kBlockRowsMin, options_.threads);
   margins_.resize(rows);
-  const size_t threads = std::clamp<size_t>(rows / kBlockRowsMin, 1, options_.threads);
-  std::vector<Matrix> gradients(threads);
-  std::atomic<bool> stopped = false;
-  RunOnThreads(threads, [&](size_t thread) {
-    const size_t begin = rows * thread / threads, end = rows * (thread + 1) / threads;
-    Worker worker(field, std::min(block, end - begin), gradient != nullptr);
-    for (size_t first = begin; first < end; first += block) {
-      if (thread == 0 && !KeepGoing()) stopped = true;
-      if (stopped) return;
-      RunBlock(field, first, std::min(block, end - first), gradient != nullptr, worker);
-    }
-    gradients[thread] = std::move(worker.gradient);
-  });
-  if (stopped) return absl::CancelledError("training was cancelled");
+  workers_.resize(blocks.threads);
+  for (Worker& worker : workers_) worker.Prepare(field, blocks.block, gradient != nullptr);
+  const bool done = ForEachBlock(
+      blocks, [this] { return KeepGoing(); },
+      [&](size_t thread, size_t first, size_t count) {
+        RunBlock(field, first, count, gradient != nullptr, workers_[thread]);
+      });
+  if (!done) return TrainingCancelled();
 
   double loss = 0;
   for (const TailMargin& row : margins_) loss += Softplus(-static_cast<double>(row.margin()));
   if (gradient != nullptr) {
-    *gradient = std::move(gradients[0]);
-    for (size_t t = 1; t < threads; ++t) {
-      math::AddScaled(1.0f, gradients[t].data(), gradient->data(), gradient->flat().size());
+    *gradient = std::move(workers_[0].gradient);
+    for (size_t t = 1; t < workers_.size(); ++t) {
+      math::AddScaled(1.0f, workers_[t].gradient.data(), gradient->data(), gradient->flat().size());
     }
   }
   return loss / static_cast<double>(rows);

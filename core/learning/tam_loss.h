@@ -42,6 +42,7 @@ class TamLoss final : public BatchLoss {
  public:
   // `codebook` [rows, d_v] of unit rows is the caller's and must outlive this.
   TamLoss(MatrixView codebook, const TamOptions& options);
+  ~TamLoss() override;
 
   // Source   dL/dm_i = -sigmoid(-m_i) / B; dm_i/dW = (u_i - mean of the tail's u_j) q^T, ties any.
   //          A subgradient where scores tie at the tail's edge.
@@ -51,8 +52,8 @@ class TamLoss final : public BatchLoss {
   std::span<const TailMargin> margins() const { return margins_; }
 
  private:
-  struct Field;   // what one evaluation compares with
-  struct Worker;  // scratch of one thread
+  struct Field;  // what one evaluation compares with
+  struct Worker;
 
   Field MakeField(MatrixView w, const Batch& batch);
   void RunBlock(const Field& field, size_t first, size_t count, bool gradient, Worker& worker);
@@ -65,6 +66,7 @@ class TamLoss final : public BatchLoss {
   Matrix chosen_;                 // the competitors' rows, where not all are
   std::vector<uint32_t> column_;  // of a codebook row among the competitors
   std::vector<TailMargin> margins_;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace mneme::learning
