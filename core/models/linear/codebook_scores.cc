@@ -14,10 +14,15 @@ namespace {
 constexpr size_t kCueBlock = 64;
 constexpr size_t kCollectSlack = 32;  // CollectAtLeast writes whole vectors
 
-// How far a GEMM's float32 sum may be from the dot product of a unit row with this recall. Rounding
-// adds up to about 6e-8 sqrt(d_v) of the recall's norm: this is enough for 16,000 dimensions.
-float GemmSlack(std::span<const float> recall) {
-  return 1e-5f * std::sqrt(math::SquaredNorm(recall.data(), recall.size()));
+// How far two float32 sums of the dot product of a unit row with this recall may be apart, in any
+// order of summation: twice gamma(d_v) |recall|, and some for the rounding of what is compared.
+//
+// Source   Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1, u = 2^-24.
+float SumSlack(std::span<const float> recall) {
+  double squared = 0;
+  for (const float y : recall) squared += static_cast<double>(y) * y;
+  const double terms = static_cast<double>(recall.size()) + 8;
+  return static_cast<float>(std::sqrt(squared) * terms * 0x1p-23);
 }
 
 }  // namespace
@@ -28,9 +33,13 @@ struct CodebookScorer::Scored {
   std::span<const float> scores;
   std::span<const uint32_t> rows;  // scores[i] is of row rows[i]; empty: of row i
   std::span<const float> recall;
-  bool exact = true;  // else within GemmSlack
+  float slack = 0;  // how far `scores` may be from Score(i); 0: they are the same bits
 
   size_t row(size_t i) const { return rows.empty() ? i : rows[i]; }
+  float Score(size_t i) const {
+    if (slack == 0) return scores[i];
+    return math::Dot(tile.keys + row(i) * tile.key_dim, recall.data(), tile.key_dim);
+  }
 };
 
 void CodebookScorer::Reserve(size_t cues) {
@@ -52,23 +61,40 @@ float CodebookScorer::Bound(const Scored& scored, const CueScores& into) {
                      std::greater<>());
     bound = selection_[limit - 1];
   }
-  return static_cast<float>(bound) - (scored.exact ? 0 : GemmSlack(scored.recall));
+  return static_cast<float>(bound) - scored.slack;
 }
 
 void CodebookScorer::Take(const Scored& scored, CueScores& into) {
   if (scored.scores.empty()) return;
   into.moments.Merge(math::MomentsOf(scored.scores.data(), scored.scores.size()));
-  if (into.top.limit() == 0) return;
+  if (into.top.limit() > 0) TakeTop(scored, into);
+  if (into.bar < std::numeric_limits<float>::infinity()) Count(scored, into);
+}
+
+void CodebookScorer::TakeTop(const Scored& scored, CueScores& into) {
   const TileView& tile = scored.tile;
   const size_t count = math::CollectAtLeast(scored.scores.data(), scored.scores.size(),
                                             Bound(scored, into), index_.data());
   for (size_t j = 0; j < count; ++j) {
     const size_t i = index_[j];
     const size_t row = scored.row(i);
-    const float score = scored.exact ? scored.scores[i]
-                                     : math::Dot(tile.keys + row * tile.key_dim,
-                                                 scored.recall.data(), tile.key_dim);
-    into.top.Push({.score = score, .id = &tile.ids[row], .row_number = tile.row_numbers[row]});
+    into.top.Push(
+        {.score = scored.Score(i), .id = &tile.ids[row], .row_number = tile.row_numbers[row]});
+  }
+}
+
+void CodebookScorer::Count(const Scored& scored, CueScores& into) {
+  const size_t size = scored.scores.size();
+  if (scored.slack == 0) {
+    into.at_least += math::CountAtLeast(scored.scores.data(), size, into.bar);
+    return;
+  }
+  const float sure = into.bar + scored.slack;
+  const size_t count =
+      math::CollectAtLeast(scored.scores.data(), size, into.bar - scored.slack, index_.data());
+  for (size_t j = 0; j < count; ++j) {
+    const size_t i = index_[j];
+    into.at_least += scored.scores[i] >= sure || scored.Score(i) >= into.bar;
   }
 }
 
@@ -96,7 +122,8 @@ void CodebookScorer::Score(const TileView& tile, MatrixView recalls, std::span<C
         for (size_t i = 0; i < live_.size(); ++i) scores[i] = scores[live_[i]];
         scores = scores.first(live_.size());
       }
-      Take({.tile = tile, .scores = scores, .rows = live_, .recall = block.row(b), .exact = one},
+      const float slack = one ? 0 : SumSlack(block.row(b));
+      Take({.tile = tile, .scores = scores, .rows = live_, .recall = block.row(b), .slack = slack},
            into[first + b]);
     }
   }
@@ -112,6 +139,23 @@ void CodebookScorer::ScoreChosen(const TileView& tile, std::span<const uint32_t>
           math::Dot(tile.keys + chosen[i] * tile.key_dim, recalls.row(b).data(), tile.key_dim);
     }
     Take({.tile = tile, .scores = scores, .rows = chosen, .recall = recalls.row(b)}, into[b]);
+  }
+}
+
+void CodebookScorer::ScoreBestOf(const TileView& tile, MatrixView recalls,
+                                 std::span<CueScores> into) {
+  Reserve(2);
+  const std::span<float> best = scores_.row(0).first(tile.rows);
+  const std::span<float> scores = scores_.row(1).first(tile.rows);
+  for (size_t b = 0; b < into.size(); ++b) {
+    for (size_t row = b; row < recalls.rows; row += into.size()) {
+      const bool first = row == b;
+      math::DotRows(tile.keys, tile.key_dim, tile.rows, recalls.row(row).data(), tile.key_dim,
+                    first ? best.data() : scores.data());
+      if (first) continue;
+      for (size_t i = 0; i < tile.rows; ++i) best[i] = std::max(best[i], scores[i]);
+    }
+    Take({.tile = tile, .scores = best}, into[b]);
   }
 }
 

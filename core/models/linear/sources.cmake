@@ -8,6 +8,8 @@ target_sources(mneme_models PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/linear_rows.cc
   ${CMAKE_CURRENT_LIST_DIR}/linear_sums.cc
   ${CMAKE_CURRENT_LIST_DIR}/linear_view.cc
+  ${CMAKE_CURRENT_LIST_DIR}/ranked_items.cc
   ${CMAKE_CURRENT_LIST_DIR}/ridge_solver.cc
   ${CMAKE_CURRENT_LIST_DIR}/served_weights.cc
-  ${CMAKE_CURRENT_LIST_DIR}/sums_learner.cc)
+  ${CMAKE_CURRENT_LIST_DIR}/sums_learner.cc
+  ${CMAKE_CURRENT_LIST_DIR}/tam_certificates.cc)

@@ -232,8 +232,8 @@ TEST(LinearQuery, StatisticsAloneRecallAndRefuseLists) {
   ASSERT_TRUE(model.Forget(block).ok());
   EXPECT_EQ(model.Publish()->stats().items, 0u);
   for (size_t p = 0; p < 4; ++p) {
-    EXPECT_EQ(model.sums(p).n, 0);
-    for (double x : model.sums(p).a.flat()) EXPECT_NEAR(x, 0, 1e-12);
+    EXPECT_EQ(SumsOf(model, p).n, 0);
+    for (double x : SumsOf(model, p).a.flat()) EXPECT_NEAR(x, 0, 1e-12);
   }
 }
 
