@@ -172,6 +172,169 @@ TEST(LinearQuery, CandidatesAloneAreScored) {
   }
 }
 
+// Scores of unit-norm candidates by the definition: the largest over the partitions' recalls.
+std::vector<double> NaiveCandidateScores(MatrixView candidates, const std::vector<Matrix>& recalls,
+                                         size_t cue) {
+  std::vector<double> out;
+  for (size_t i = 0; i < candidates.rows; ++i) {
+    const std::vector<double> u = Unit(candidates.row(i));
+    double best = -1e30;
+    for (const Matrix& recall : recalls) {
+      double score = 0;
+      for (size_t j = 0; j < u.size(); ++j) score += u[j] * recall.at(cue, j);
+      best = std::max(best, score);
+    }
+    out.push_back(best);
+  }
+  return out;
+}
+
+TEST(LinearQuery, ResponsesSentWithTheQueryAreRankedWithoutACodebook) {
+  RecordProperty("seed", std::to_string(kSeed));
+  const TestRows rows(60, 32, 16, kSeed);
+  Matrix candidates(1500, 16);  // two parts
+  Random random(kSeed, 1);
+  random.FillGaussian(candidates.flat());
+  for (uint32_t partitions : {1u, 3u}) {
+    LinearModel model(LinearMemory(32, 16, {.rule = LinearRule::kCmm, .partitions = partitions},
+                                   Retain::kStatistics));
+    RowBlock block = rows.Block();
+    block.ids = {};
+    ASSERT_TRUE(model.Absorb(block).ok());
+    std::vector<std::vector<size_t>> members(partitions);
+    for (size_t i = 0; i < 60; ++i) members[model.router().PartitionOf(block, i)].push_back(i);
+    const auto view = model.Publish();
+    for (size_t batch : {1u, 5u}) {
+      const MatrixView cues = rows.keys.view().slice(0, batch);
+      std::vector<Matrix> recalls;
+      for (const auto& of : members) {
+        recalls.push_back(NaiveRecall(rows, of, LinearRule::kCmm, 0, cues));
+      }
+      const auto answer =
+          Ask(*view, {.cues = cues},
+              {.kind = QueryKind::kList, .top = 1500, .candidate_responses = candidates}, 2);
+      ASSERT_TRUE(answer.ok()) << answer.status();
+      EXPECT_EQ(answer->items_scored, 1500u);
+      EXPECT_EQ(answer->certificates, CertificateState::kNone);
+      for (size_t b = 0; b < batch; ++b) {
+        const std::vector<double> expected = NaiveCandidateScores(candidates, recalls, b);
+        const std::vector<ScoredItem>& top = answer->cues[b].top;
+        ASSERT_EQ(top.size(), 1500u);
+        std::vector<bool> seen(1500);
+        for (size_t r = 0; r < top.size(); ++r) {
+          EXPECT_EQ(top[r].id, ItemId(top[r].row));
+          EXPECT_NEAR(top[r].score, expected[top[r].row], 1e-5);
+          if (r > 0) {
+            EXPECT_LE(top[r].score, top[r - 1].score);
+          }
+          seen[top[r].row] = true;
+        }
+        EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 1500);
+      }
+    }
+  }
+}
+
+TEST(LinearQuery, CandidateResponsesThatCannotBeRankedAreRefused) {
+  const TestRows rows(6, 8, 4, kSeed);
+  LinearModel model(LinearMemory(8, 4, {}));
+  ASSERT_TRUE(model.Absorb(rows.Block()).ok());
+  const auto view = model.Publish();
+  Matrix candidates = Matrix::Copy(rows.responses.view().slice(0, 3));
+  const auto refusal = [&](const QuerySpec& spec) {
+    const absl::Status status = Ask(*view, {.cues = rows.keys}, spec).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    const auto detail = GetErrorDetail(status);
+    return detail ? *detail : ErrorDetail{};
+  };
+  EXPECT_EQ(refusal({.kind = QueryKind::kList,
+                     .candidate_rows = std::vector<uint64_t>{1},
+                     .candidate_responses = candidates})
+                .reason,
+            "CANDIDATES");
+  EXPECT_EQ(refusal({.kind = QueryKind::kList,
+                     .candidate_responses = candidates,
+                     .target_rows = std::vector<uint64_t>(6, 1)})
+                .reason,
+            "CANDIDATES");
+  EXPECT_EQ(refusal({.kind = QueryKind::kRetrieve, .candidate_responses = candidates}).reason,
+            "CANDIDATES");
+  EXPECT_EQ(refusal({.kind = QueryKind::kList, .candidate_responses = rows.keys}).reason, "SHAPE");
+  std::fill(candidates.row(2).begin(), candidates.row(2).end(), 0.0f);
+  const ErrorDetail zero = refusal({.kind = QueryKind::kList, .candidate_responses = candidates});
+  EXPECT_EQ(zero.reason, "ZERO_VECTOR");
+  EXPECT_NE(zero.given.find('2'), std::string::npos) << zero.given;
+}
+
+TEST(LinearQuery, TheRankOfATargetIsThatOfItsScoreBitForBit) {
+  RecordProperty("seed", std::to_string(kSeed));
+  TestRows rows(2500, 24, 40, kSeed);
+  // Half of the responses within 1e-7 of one another, some of them equal: a sum taken in another
+  // order ranks them otherwise.
+  Random random(kSeed, 3);
+  for (size_t i = 1; i < 1250; ++i) {
+    for (size_t j = 0; j < 40; ++j) {
+      rows.responses.at(i, j) = rows.responses.at(i % 7 == 0 ? i - 1 : 0, j) *
+                                (i % 7 == 0 ? 1 : 1 + static_cast<float>(1e-7 * random.Gaussian()));
+    }
+  }
+  for (uint32_t partitions : {1u, 3u}) {
+    LinearModel model(LinearMemory(24, 40, {.rule = LinearRule::kCmm, .partitions = partitions}));
+    ASSERT_TRUE(model.Absorb(rows.Block()).ok());
+    ASSERT_TRUE(model.Forget(rows.Block(10, 30)).ok());
+    const auto view = model.Publish();
+    const MatrixView cues = rows.keys.view().slice(40, 70);
+    std::vector<uint64_t> targets;
+    for (size_t b = 0; b < 70; ++b) targets.push_back(b % 5 == 0 ? 2499 - b : 40 + 17 * b);
+    targets[3] = 20;      // forgotten
+    targets[4] = 900000;  // never there
+    const auto lists = Ask(*view, {.cues = cues}, {.kind = QueryKind::kList, .top = 2500});
+    const auto ranks =
+        Ask(*view, {.cues = cues}, {.kind = QueryKind::kList, .target_rows = targets}, 3);
+    ASSERT_TRUE(lists.ok() && ranks.ok());
+    for (size_t b = 0; b < 70; ++b) {
+      const TargetRank& target = ranks->cues[b].target;
+      EXPECT_EQ(target.found, b != 3 && b != 4);
+      EXPECT_TRUE(ranks->cues[b].top.empty());
+      if (!target.found) continue;
+      const std::vector<ScoredItem>& all = lists->cues[b].top;
+      const auto own = std::find_if(all.begin(), all.end(),
+                                    [&](const ScoredItem& item) { return item.row == targets[b]; });
+      ASSERT_NE(own, all.end());
+      EXPECT_EQ(target.score, own->score);
+      EXPECT_EQ(target.competitors, 2469u);
+      const auto reach = std::count_if(
+          all.begin(), all.end(), [&](const ScoredItem& item) { return item.score >= own->score; });
+      EXPECT_EQ(target.rank, static_cast<uint64_t>(reach)) << "cue " << b;
+      // One cue alone: other arithmetic for the recall, the same rank where recalls agree in bits.
+      const auto single = Ask(*view, {.cues = cues.slice(b, 1)},
+                              {.kind = QueryKind::kList, .top = 2500, .target_rows = {targets[b]}});
+      ASSERT_TRUE(single.ok());
+      const TargetRank& alone = single->cues[0].target;
+      const auto alone_reach =
+          std::count_if(single->cues[0].top.begin(), single->cues[0].top.end(),
+                        [&](const ScoredItem& item) { return item.score >= alone.score; });
+      EXPECT_EQ(alone.rank, static_cast<uint64_t>(alone_reach));
+    }
+  }
+}
+
+TEST(LinearQuery, AnUntrainedMemoryGivesNoCertificates) {
+  const TestRows rows(6, 8, 4, kSeed);
+  for (LinearRule rule : {LinearRule::kCmm, LinearRule::kTam}) {
+    LinearModel model(LinearMemory(8, 4, {.rule = rule}));
+    ASSERT_TRUE(model.Absorb(rows.Block()).ok());
+    const auto answer = Ask(*model.Publish(), {.cues = rows.keys},
+                            {.kind = QueryKind::kList, .top = 2, .certified_list = true});
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->certificates,
+              rule == LinearRule::kTam ? CertificateState::kUntrained : CertificateState::kNone);
+    EXPECT_EQ(answer->list_size, 0u);
+    EXPECT_EQ(answer->cues[0].top.size(), 2u);  // then `top` says how long
+    EXPECT_FALSE(answer->cues[0].top[0].certified);
+  }
+}
+
 TEST(LinearQuery, APartitionedMemoryRecallsFromThePartitionOfTheBestItem) {
   RecordProperty("seed", std::to_string(kSeed));
   constexpr size_t kPartitions = 3;
