@@ -28,6 +28,7 @@
 #include "server/config/load.h"
 #include "server/observe/log.h"
 #include "server/rpc/memory_service.h"
+#include "server/rpc/operations_service.h"
 
 extern char** environ;
 
@@ -108,6 +109,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> OpenEngine(
       .scan_threads = static_cast<int>(config.scan_threads == 0 ? cores : config.scan_threads),
       .scan_nice = static_cast<int>(config.scan_nice),
       .read_threads = static_cast<int>(config.read_threads),
+      .train_threads = static_cast<int>(config.train_threads == 0 ? cores : config.train_threads),
       .seed = (static_cast<uint64_t>(device()) << 32) ^ device(),
       .on_fatal = std::move(on_fatal),
       .on_recovery = [](size_t done, size_t all, std::string_view name) {
@@ -125,7 +127,8 @@ bool WritePortFile(const std::string& path, int port) {
   return std::fclose(file) == 0 && std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
-std::unique_ptr<grpc::Server> StartServer(const Config& config, MemoryServiceImpl& service,
+std::unique_ptr<grpc::Server> StartServer(const Config& config,
+                                          std::initializer_list<grpc::Service*> services,
                                           int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -137,7 +140,7 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config, MemoryServiceImp
   // gRPC itself refuses.
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(std::min<uint64_t>(2 * config.limits.message_bytes_max, 1ull << 30)));
-  builder.RegisterService(&service);
+  for (grpc::Service* service : services) builder.RegisterService(service);
   return builder.BuildAndStart();
 }
 
@@ -172,8 +175,9 @@ int Serve(const Config& config) {
                              .instruction_set = math::InstructionSet(),
                              .blas_core = math::BlasKernelName(),
                              .start_unix_nanos = start});
+  OperationsServiceImpl operations((*engine)->jobs());
   int port = 0;
-  std::unique_ptr<grpc::Server> server = StartServer(config, service, &port);
+  std::unique_ptr<grpc::Server> server = StartServer(config, {&service, &operations}, &port);
   if (server == nullptr) {
     return Fail(
         kExitListen,

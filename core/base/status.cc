@@ -61,6 +61,9 @@ absl::Status Unavailable(std::string_view message, const ErrorDetail& detail) {
 absl::Status Unimplemented(std::string_view message, const ErrorDetail& detail) {
   return MakeError(absl::StatusCode::kUnimplemented, message, detail);
 }
+absl::Status Cancelled(std::string_view message, const ErrorDetail& detail) {
+  return MakeError(absl::StatusCode::kCancelled, message, detail);
+}
 absl::Status DataLoss(std::string_view message, const ErrorDetail& detail) {
   return MakeError(absl::StatusCode::kDataLoss, message, detail);
 }

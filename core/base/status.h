@@ -47,6 +47,7 @@ absl::Status ResourceExhausted(std::string_view message, const ErrorDetail& deta
 absl::Status Aborted(std::string_view message, const ErrorDetail& detail);
 absl::Status Unavailable(std::string_view message, const ErrorDetail& detail);
 absl::Status Unimplemented(std::string_view message, const ErrorDetail& detail);
+absl::Status Cancelled(std::string_view message, const ErrorDetail& detail);
 absl::Status DataLoss(std::string_view message, const ErrorDetail& detail);
 absl::Status Internal(std::string_view message);
 

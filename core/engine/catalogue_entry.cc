@@ -6,8 +6,11 @@
 namespace mneme::engine {
 namespace {
 
-constexpr uint8_t kEntryVersion = 1;
-constexpr uint8_t kReplyVersion = 1;
+// Version 2: all fields of a linear spec. Version 1 is read as one that leaves them at their
+// defaults.
+constexpr uint8_t kEntryVersion = 2;
+// Version 2: the count of suppressed items.
+constexpr uint8_t kReplyVersion = 2;
 constexpr uint8_t kCheckpointVersion = 1;
 constexpr uint8_t kDenseTag = 1;
 constexpr uint8_t kLinearTag = 2;
@@ -18,8 +21,8 @@ absl::Status Corrupt(std::string_view what) {
 }
 
 absl::Status CheckVersion(std::string_view what, uint8_t version, uint8_t known) {
-  if (version == known) return absl::OkStatus();
   if (version == 0) return Corrupt(what);
+  if (version <= known) return absl::OkStatus();
   return FailedPrecondition(
       absl::StrFormat("the %s has version %d, this build reads up to %d", AbslView(what), version,
                       known),
@@ -58,10 +61,19 @@ void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
     out.Put<uint32_t>(linear.partitions);
     out.Put<uint8_t>(linear.normalize_keys);
     out.Put<uint8_t>(linear.normalize_responses);
+    out.Put<double>(linear.beta);
+    out.Put<double>(linear.gamma);
+    out.Put<uint32_t>(linear.list_size);
+    PutOptional(out, linear.tail_fraction);
+    out.Put<uint8_t>(static_cast<uint8_t>(linear.load_policy));
+    out.Put<double>(linear.load_limit);
+    out.Put<uint8_t>(linear.fast_statistics);
+    out.Put<uint32_t>(static_cast<uint32_t>(linear.key_mean.size()));
+    for (const float x : linear.key_mean) out.Put<float>(x);
   }
 }
 
-absl::Status GetSpec(ByteReader& in, models::MemorySpec* spec) {
+absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) {
   spec->key_dim = in.Get<uint64_t>();
   spec->response_dim = in.Get<uint64_t>();
   spec->retain = static_cast<models::Retain>(in.Get<uint8_t>());
@@ -80,7 +92,18 @@ absl::Status GetSpec(ByteReader& in, models::MemorySpec* spec) {
     linear.partitions = in.Get<uint32_t>();
     linear.normalize_keys = in.Get<uint8_t>() != 0;
     linear.normalize_responses = in.Get<uint8_t>() != 0;
-    spec->model = linear;
+    if (version >= 2) {
+      linear.beta = in.Get<double>();
+      linear.gamma = in.Get<double>();
+      linear.list_size = in.Get<uint32_t>();
+      linear.tail_fraction = GetOptional(in);
+      linear.load_policy = static_cast<models::LoadPolicy>(in.Get<uint8_t>());
+      linear.load_limit = in.Get<double>();
+      linear.fast_statistics = in.Get<uint8_t>() != 0;
+      const uint32_t mean = in.Get<uint32_t>();
+      for (uint32_t i = 0; i < mean && in.ok(); ++i) linear.key_mean.push_back(in.Get<float>());
+    }
+    spec->model = std::move(linear);
   } else {
     return Corrupt("catalogue entry");
   }
@@ -109,7 +132,8 @@ std::string EncodeCatalogueEntry(const MemoryInfo& info) {
 
 absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes) {
   ByteReader in(bytes);
-  MNEME_RETURN_IF_ERROR(CheckVersion("catalogue entry", in.Get<uint8_t>(), kEntryVersion));
+  const uint8_t version = in.Get<uint8_t>();
+  MNEME_RETURN_IF_ERROR(CheckVersion("catalogue entry", version, kEntryVersion));
   MemoryInfo info;
   info.name = in.GetBytes();
   info.uid = in.Get<uint64_t>();
@@ -122,7 +146,7 @@ absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes) {
     std::string key(in.GetBytes());
     info.labels.labels[std::move(key)] = in.GetBytes();
   }
-  MNEME_RETURN_IF_ERROR(GetSpec(in, &info.spec));
+  MNEME_RETURN_IF_ERROR(GetSpec(in, version, &info.spec));
   if (!in.done()) return Corrupt("catalogue entry");
   if (absl::Status status = models::ValidateSpec(info.spec); !status.ok())
     return Corrupt("catalogue entry");
@@ -133,7 +157,7 @@ std::string EncodeWriteReply(const WriteReply& reply) {
   ByteWriter out;
   out.Put(kReplyVersion);
   for (uint64_t value : {reply.uid, reply.position, reply.stored, reply.replaced, reply.deleted,
-                         reply.missing, reply.first_id, reply.item_count}) {
+                         reply.missing, reply.first_id, reply.item_count, reply.suppressed}) {
     out.Put(value);
   }
   out.Put(static_cast<uint8_t>(reply.sync));
@@ -142,12 +166,14 @@ std::string EncodeWriteReply(const WriteReply& reply) {
 
 absl::StatusOr<WriteReply> DecodeWriteReply(std::string_view bytes) {
   ByteReader in(bytes);
-  MNEME_RETURN_IF_ERROR(CheckVersion("request outcome", in.Get<uint8_t>(), kReplyVersion));
+  const uint8_t version = in.Get<uint8_t>();
+  MNEME_RETURN_IF_ERROR(CheckVersion("request outcome", version, kReplyVersion));
   WriteReply reply;
   for (uint64_t* value : {&reply.uid, &reply.position, &reply.stored, &reply.replaced,
                           &reply.deleted, &reply.missing, &reply.first_id, &reply.item_count}) {
     *value = in.Get<uint64_t>();
   }
+  if (version >= 2) reply.suppressed = in.Get<uint64_t>();
   reply.sync = static_cast<Sync>(in.Get<uint8_t>());
   if (!in.done()) return Corrupt("request outcome");
   return reply;

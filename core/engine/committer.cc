@@ -187,14 +187,15 @@ void Committer::PublishGroup(CommitGroup& group) {
                        group.memories.end());
   for (const std::shared_ptr<Memory>& memory : group.memories) {
     if (memory->dropped() || !memory->CheckServing().ok()) continue;
-    const bool save = memory->Maintain();
+    const bool durable = std::exchange(memory->checkpoint_due, false);
+    const bool save = memory->Maintain() || durable;
     // What Maintain found must be repeated by replay, so it is logged before anyone can see it. It
     // needs no fsync of its own: later writes sync it, and if it is lost, so are they, and recovery
     // computes it again from the same rows.
     const bool due = memory->rows_since_checkpoint >= kRowsPerCheckpoint;
     absl::Status written;
     if (save || (due && memory->law() != models::Law::kAnswersAdd)) {
-      written = WriteCheckpoint(storage_, *memory, Sync::kOs);
+      written = WriteCheckpoint(storage_, *memory, durable ? Sync::kDisk : Sync::kOs);
     } else if (due) {
       // The rows of a scan model are its state: no record of its log is ever read again.
       std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();

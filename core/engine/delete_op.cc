@@ -178,6 +178,7 @@ class DeleteOp final : public WriteOp {
     }
     reply_.uid = uid;
     reply_.deleted = forgotten_.size();
+    reply_.suppressed = memory_->model().CountSuppressed(forgotten_.block());
     reply_.item_count = memory_->item_count;
     reply_.sync = command_.sync;
     if (!key_.request_id.empty()) {

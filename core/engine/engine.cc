@@ -20,10 +20,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<storage::St
   std::unique_ptr<Engine> engine(new Engine(std::move(storage), clock, std::move(options)));
   MNEME_RETURN_IF_ERROR(engine->Recover());
   engine->read_pool_ = std::make_unique<ReadPool>(engine->options_.read_threads);
+  engine->forecast_pool_ = std::make_unique<ReadPool>(1);
   engine->scan_pool_ =
       std::make_unique<ScanPool>(engine->options_.scan_threads, engine->options_.scan_nice);
   engine->committer_ =
       std::make_unique<Committer>(*engine->storage_, clock, engine->options_.on_fatal);
+  engine->jobs_ = std::make_unique<JobRunner>(clock, engine->options_.train_nice);
   return engine;
 }
 
@@ -32,8 +34,10 @@ Engine::~Engine() { Close().IgnoreError(); }
 absl::Status Engine::Close() {
   if (closed_.exchange(true)) return absl::OkStatus();
   if (committer_ == nullptr) return absl::OkStatus();  // Open failed half-way
+  jobs_->Stop();
   committer_->Stop();
   read_pool_->Stop();
+  forecast_pool_->Stop();
   scan_pool_->Stop();
   // A log in doubt is left as it is: recovery reads what the disk really holds.
   if (absl::Status fatal = committer_->fatal(); !fatal.ok()) return fatal;

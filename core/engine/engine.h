@@ -22,6 +22,8 @@
 #include "core/base/random.h"
 #include "core/engine/catalogue.h"
 #include "core/engine/committer.h"
+#include "core/engine/forecast.h"
+#include "core/engine/jobs.h"
 #include "core/engine/limits.h"
 #include "core/engine/read_pool.h"
 #include "core/engine/scan_pool.h"
@@ -35,6 +37,8 @@ struct EngineOptions {
   int scan_threads = 2;
   int scan_nice = 10;
   int read_threads = 2;
+  int train_threads = 2;  // of one training
+  int train_nice = 19;
   uint64_t seed = 0;  // of memory uids
   // Called once, on the committer's thread, when the log is in doubt: the process should end and
   // recover.
@@ -69,6 +73,17 @@ class Engine {
   void Query(QueryCommand command, Done<QueryReply> done);
   void GetItem(std::string memory, ItemId id, Done<ItemRecord> done);
   void ListItems(ListItemsCommand command, Done<ItemPage> done);
+  // Theory, and a probe of a memory that is there. InvalidArgument (FORECAST) for bad figures,
+  // Unimplemented (FORECAST_MODEL) for a memory that is not linear.
+  void Forecast(ForecastCommand command, Done<ForecastReply> done);
+  // Of a linear memory for which there is a law, else nullopt. The first call for a memory costs up
+  // to 50 ms.
+  std::optional<LoadMeter> MeterOf(const MemoryInfo& info) const;
+
+  // ---- jobs
+  // Starts training a memory; its end is a JobInfo with the memory as it is then, or the reason.
+  absl::StatusOr<JobInfo> Train(TrainCommand command);
+  JobRunner& jobs() { return *jobs_; }
 
   EngineCounters counters() const;
   const Limits& limits() const { return options_.limits; }
@@ -89,6 +104,8 @@ class Engine {
   absl::StatusOr<ItemRecord> ReadItem(const Memory& memory, const ItemId& id) const;
   void StartQuery(std::shared_ptr<Pending> pending);
   void FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer);
+  absl::Status CheckRadii(Pending& pending) const;
+  absl::StatusOr<ForecastReply> ForecastNow(const ForecastCommand& command);
 
   const std::unique_ptr<storage::Storage> storage_;
   const Clock& clock_;
@@ -98,8 +115,10 @@ class Engine {
   Catalogue catalogue_;
   std::atomic<uint64_t> cues_inline_{0};
   std::unique_ptr<ReadPool> read_pool_;
+  std::unique_ptr<ReadPool> forecast_pool_;  // one thread: probes must not delay reads
   std::unique_ptr<ScanPool> scan_pool_;
   std::unique_ptr<Committer> committer_;
+  std::unique_ptr<JobRunner> jobs_;
   std::atomic<bool> closed_{false};
 };
 

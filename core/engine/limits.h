@@ -57,6 +57,14 @@ inline constexpr uint64_t kRecallBytesMax = 256ull << 20;
 // run inline.
 inline constexpr int kStepsMax = 1'000;
 inline constexpr int kInlineStepsMax = 32;
+// Most steps of a training.
+inline constexpr int kTrainStepsMax = 100'000;
+// A forecast: lists, points of its curve, items of its probe, pairs for the effective dimension.
+inline constexpr size_t kForecastListsMax = 16;
+inline constexpr size_t kForecastCurveMax = 200;
+inline constexpr size_t kProbeItemsMax = 10'000;
+inline constexpr size_t kProbeItemsDefault = 500;
+inline constexpr uint64_t kDimensionPairs = 20'000;
 // Rows whose payloads are read at a time.
 inline constexpr size_t kPayloadRowsAtOnce = 16;
 // An item that is replaced while it is read is read again.

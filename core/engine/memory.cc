@@ -82,8 +82,30 @@ absl::Status Memory::Apply(const Mutation& mutation) {
   if (mutation.forgotten.size() > 0) MNEME_RETURN_IF_ERROR(model_->Forget(mutation.forgotten));
   if (mutation.stored.size() > 0) MNEME_RETURN_IF_ERROR(model_->Absorb(mutation.stored));
   applied_position = mutation.position;
+  if (mutation.stored.size() > 0) applied_next_row = mutation.stored.row_numbers.back() + 1;
   rows_since_checkpoint += mutation.forgotten.size() + mutation.stored.size();
   return absl::OkStatus();
+}
+
+std::shared_ptr<const Probe> Memory::newest_probe() const {
+  MutexLock lock(&mutex_);
+  return probe_;
+}
+
+void Memory::KeepProbe(std::shared_ptr<const Probe> probe) {
+  MutexLock lock(&mutex_);
+  probe_ = std::move(probe);
+}
+
+std::optional<Capacity> Memory::capacity(uint32_t partitions) const {
+  {
+    MutexLock lock(&mutex_);
+    if (capacity_.has_value() && capacity_->partitions == partitions) return capacity_;
+  }
+  const std::optional<Capacity> capacity = CapacityOf(spec_, partitions);
+  MutexLock lock(&mutex_);
+  capacity_ = capacity;
+  return capacity;
 }
 
 void Memory::Publish() {

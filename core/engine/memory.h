@@ -14,11 +14,13 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/engine/forecast.h"
 #include "core/engine/types.h"
 
 namespace mneme::engine {
@@ -75,6 +77,11 @@ class Memory {
   bool dropped() const { return dropped_.load(std::memory_order_acquire); }
   // OK while the memory serves; otherwise why it does not (FailedPrecondition DEGRADED).
   absl::Status CheckServing() const;
+  // The newest measurement of this memory, and its load meter: kept here by those who make them.
+  std::shared_ptr<const Probe> newest_probe() const;
+  void KeepProbe(std::shared_ptr<const Probe> probe);
+  // What CapacityOf says of this many partitions; computed when it is first asked for.
+  std::optional<Capacity> capacity(uint32_t partitions) const;
 
   // ---- the writer
   absl::Status Apply(const Mutation& mutation);
@@ -93,10 +100,12 @@ class Memory {
   uint64_t item_count = 0;
   // Since the last checkpoint.
   uint64_t applied_position = 0;
+  uint64_t applied_next_row = 0;  // rows below it were absorbed, or went out again
   uint64_t checkpoint_position = 0;
   uint64_t checkpoint_next_row = 0;  // rows below it are in the checkpoint
   uint64_t purged_row = 0;  // of these, rows below it hold nothing that the memory does not keep
   uint64_t rows_since_checkpoint = 0;
+  bool checkpoint_due = false;         // what the model holds now is nowhere else: publish it after
   std::vector<uint64_t> removed_rows;  // marked, to be erased by the next checkpoint
 
  private:
@@ -110,6 +119,8 @@ class Memory {
   mutable Mutex mutex_;  // a leaf: nothing else is locked under it
   MemoryInfo info_ ABSL_GUARDED_BY(mutex_);
   Published published_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Probe> probe_ ABSL_GUARDED_BY(mutex_);
+  mutable std::optional<Capacity> capacity_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace mneme::engine

@@ -4,6 +4,7 @@
 #ifndef MNEME_CORE_ENGINE_OPS_H_
 #define MNEME_CORE_ENGINE_OPS_H_
 
+#include <functional>
 #include <memory>
 
 #include "core/base/ids.h"
@@ -24,6 +25,13 @@ std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size
 std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
                                       Done<MemoryInfo> done);
 std::unique_ptr<WriteOp> MakeDropOp(Catalogue& catalogue, DropCommand command, Done<bool> done);
+
+// Runs `change` on the memory's model, on the committer's thread, and publishes. With `checkpoint`
+// what it made is on stable storage before anyone sees it or is answered. An error of `change` must
+// leave the model as it was; it is what the caller gets.
+std::unique_ptr<WriteOp> MakeModelOp(std::shared_ptr<Memory> memory,
+                                     std::function<absl::Status(Memory&)> change, bool checkpoint,
+                                     Done<MemoryInfo> done);
 
 // ---- shared by the verbs
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/engine.h"
+#include "core/engine/probe.h"
 #include "core/engine/validate.h"
 
 namespace mneme::engine {
@@ -54,6 +55,33 @@ absl::Status AllFailed(const models::Answer& answer) {
   return answer.cues.empty() ? absl::OkStatus() : answer.cues.front().error;
 }
 
+// A list without a size, and without candidates, is the certified one of a trained memory.
+absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory) {
+  models::QuerySpec& spec = command.spec;
+  if (spec.kind != models::QueryKind::kList || spec.top > 0 || command.fraction.has_value() ||
+      command.candidates.has_value() || spec.candidate_responses.rows > 0) {
+    return absl::OkStatus();
+  }
+  if (memory.law() != models::Law::kTrained) {
+    return InvalidArgument("the list has no size",
+                           {.reason = "LIST_SIZE",
+                            .given = "k = 0",
+                            .expected = "k >= 1, a fraction, or candidates",
+                            .next_step = "Set k or fraction, or name the candidates to rank."});
+  }
+  const std::optional<models::TrainedStats>& trained = memory.published().view->stats().trained;
+  if (!trained.has_value()) {
+    return FailedPrecondition(
+        absl::StrFormat("memory '%s' is not trained yet: it has no certified list", memory.name()),
+        {.reason = "UNTRAINED",
+         .given = "a list without a size",
+         .expected = "a trained memory, or a list size",
+         .next_step = "Train the memory, or set k."});
+  }
+  spec.certified_list = true;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Engine::PrepareQuery(Pending& pending) const {
@@ -93,6 +121,18 @@ absl::Status Engine::PrepareQuery(Pending& pending) const {
                        "Send fewer cues at a time.");
     }
   }
+  if (spec.candidate_responses.rows > 0) {
+    if (command.candidates.has_value()) {
+      return InvalidArgument("both candidates and candidate_responses are given",
+                             {.reason = "CANDIDATES",
+                              .given = "both",
+                              .expected = "one of them",
+                              .next_step = "Name stored items, or send responses to rank."});
+    }
+    MNEME_RETURN_IF_ERROR(ValidateCandidates(spec.candidate_responses, memory, options_.limits));
+    if (spec.top == 0) spec.top = spec.candidate_responses.rows;
+  }
+  MNEME_RETURN_IF_ERROR(ChooseCertifiedList(command, memory));
   if (spec.top > options_.limits.list_size_max) {
     return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
                      "Ask for a shorter list.");
@@ -175,9 +215,15 @@ void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models
   reply.answer = *std::move(answer);
   reply.uid = pending->memory->uid();
   reply.position = pending->published.position;
-  if (!pending->command.payloads) return pending->done(std::move(reply));
-  absl::Status queued = read_pool_->Submit([this, pending] {
-    if (absl::Status status = ReadPayloads(*pending); !status.ok()) return pending->done(status);
+  reply.trained = pending->published.view->stats().trained;
+  const bool radii = pending->command.check_radius &&
+                     reply.answer.certificates == models::CertificateState::kSealed;
+  if (!pending->command.payloads && !radii) return pending->done(std::move(reply));
+  absl::Status queued = read_pool_->Submit([this, pending, radii] {
+    absl::Status status;
+    if (pending->command.payloads) status = ReadPayloads(*pending);
+    if (status.ok() && radii) status = CheckRadii(*pending);
+    if (!status.ok()) return pending->done(status);
     pending->done(std::move(pending->reply));
   });
   if (!queued.ok()) pending->done(queued);
@@ -202,6 +248,31 @@ absl::Status Engine::ReadPayloads(Pending& pending) const {
       if (bytes > most)
         return OverLimit("bytes of payloads in one answer", bytes, most,
                          "Ask for fewer items, or get their payloads with GetItem.");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::CheckRadii(Pending& pending) const {
+  // Rounded up by more than float32 loses in the unit vectors: inside is inside.
+  constexpr double kRounding = 1e-6;
+  const Memory& memory = *pending.memory;
+  const models::LinearSpec& linear = std::get<models::LinearSpec>(memory.spec().model);
+  for (size_t b = 0; b < pending.reply.answer.cues.size(); ++b) {
+    const models::CueAnswer& cue = pending.reply.answer.cues[b];
+    std::vector<double>& distances = pending.reply.distances.emplace_back(cue.top.size(), -1.0);
+    const std::vector<double> q = UnitKey(pending.command.cues.cues.row(b), linear.key_mean);
+    for (size_t i = 0; i < cue.top.size() && !q.empty(); ++i) {
+      if (!cue.top[i].certified) continue;
+      const absl::Status read =
+          storage_->ReadRow(memory.uid(), cue.top[i].row, [&](const storage::RowView& row) {
+            const std::vector<double> k = UnitKey(row.key, linear.key_mean);
+            double squares = 0;
+            for (size_t j = 0; j < k.size(); ++j) squares += (k[j] - q[j]) * (k[j] - q[j]);
+            if (!k.empty()) distances[i] = std::sqrt(squares) + kRounding;
+            return absl::OkStatus();
+          });
+      if (!read.ok() && !absl::IsNotFound(read)) return read;
     }
   }
   return absl::OkStatus();

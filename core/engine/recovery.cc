@@ -45,6 +45,7 @@ class MemoryRecovery {
       }
     }
     if (memory_.Maintain()) MNEME_RETURN_IF_ERROR(WriteCheckpoint(storage_, memory_, Sync::kOs));
+    memory_.applied_next_row = memory_.next_row;
     memory_.Publish();
     memory_.item_count = memory_.published().view->stats().items;
     return absl::OkStatus();

@@ -35,7 +35,8 @@ absl::Status Stopping() {
 
 // May tasks be answered by one pass?
 bool Compatible(const ScanTask& a, const ScanTask& b) {
-  return a.view == b.view && a.cues.mask.empty() == b.cues.mask.empty() && a.spec.BatchesWith(b.spec);
+  return a.view == b.view && a.cues.mask.empty() == b.cues.mask.empty() &&
+         a.spec.BatchesWith(b.spec);
 }
 
 }  // namespace
@@ -329,6 +330,8 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
     const size_t rows = task.cues.cues.rows;
     models::Answer part;
     part.items_scored = answer->items_scored;
+    part.certificates = answer->certificates;
+    part.list_size = answer->list_size;
     if (!answer->recalls.empty())
       part.recalls = Matrix::Copy(answer->recalls.view().slice(row, rows));
     for (size_t i = 0; i < rows; ++i) part.cues.push_back(std::move(answer->cues[row + i]));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/catalogue_entry.h"
+#include "core/engine/forecast.h"
 #include "core/engine/ops.h"
 
 namespace mneme::engine {
@@ -53,6 +54,9 @@ class StoreOp final : public WriteOp {
       MNEME_RETURN_IF_ERROR(ResolveIds(group));
       if (AnyTouched(group))
         return Prepared::kNextGroup;  // an id made here, and chosen by a user just now
+    }
+    MNEME_RETURN_IF_ERROR(CheckLoad());
+    if (memory_->keeps_ids()) {
       for (const ItemId& id : command_.ids) group.touched.insert(TouchId(memory_->uid(), id));
     }
     if (!key_.request_id.empty()) group.touched.insert(request);
@@ -133,6 +137,33 @@ class StoreOp final : public WriteOp {
             forgotten_.Append(view);
             return absl::OkStatus();
           }));
+    }
+    return absl::OkStatus();
+  }
+
+  // The policy for loads past the spec's limit. GROW is the model's own affair.
+  absl::Status CheckLoad() {
+    const auto* linear = std::get_if<models::LinearSpec>(&memory_->spec().model);
+    if (linear == nullptr) return absl::OkStatus();
+    const uint64_t items = memory_->item_count + command_.keys.rows - forgotten_.size();
+    reply_.load = LoadOf(memory_->spec(), items, memory_->published().view->stats().partitions);
+    const bool over = *reply_.load > linear->load_limit;
+    if (linear->load_policy == models::LoadPolicy::kRefuse && over) {
+      return ResourceExhausted(
+          absl::StrFormat("with %d items the load of memory '%s' would be %.4g, its limit is %.4g",
+                          items, memory_->name(), *reply_.load, linear->load_limit),
+          {.reason = "FULL",
+           .given = absl::StrFormat("load %.4g", *reply_.load),
+           .expected = absl::StrFormat("at most %.4g", linear->load_limit),
+           .next_step = "Delete items, or store into a memory with more partitions. Nothing of the "
+                        "batch was stored."});
+    }
+    if (linear->load_policy == models::LoadPolicy::kWarn && over) {
+      reply_.warnings.push_back(
+          {.reason = "LOAD",
+           .message = absl::StrFormat("the load of memory '%s' is %.4g, past its limit of %.4g",
+                                      memory_->name(), *reply_.load, linear->load_limit),
+           .next_step = "Ask for a forecast; more partitions hold more items."});
     }
     return absl::OkStatus();
   }

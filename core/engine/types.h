@@ -102,6 +102,13 @@ struct DeleteCommand {
   Sync sync = Sync::kDisk;
 };
 
+// Something a user should know although the request was carried out.
+struct Warning {
+  std::string reason;
+  std::string message;
+  std::string next_step;
+};
+
 struct WriteReply {
   MemoryUid uid = 0;
   uint64_t position = 0;
@@ -109,10 +116,18 @@ struct WriteReply {
   uint64_t replaced = 0;
   uint64_t deleted = 0;
   uint64_t missing = 0;
+  uint64_t suppressed = 0;  // of `deleted`: never returned again, but not unlearned
   uint64_t first_id = 0;
   uint64_t item_count = 0;
+  std::optional<double> load;     // linear: after this write
+  std::vector<Warning> warnings;  // not part of what a retry is answered with
   Sync sync = Sync::kDisk;
   bool replayed = false;
+};
+
+struct TrainCommand {
+  std::string memory;
+  models::TrainSpec spec;  // `threads` is the engine's
 };
 
 // A state that a read must contain.
@@ -127,6 +142,7 @@ struct QueryCommand {
   models::QuerySpec spec;
   std::optional<double> fraction;  // kList: ceil(fraction * items) instead of spec.top
   std::optional<std::vector<ItemId>> candidates;  // kList: only these
+  bool check_radius = false;  // kList: also the distance of each certified item's key from the cue
   std::optional<ReadToken> token;
   bool payloads = false;
   std::function<bool()> cancelled;  // polled between slices; may be empty
@@ -139,6 +155,10 @@ struct QueryReply {
   std::vector<ItemId> candidates_missing;  // asked for, not held
   // For each cue, one a `top` entry; only if asked for.
   std::vector<std::vector<storage::OwnedPayload>> payloads;
+  // For each cue, one a `top` entry: |cue - key| of unit vectors; only with check_radius, and only
+  // where the answer's certificates are sealed. Negative: not certified, or gone since.
+  std::vector<std::vector<double>> distances;
+  std::optional<models::TrainedStats> trained;  // of the view that answered
 };
 
 struct ItemRecord {

@@ -286,6 +286,16 @@ absl::Status ValidateDelete(const DeleteCommand& command, const Memory& memory,
   return memory.CheckRows(block);
 }
 
+absl::Status ValidateCandidates(MatrixView responses, const Memory& memory, const Limits& limits) {
+  if (responses.rows > limits.list_size_max) {
+    return OverLimit("candidate responses", responses.rows, limits.list_size_max,
+                     "Split the candidates over several requests.");
+  }
+  MNEME_RETURN_IF_ERROR(CheckShape("candidate responses", responses, responses.rows,
+                                   memory.spec().response_dim, memory.name()));
+  return CheckFinite("candidate responses", responses);
+}
+
 absl::Status ValidateCues(const models::CueBatch& cues, const Memory& memory,
                           const Limits& limits) {
   const size_t rows = cues.cues.rows;

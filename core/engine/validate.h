@@ -19,6 +19,8 @@ absl::Status ValidateStore(const StoreCommand& command, const Memory& memory, co
 absl::Status ValidateDelete(const DeleteCommand& command, const Memory& memory,
                             const Limits& limits);
 absl::Status ValidateCues(const models::CueBatch& cues, const Memory& memory, const Limits& limits);
+// Responses sent to be ranked: finite, of the memory's dimension, at most list_size_max.
+absl::Status ValidateCandidates(MatrixView responses, const Memory& memory, const Limits& limits);
 
 // RESOURCE_EXHAUSTED, LIMIT: `what` names the thing, `given` and `limit` the numbers.
 absl::Status OverLimit(std::string_view what, uint64_t given, uint64_t limit,

@@ -34,6 +34,7 @@ struct Config {
   uint64_t scan_threads = 0;  // 0: one a core
   uint64_t scan_nice = 10;
   uint64_t read_threads = 2;
+  uint64_t train_threads = 0;
   std::string blas_kernel = "auto";
   engine::Limits limits;
 };

@@ -24,6 +24,8 @@ absl::Status BadMatrix(std::string_view what, std::string message, std::string g
                           .next_step = std::move(next)});
 }
 
+}  // namespace
+
 absl::Status UnknownEnum(std::string_view what, int value) {
   return InvalidArgument(absl::StrFormat("%s has the unknown value %d", AbslView(what), value),
                          {.reason = "ENUM",
@@ -31,81 +33,6 @@ absl::Status UnknownEnum(std::string_view what, int value) {
                           .expected = "a value of mneme.v1",
                           .next_step = "See the comments in the .proto files."});
 }
-
-absl::StatusOr<models::Similarity> DecodeSimilarity(v1::Similarity similarity) {
-  switch (similarity) {
-    case v1::SIMILARITY_UNSPECIFIED:
-    case v1::SIMILARITY_L2:
-      return models::Similarity::kL2;
-    case v1::SIMILARITY_DOT:
-      return models::Similarity::kDot;
-    case v1::SIMILARITY_COSINE:
-      return models::Similarity::kCosine;
-    default:
-      return UnknownEnum("dense.similarity", similarity);
-  }
-}
-
-v1::Similarity EncodeSimilarity(models::Similarity similarity) {
-  switch (similarity) {
-    case models::Similarity::kDot:
-      return v1::SIMILARITY_DOT;
-    case models::Similarity::kCosine:
-      return v1::SIMILARITY_COSINE;
-    case models::Similarity::kL2:
-      return v1::SIMILARITY_L2;
-    case models::Similarity::kL1:
-      break;  // not offered on the wire
-  }
-  return v1::SIMILARITY_UNSPECIFIED;
-}
-
-absl::StatusOr<bool> DecodeNormalization(std::string_view what, v1::Normalization normalization) {
-  switch (normalization) {
-    case v1::NORMALIZATION_UNSPECIFIED:
-    case v1::NORMALIZATION_UNIT:
-      return true;
-    case v1::NORMALIZATION_NONE:
-      return false;
-    default:
-      return UnknownEnum(what, normalization);
-  }
-}
-
-absl::StatusOr<models::LinearSpec> DecodeLinear(const v1::LinearSpec& from) {
-  models::LinearSpec to;
-  switch (from.rule()) {
-    case v1::LINEAR_RULE_UNSPECIFIED:
-    case v1::LINEAR_RULE_RIDGE:
-      to.rule = models::LinearRule::kRidge;
-      break;
-    case v1::LINEAR_RULE_CMM:
-      to.rule = models::LinearRule::kCmm;
-      break;
-    default:
-      return UnknownEnum("linear.rule", from.rule());
-  }
-  if (from.has_lambda()) to.lambda = from.lambda();
-  if (from.partitions() > 0) to.partitions = from.partitions();
-  MNEME_ASSIGN_OR_RETURN(to.normalize_keys,
-                         DecodeNormalization("linear.key_normalization", from.key_normalization()));
-  MNEME_ASSIGN_OR_RETURN(
-      to.normalize_responses,
-      DecodeNormalization("linear.response_normalization", from.response_normalization()));
-  return to;
-}
-
-absl::StatusOr<models::DenseSpec> DecodeDense(const v1::DenseSpec& from) {
-  models::DenseSpec to;
-  MNEME_ASSIGN_OR_RETURN(to.similarity, DecodeSimilarity(from.similarity()));
-  if (from.has_beta()) to.beta = from.beta();
-  if (from.steps_max() > 0)
-    to.steps_max = static_cast<int>(std::min<uint32_t>(from.steps_max(), 1u << 20));
-  if (from.tolerance() != 0) to.tolerance = from.tolerance();
-  return to;
-}
-
-}  // namespace
 
 absl::StatusOr<MatrixView> DecodeMatrix(const v1::Matrix& m, std::string_view what,
                                         DecodeArena& arena) {
@@ -208,6 +135,10 @@ void EncodeItemId(const ItemId& id, v1::ItemId* to) {
   }
 }
 
+std::string FormatMemoryName(std::string_view name) {
+  return absl::StrCat(AbslView(kMemoryPrefix), AbslView(name));
+}
+
 absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::string_view field) {
   if (resource.substr(0, kMemoryPrefix.size()) == kMemoryPrefix) {
     const std::string_view name = resource.substr(kMemoryPrefix.size());
@@ -220,101 +151,6 @@ absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::str
        .given = std::string(resource.substr(0, 100)),
        .expected = "memories/{memory}",
        .next_step = "Send memories/ and the memory's name, e.g. memories/faces."});
-}
-
-absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
-  models::MemorySpec spec{.key_dim = memory.key_dim(), .response_dim = memory.response_dim()};
-  switch (memory.retain()) {
-    case v1::RETAIN_UNSPECIFIED:
-    case v1::RETAIN_ALL:
-      spec.retain = models::Retain::kAll;
-      break;
-    case v1::RETAIN_RESPONSES:
-      spec.retain = models::Retain::kResponses;
-      break;
-    case v1::RETAIN_STATISTICS:
-      spec.retain = models::Retain::kStatistics;
-      break;
-    default:
-      return UnknownEnum("retain", memory.retain());
-  }
-  switch (memory.model_case()) {
-    case v1::Memory::kDense: {
-      MNEME_ASSIGN_OR_RETURN(spec.model, DecodeDense(memory.dense()));
-      return spec;
-    }
-    case v1::Memory::kLinear: {
-      MNEME_ASSIGN_OR_RETURN(spec.model, DecodeLinear(memory.linear()));
-      return spec;
-    }
-    case v1::Memory::MODEL_NOT_SET:
-      break;
-  }
-  return InvalidArgument(
-      "the memory has no model",
-      {.reason = "SPEC",
-       .given = "no model",
-       .expected = "dense or linear",
-       .next_step = "Set one of dense and linear; an empty message takes the defaults."});
-}
-
-void EncodeMemory(const engine::MemoryInfo& info, v1::Memory* to) {
-  to->set_name(absl::StrCat(AbslView(kMemoryPrefix), info.name));
-  to->set_uid(FormatUid(info.uid));
-  to->set_etag(FormatEtag(engine::EtagOf(info)));
-  EncodeTimestamp(info.create_unix_nanos, to->mutable_create_time());
-  EncodeTimestamp(info.update_unix_nanos, to->mutable_update_time());
-  to->set_description(info.labels.description);
-  to->mutable_labels()->insert(info.labels.labels.begin(), info.labels.labels.end());
-  const models::MemorySpec& spec = info.spec;
-  to->set_key_dim(static_cast<uint32_t>(spec.key_dim));
-  to->set_response_dim(static_cast<uint32_t>(spec.response_dim));
-  switch (spec.retain) {
-    case models::Retain::kStatistics:
-      to->set_retain(v1::RETAIN_STATISTICS);
-      break;
-    case models::Retain::kResponses:
-      to->set_retain(v1::RETAIN_RESPONSES);
-      break;
-    case models::Retain::kAll:
-      to->set_retain(v1::RETAIN_ALL);
-      break;
-  }
-  v1::MemoryState& state = *to->mutable_state();
-  if (const auto* dense = std::get_if<models::DenseSpec>(&spec.model)) {
-    v1::DenseSpec& out = *to->mutable_dense();
-    out.set_similarity(EncodeSimilarity(dense->similarity));
-    if (dense->beta.has_value()) out.set_beta(*dense->beta);
-    out.set_steps_max(static_cast<uint32_t>(dense->steps_max));
-    out.set_tolerance(dense->tolerance);
-  } else {
-    const auto& linear = std::get<models::LinearSpec>(spec.model);
-    v1::LinearSpec& out = *to->mutable_linear();
-    out.set_rule(linear.rule == models::LinearRule::kCmm ? v1::LINEAR_RULE_CMM
-                                                         : v1::LINEAR_RULE_RIDGE);
-    if (linear.lambda.has_value()) out.set_lambda(*linear.lambda);
-    out.set_partitions(linear.partitions);
-    out.set_key_normalization(linear.normalize_keys ? v1::NORMALIZATION_UNIT
-                                                    : v1::NORMALIZATION_NONE);
-    out.set_response_normalization(linear.normalize_responses ? v1::NORMALIZATION_UNIT
-                                                              : v1::NORMALIZATION_NONE);
-    state.set_load(static_cast<double>(info.stats.items) /
-                   (static_cast<double>(spec.key_dim) * static_cast<double>(spec.response_dim) *
-                    linear.partitions));
-  }
-  state.set_item_count(info.stats.items);
-  state.set_position(info.position);
-  state.set_fixed_bytes(info.stats.fixed_bytes);
-  state.set_row_bytes(info.stats.row_bytes);
-  state.set_memory_bytes(info.stats.fixed_bytes + info.stats.row_bytes);
-  state.set_beta(info.stats.beta);
-  state.set_beta_fallback(info.stats.beta_fallback);
-  state.set_lambda(info.stats.lambda);
-  state.set_health(info.health == engine::Health::kServing ? v1::HEALTH_SERVING
-                                                           : v1::HEALTH_DEGRADED);
-  state.set_health_reason(info.health_reason);
-  state.mutable_weights_epoch()->set_uid(FormatUid(info.uid));
-  state.mutable_weights_epoch()->set_position(info.position);
 }
 
 absl::StatusOr<engine::Sync> DecodeDurability(v1::Durability durability) {

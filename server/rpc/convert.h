@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/engine/forecast.h"
 #include "core/engine/types.h"
 #include "mneme/v1/memory_service.pb.h"
 
@@ -35,9 +37,23 @@ void EncodeItemId(const ItemId& id, v1::ItemId* to);
 
 // "memories/faces" -> "faces".
 absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::string_view field);
+// "faces" -> "memories/faces".
+std::string FormatMemoryName(std::string_view name);
 
 absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory);
-void EncodeMemory(const engine::MemoryInfo& info, v1::Memory* to);
+// `meter`: where the load stands; absent in lists of memories, for which it would cost too much.
+void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
+                  v1::Memory* to);
+v1::LoadPhase EncodePhase(theory::Phase phase);
+void EncodeBytes(const std::vector<models::ByteAccount>& from,
+                 google::protobuf::RepeatedPtrField<v1::ByteAccount>* to);
+void EncodeWarnings(const std::vector<engine::Warning>& from,
+                    google::protobuf::RepeatedPtrField<v1::Warning>* to);
+// A trained memory's epoch: the rows it was trained on, and the job.
+void EncodeTrainedEpoch(engine::MemoryUid uid, const models::TrainedStats& trained, v1::Epoch* to);
+
+// InvalidArgument (ENUM): the field has a value that this version does not know.
+absl::Status UnknownEnum(std::string_view what, int value);
 
 absl::StatusOr<engine::Sync> DecodeDurability(v1::Durability durability);
 v1::Durability EncodeDurability(engine::Sync sync);

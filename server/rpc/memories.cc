@@ -68,8 +68,8 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::CreateMemory(Context* context,
     reactor->Finish(ToGrpc(command.status()));
     return reactor;
   }
-  engine_.CreateMemory(*std::move(command), [=](absl::StatusOr<engine::MemoryInfo> info) {
-    if (info.ok()) EncodeMemory(*info, response);
+  engine_.CreateMemory(*std::move(command), [=, this](absl::StatusOr<engine::MemoryInfo> info) {
+    if (info.ok()) EncodeMemory(*info, engine_.MeterOf(*info), response);
     reactor->Finish(ToGrpc(info.status()));
   });
   return reactor;
@@ -82,7 +82,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetMemory(Context* context,
   const auto get = [&]() -> absl::Status {
     MNEME_ASSIGN_OR_RETURN(const std::string name, DecodeMemoryName(request->name(), "name"));
     MNEME_ASSIGN_OR_RETURN(const engine::MemoryInfo info, engine_.GetMemory(name));
-    EncodeMemory(info, response);
+    EncodeMemory(info, engine_.MeterOf(info), response);
     return absl::OkStatus();
   };
   reactor->Finish(ToGrpc(get()));
@@ -102,7 +102,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::ListMemories(Context* context,
         request->page_size() == 0 ? kPageDefault : std::min(request->page_size(), kPageMax);
     const std::vector<engine::MemoryInfo> memories = engine_.ListMemories(after, size + 1);
     for (size_t i = 0; i < std::min<size_t>(size, memories.size()); ++i)
-      EncodeMemory(memories[i], response->add_memories());
+      EncodeMemory(memories[i], std::nullopt, response->add_memories());
     if (memories.size() > size)
       response->set_next_page_token(EncodeNameToken(memories[size - 1].name));
     return absl::OkStatus();
@@ -120,8 +120,8 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::UpdateMemory(Context* context,
     reactor->Finish(ToGrpc(command.status()));
     return reactor;
   }
-  engine_.UpdateMemory(*std::move(command), [=](absl::StatusOr<engine::MemoryInfo> info) {
-    if (info.ok()) EncodeMemory(*info, response);
+  engine_.UpdateMemory(*std::move(command), [=, this](absl::StatusOr<engine::MemoryInfo> info) {
+    if (info.ok()) EncodeMemory(*info, engine_.MeterOf(*info), response);
     reactor->Finish(ToGrpc(info.status()));
   });
   return reactor;

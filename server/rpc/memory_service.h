@@ -48,6 +48,10 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   Reactor* Retrieve(Context*, const v1::RetrieveRequest*, v1::RetrieveResponse*) override;
   Reactor* ListwiseQuery(Context*, const v1::ListwiseQueryRequest*,
                          v1::ListwiseQueryResponse*) override;
+  // train.cc
+  Reactor* Train(Context*, const v1::TrainRequest*, google::longrunning::Operation*) override;
+  // forecast.cc
+  Reactor* Forecast(Context*, const v1::ForecastRequest*, v1::ForecastResponse*) override;
   // server_info.cc
   Reactor* GetServerInfo(Context*, const v1::GetServerInfoRequest*, v1::ServerInfo*) override;
 

@@ -49,13 +49,12 @@ absl::StatusOr<engine::QueryCommand> Decode(const v1::ListwiseQueryRequest& requ
   if (request.candidates_size() > 0) {
     MNEME_ASSIGN_OR_RETURN(command.candidates, DecodeItemIds(request.candidates(), "candidates"));
   }
-  if (!request.has_fraction() && command.spec.top == 0 && !command.candidates.has_value()) {
-    return InvalidArgument("the list has no size",
-                           {.reason = "LIST_SIZE",
-                            .given = "k = 0",
-                            .expected = "k >= 1, a fraction, or candidates",
-                            .next_step = "Set k or fraction, or name the candidates to rank."});
+  if (request.has_candidate_responses()) {
+    MNEME_ASSIGN_OR_RETURN(
+        command.spec.candidate_responses,
+        DecodeMatrix(request.candidate_responses(), "candidate_responses", arena));
   }
+  command.check_radius = request.check_radius();
   return command;
 }
 
@@ -71,6 +70,39 @@ void EncodeTop(const engine::QueryReply& reply, size_t cue,
     item.set_found(true);
     item.set_rank(static_cast<uint32_t>(i + 1));
     if (!reply.payloads.empty()) item.set_payload(reply.payloads[cue][i].payload);
+  }
+}
+
+v1::CertificateState EncodeCertificateState(models::CertificateState state) {
+  switch (state) {
+    case models::CertificateState::kNone:
+      return v1::CERTIFICATE_STATE_UNSPECIFIED;
+    case models::CertificateState::kSealed:
+      return v1::CERTIFICATE_STATE_SEALED;
+    case models::CertificateState::kUntrained:
+      return v1::CERTIFICATE_STATE_UNTRAINED;
+    case models::CertificateState::kDelta:
+      return v1::CERTIFICATE_STATE_UNCERTIFIED_DELTA;
+    case models::CertificateState::kListTooShort:
+      return v1::CERTIFICATE_STATE_UNCERTIFIED_SHORT;
+    case models::CertificateState::kPartitioned:
+      return v1::CERTIFICATE_STATE_UNCERTIFIED_PARTITIONS;
+    case models::CertificateState::kCandidates:
+      return v1::CERTIFICATE_STATE_UNCERTIFIED_CANDIDATES;
+  }
+  return v1::CERTIFICATE_STATE_UNSPECIFIED;
+}
+
+void EncodeCertificates(const engine::QueryReply& reply, size_t cue, v1::CueList* to) {
+  if (reply.answer.certificates != models::CertificateState::kSealed) return;
+  const std::vector<models::ScoredItem>& top = reply.answer.cues[cue].top;
+  for (size_t i = 0; i < top.size(); ++i) {
+    v1::Certificate& out = *to->mutable_items(static_cast<int>(i))->mutable_certificate();
+    out.set_certified(top[i].certified);
+    out.set_radius(top[i].radius);
+    if (reply.distances.empty() || reply.distances[cue][i] < 0) continue;
+    out.set_distance(reply.distances[cue][i]);
+    out.set_inside_radius(top[i].certified && reply.distances[cue][i] < top[i].radius);
   }
 }
 
@@ -117,11 +149,18 @@ void Encode(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
     list.set_score_mean(cue.score_mean);
     list.set_score_std(cue.score_std);
     list.set_mass(cue.mass);
+    list.set_tail_average(cue.tail_average);
     EncodeTop(reply, i, list.mutable_items());
+    EncodeCertificates(reply, i, &list);
     for (const ItemId& missing : reply.candidates_missing)
       EncodeItemId(missing, list.add_items()->mutable_id());
   }
   to->set_items_scored(reply.answer.items_scored);
+  to->set_certificates(EncodeCertificateState(reply.answer.certificates));
+  to->set_list_size(reply.answer.list_size);
+  if (reply.trained.has_value()) {
+    EncodeTrainedEpoch(reply.uid, *reply.trained, to->mutable_weights_epoch());
+  }
   to->set_exactness(v1::EXACTNESS_EXACT);
   to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
   EncodeEpoch(reply, to->mutable_epoch());

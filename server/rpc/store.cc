@@ -115,6 +115,8 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::Store(Context* context,
                                       arena](absl::StatusOr<engine::WriteReply> reply) {
     if (reply.ok()) {
       response->set_stored(reply->stored);
+      if (reply->load.has_value()) response->set_load(*reply->load);
+      EncodeWarnings(reply->warnings, response->mutable_warnings());
       response->set_replaced(reply->replaced);
       response->set_first_id(reply->first_id);
       response->set_read_token(EncodeReadToken({.uid = reply->uid, .position = reply->position}));
@@ -147,6 +149,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::DeleteItems(Context* context,
     if (reply.ok()) {
       response->set_deleted(reply->deleted);
       response->set_missing(reply->missing);
+      response->set_suppressed(reply->suppressed);
       response->set_read_token(EncodeReadToken({.uid = reply->uid, .position = reply->position}));
       response->set_position(reply->position);
       response->set_durability(EncodeDurability(reply->sync));

@@ -1,0 +1,137 @@
+// Forecast: checks what is asked, measures the memory where that is wanted, asks the laws.
+#include <cmath>
+#include <utility>
+
+#include "core/engine/engine.h"
+#include "core/engine/probe.h"
+#include "core/engine/validate.h"
+
+namespace mneme::engine {
+namespace {
+
+absl::Status Bad(std::string_view field, double given, std::string_view expected,
+                 std::string_view next_step) {
+  return InvalidArgument(
+      absl::StrFormat("%s is %g, expected %s", AbslView(field), given, AbslView(expected)),
+      {.reason = "FORECAST",
+       .given = absl::StrFormat("%s=%g", AbslView(field), given),
+       .expected = std::string(expected),
+       .next_step = std::string(next_step)});
+}
+
+absl::Status NotLinear(std::string_view what) {
+  return Unimplemented(
+      absl::StrFormat("%s is not linear: there is no forecast for it", AbslView(what)),
+      {.reason = "FORECAST_MODEL",
+       .given = "a dense memory",
+       .expected = "a linear memory",
+       .next_step = "Measure it: Retrieve a sample of its own keys."});
+}
+
+absl::Status ValidateForecast(const ForecastCommand& command) {
+  if (!(command.cue_cosine > 0 && command.cue_cosine <= 1)) {
+    return Bad("cue_cosine", command.cue_cosine, "more than 0, at most 1",
+               "Send the cosine between your cues and the stored keys; 1 for exact keys.");
+  }
+  if (!(command.error_target > 0 && command.error_target < 1)) {
+    return Bad("error_target", command.error_target, "a share inside (0, 1)",
+               "Send the share of items that may miss the list, e.g. 0.05.");
+  }
+  if (command.list_sizes.size() > kForecastListsMax) {
+    return OverLimit("list sizes", command.list_sizes.size(), kForecastListsMax,
+                     "Ask for fewer at a time.");
+  }
+  for (const uint32_t list : command.list_sizes) {
+    if (list < 1) return Bad("list size", list, "at least 1", "Send the lengths of the lists.");
+  }
+  if (command.probe_items < 1 || command.probe_items > kProbeItemsMax) {
+    return OverLimit("probe items", command.probe_items, kProbeItemsMax,
+                     "500 give an error of 2 in 100.");
+  }
+  if (command.curve_points > kForecastCurveMax) {
+    return OverLimit("points of the curve", command.curve_points, kForecastCurveMax,
+                     "100 are enough for a picture.");
+  }
+  for (const double d : {command.key_dim_effective, command.response_dim_effective}) {
+    if (std::isfinite(d) && (d == 0 || d > 1)) continue;
+    return Bad("effective dimension", d, "more than 1, or 0 for that of the spec",
+               "Leave it out, or measure it on stored keys with a probe.");
+  }
+  return absl::OkStatus();
+}
+
+// What the numbers of a planned memory will take: those of an empty one, and rows in tiles.
+models::ModelStats PlannedStats(const models::MemorySpec& spec, uint64_t items,
+                                const models::View& empty) {
+  models::ModelStats stats = empty.stats();
+  stats.items = items;
+  if (spec.retain == models::Retain::kStatistics) return stats;
+  constexpr uint64_t kIdBytes = 16, kRowNumberBytes = 8;
+  stats.row_bytes = items * (spec.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
+  for (models::ByteAccount& account : stats.bytes) {
+    if (account.what == "codebook") account.bytes = stats.row_bytes;
+  }
+  return stats;
+}
+
+}  // namespace
+
+std::optional<LoadMeter> Engine::MeterOf(const MemoryInfo& info) const {
+  if (!std::holds_alternative<models::LinearSpec>(info.spec.model)) return std::nullopt;
+  const absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(info.name);
+  if (!memory.ok() || (*memory)->uid() != info.uid) return std::nullopt;
+  const std::optional<Capacity> capacity = (*memory)->capacity(info.stats.partitions);
+  if (!capacity.has_value()) return std::nullopt;
+  return engine::MeterOf(info.spec, *capacity, info.stats.items);
+}
+
+absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& command) {
+  if (command.memory.empty()) {
+    MNEME_RETURN_IF_ERROR(
+        ValidateCreate({.name = "planned", .spec = command.planned}, options_.limits));
+    if (!std::holds_alternative<models::LinearSpec>(command.planned.model)) {
+      return NotLinear("the planned memory");
+    }
+    MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Model> model,
+                           models::MakeModel(command.planned));
+    const models::ModelStats stats =
+        PlannedStats(command.planned, command.planned_items, *model->Publish());
+    return MakeForecast(command, command.planned, stats, nullptr);
+  }
+  MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Memory> memory, catalogue_.Find(command.memory));
+  MNEME_RETURN_IF_ERROR(memory->CheckServing());
+  if (!std::holds_alternative<models::LinearSpec>(memory->spec().model)) {
+    return NotLinear(absl::StrFormat("memory '%s'", memory->name()));
+  }
+  const Memory::Published published = memory->published();
+  std::shared_ptr<const Probe> probe = memory->newest_probe();
+  const bool fresh = probe != nullptr && probe->position == published.position &&
+                     probe->cue_cosine == command.cue_cosine;
+  const bool measurable = memory->keeps_keys() && published.view->stats().items >= 2;
+  if (command.probe == ProbeMode::kNow ||
+      (command.probe == ProbeMode::kNewest && !fresh && measurable)) {
+    MNEME_ASSIGN_OR_RETURN(Probe measured,
+                           MeasureMemory(*storage_, *memory,
+                                         {.items = command.probe_items,
+                                          .cue_cosine = command.cue_cosine,
+                                          .seed = command.seed,
+                                          .now_unix_nanos = clock_.NowUnixNanos()}));
+    probe = std::make_shared<const Probe>(std::move(measured));
+    memory->KeepProbe(probe);
+  } else if (!fresh || command.probe == ProbeMode::kNone) {
+    probe = nullptr;
+  }
+  MNEME_ASSIGN_OR_RETURN(ForecastReply reply, MakeForecast(command, memory->spec(),
+                                                           published.view->stats(), probe.get()));
+  reply.uid = memory->uid();
+  return reply;
+}
+
+void Engine::Forecast(ForecastCommand command, Done<ForecastReply> done) {
+  if (absl::Status status = ValidateForecast(command); !status.ok()) return done(status);
+  absl::Status queued = forecast_pool_->Submit(
+      [this, command = std::move(command), done] { done(ForecastNow(command)); });
+  if (!queued.ok()) done(queued);
+}
+
+}  // namespace mneme::engine

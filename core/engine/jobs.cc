@@ -1,0 +1,223 @@
+#include "core/engine/jobs.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/base/status.h"
+#include "core/engine/limits.h"
+
+namespace mneme::engine {
+namespace {
+
+absl::Status StoppedByUser() {
+  return Cancelled("the job was cancelled; the memory is as it was",
+                   {.reason = "CANCELLED", .next_step = "Start it again when it is wanted."});
+}
+
+absl::Status StillRunning(const JobInfo& job, std::string_view next_step) {
+  return FailedPrecondition(
+      absl::StrFormat("job '%s' of memory '%s' is under way", job.id, job.memory),
+      {.reason = "JOB_RUNNING",
+       .given = job.memory,
+       .expected = "a job that has ended",
+       .next_step = std::string(next_step)});
+}
+
+}  // namespace
+
+JobRunner::JobRunner(const Clock& clock, int nice)
+    : clock_(clock), thread_([this, nice] {
+        // Threads that a job starts inherit this.
+        setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), nice);
+        Run();
+      }) {}
+
+JobRunner::~JobRunner() { Stop(); }
+
+void JobRunner::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    for (const std::shared_ptr<Job>& job : jobs_) job->cancelled = true;
+    wake_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<JobRunner::Job> JobRunner::Find(std::string_view id) const {
+  for (const std::shared_ptr<Job>& job : jobs_) {
+    if (job->info.id == id) return job;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<JobRunner::Job>> JobRunner::FindOrError(std::string_view id) const {
+  std::shared_ptr<Job> job = Find(id);
+  if (job != nullptr) return job;
+  return NotFound(absl::StrFormat("there is no operation '%s'", AbslView(id)),
+                  {.reason = "OPERATION_NOT_FOUND",
+                   .given = std::string(id),
+                   .expected = "an operation since the server's start",
+                   .next_step = "List the operations; after a restart there are none."});
+}
+
+absl::StatusOr<JobInfo> JobRunner::Submit(std::string memory, Work work) {
+  MutexLock lock(&mutex_);
+  if (stopping_) {
+    return Unavailable("the server is stopping",
+                       {.reason = "STOPPING", .next_step = "Retry once it is back."});
+  }
+  size_t pending = 0;
+  for (const std::shared_ptr<Job>& job : jobs_) {
+    if (job->info.done) continue;
+    ++pending;
+    if (job->info.memory == memory) {
+      return StillRunning(job->info, "Wait for it, or cancel it first.");
+    }
+  }
+  if (pending >= kPendingJobsMax) {
+    return ResourceExhausted("too many jobs are waiting",
+                             {.reason = "BUSY",
+                              .given = "one more job",
+                              .expected = absl::StrCat("at most ", kPendingJobsMax, " waiting"),
+                              .next_step = "Wait until one has ended, or cancel one.",
+                              .retry_after_ms = kBusyRetryMs});
+  }
+  auto job = std::make_shared<Job>();
+  const int64_t now = clock_.NowUnixNanos();
+  job->info = {.id = absl::StrFormat("%x-%x", now, ++made_),
+               .memory = std::move(memory),
+               .start_unix_nanos = now};
+  job->work = std::move(work);
+  jobs_.push_front(job);
+  wake_.NotifyAll();
+  return job->info;
+}
+
+absl::StatusOr<JobInfo> JobRunner::Get(std::string_view id) const {
+  MutexLock lock(&mutex_);
+  MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, FindOrError(id));
+  return job->info;
+}
+
+std::vector<JobInfo> JobRunner::List(std::string_view after, size_t most) const {
+  MutexLock lock(&mutex_);
+  std::vector<JobInfo> out;
+  bool past = after.empty();
+  for (const std::shared_ptr<Job>& job : jobs_) {
+    if (past && out.size() < most) out.push_back(job->info);
+    past = past || job->info.id == after;
+  }
+  return out;
+}
+
+absl::Status JobRunner::Cancel(std::string_view id) {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(&mutex_);
+    MNEME_ASSIGN_OR_RETURN(job, FindOrError(id));
+    job->cancelled = true;
+    if (job->info.done || job->running) return absl::OkStatus();
+  }
+  End(job, StoppedByUser());
+  return absl::OkStatus();
+}
+
+absl::Status JobRunner::Forget(std::string_view id) {
+  MutexLock lock(&mutex_);
+  MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, FindOrError(id));
+  if (!job->info.done) return StillRunning(job->info, "Cancel it first.");
+  jobs_.remove(job);
+  return absl::OkStatus();
+}
+
+absl::Status JobRunner::Wait(std::string_view id, std::function<void(JobInfo)> done) {
+  JobInfo info;
+  {
+    MutexLock lock(&mutex_);
+    MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, FindOrError(id));
+    if (!job->info.done && waiters_ < kJobWaitersMax) {
+      ++waiters_;
+      job->waiters.push_back(std::move(done));
+      return absl::OkStatus();
+    }
+    info = job->info;
+  }
+  done(std::move(info));
+  return absl::OkStatus();
+}
+
+bool JobRunner::Note(Job& job, const JobProgress& progress) {
+  const int64_t now = clock_.NowUnixNanos();
+  MutexLock lock(&mutex_);
+  job.info.progress = progress;
+  if (progress.share > 0.01) {
+    const double spent = static_cast<double>(now - job.run_start_unix_nanos);
+    job.info.expected_end_unix_nanos =
+        now + static_cast<int64_t>(spent * (1 - progress.share) / progress.share);
+  }
+  return !job.cancelled;
+}
+
+// Ends a job once; a second call finds it done.
+void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<MemoryInfo> result) {
+  std::vector<std::function<void(JobInfo)>> waiters;
+  JobInfo info;
+  {
+    MutexLock lock(&mutex_);
+    if (job->info.done) return;
+    job->info.done = true;
+    job->running = false;
+    job->info.status = result.status();
+    job->info.expected_end_unix_nanos = clock_.NowUnixNanos();
+    if (result.ok()) {
+      job->info.progress.phase = "done";
+      job->info.progress.share = 1;
+      job->info.result = *std::move(result);
+    }
+    waiters = std::move(job->waiters);
+    waiters_ -= waiters.size();
+    info = job->info;
+    size_t ended = 0;
+    jobs_.remove_if(
+        [&](const std::shared_ptr<Job>& kept) { return kept->info.done && ++ended > kJobsKept; });
+  }
+  for (const auto& waiter : waiters) waiter(info);
+}
+
+void JobRunner::Run() {
+  while (true) {
+    std::shared_ptr<Job> job;
+    Work work;
+    {
+      MutexLock lock(&mutex_);
+      while (true) {
+        for (const std::shared_ptr<Job>& waiting : jobs_) {
+          if (!waiting->info.done) job = waiting;  // the last one found is the oldest
+        }
+        if (job != nullptr || stopping_) break;
+        wake_.Wait(&mutex_);
+      }
+      if (job == nullptr) return;
+      if (!job->cancelled) work = std::move(job->work);
+      job->running = true;
+      job->run_start_unix_nanos = clock_.NowUnixNanos();
+    }
+    if (work == nullptr) {
+      End(job, StoppedByUser());
+      continue;
+    }
+    absl::StatusOr<MemoryInfo> result =
+        work(job->info.id, [&](const JobProgress& progress) { return Note(*job, progress); });
+    // Whatever the work made of being stopped, its user hears the same.
+    if (absl::IsCancelled(result.status())) result = StoppedByUser();
+    End(job, std::move(result));
+  }
+}
+
+}  // namespace mneme::engine

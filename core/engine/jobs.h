@@ -1,0 +1,105 @@
+// Long work beside serving: one thread of the lowest priority carries out jobs in the order in
+// which they came. Each is an operation that may be watched, waited for and cancelled, while it
+// waits, while it runs, and for a while after it ended (kJobsKept of them; main memory only).
+//
+// One job a memory at a time.
+//
+// Thread-safe. `done` callbacks of Wait are called on the job thread, or at once; they must not
+// block.
+#ifndef MNEME_CORE_ENGINE_JOBS_H_
+#define MNEME_CORE_ENGINE_JOBS_H_
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "core/engine/types.h"
+
+namespace mneme::engine {
+
+// Jobs waiting or running: further ones are refused with BUSY.
+inline constexpr size_t kPendingJobsMax = 64;
+// Jobs that ended and can still be looked at; the oldest go first.
+inline constexpr size_t kJobsKept = 1'000;
+// Callers waiting for jobs to end: further ones are answered at once.
+inline constexpr size_t kJobWaitersMax = 1'024;
+
+struct JobProgress {
+  std::string phase = "queued";
+  double share = 0;  // 0 to 1, an estimate
+  int steps = 0;
+  double loss = 0;
+};
+
+struct JobInfo {
+  std::string id;
+  std::string memory;
+  JobProgress progress;
+  int64_t start_unix_nanos = 0;
+  int64_t expected_end_unix_nanos = 0;  // 0: not known yet
+  bool done = false;
+  absl::Status status;               // of a job that is done
+  std::optional<MemoryInfo> result;  // of one that was carried out
+};
+
+class JobRunner {
+ public:
+  // Tells how far it is; false: stop.
+  using Report = std::function<bool(const JobProgress&)>;
+  using Work = std::function<absl::StatusOr<MemoryInfo>(const std::string& id, const Report&)>;
+
+  explicit JobRunner(const Clock& clock, int nice);
+  ~JobRunner();  // Stop()
+
+  // FailedPrecondition (JOB_RUNNING): the memory has one already. ResourceExhausted (BUSY).
+  absl::StatusOr<JobInfo> Submit(std::string memory, Work work);
+  absl::StatusOr<JobInfo> Get(std::string_view id) const;  // NotFound
+  // Newest first, those after the id `after` (empty: from the start), at most `most`.
+  std::vector<JobInfo> List(std::string_view after, size_t most) const;
+  // A job that has ended stays as it is.
+  absl::Status Cancel(std::string_view id);
+  // FailedPrecondition (JOB_RUNNING) until it has ended.
+  absl::Status Forget(std::string_view id);
+  // Calls `done` once the job has ended; at once if it has.
+  absl::Status Wait(std::string_view id, std::function<void(JobInfo)> done);
+  // Cancels what waits and what runs, then ends the thread.
+  void Stop();
+
+ private:
+  struct Job {
+    JobInfo info;
+    Work work;
+    bool cancelled = false;
+    bool running = false;
+    int64_t run_start_unix_nanos = 0;
+    std::vector<std::function<void(JobInfo)>> waiters;
+  };
+
+  void Run();
+  bool Note(Job& job, const JobProgress& progress);
+  void End(const std::shared_ptr<Job>& job, absl::StatusOr<MemoryInfo> result);
+  std::shared_ptr<Job> Find(std::string_view id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<Job>> FindOrError(std::string_view id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::list<std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);  // newest first
+  uint64_t made_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last: starts when all else is there
+};
+
+}  // namespace mneme::engine
+
+#endif  // MNEME_CORE_ENGINE_JOBS_H_

@@ -1,0 +1,278 @@
+// Spec and state of a memory: wire <-> engine.
+#include <utility>
+
+#include "core/base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/tokens.h"
+
+namespace mneme::server {
+namespace {
+
+// One row a value; the first row of a table stands for the value that was left out.
+template <typename Wire, typename Core>
+struct EnumRow {
+  Wire wire;
+  Core core;
+};
+
+constexpr EnumRow<v1::Similarity, models::Similarity> kSimilarities[] = {
+    {v1::SIMILARITY_L2, models::Similarity::kL2},
+    {v1::SIMILARITY_DOT, models::Similarity::kDot},
+    {v1::SIMILARITY_COSINE, models::Similarity::kCosine},
+};
+constexpr EnumRow<v1::Retain, models::Retain> kRetains[] = {
+    {v1::RETAIN_ALL, models::Retain::kAll},
+    {v1::RETAIN_RESPONSES, models::Retain::kResponses},
+    {v1::RETAIN_STATISTICS, models::Retain::kStatistics},
+};
+constexpr EnumRow<v1::LinearRule, models::LinearRule> kRules[] = {
+    {v1::LINEAR_RULE_RIDGE, models::LinearRule::kRidge},
+    {v1::LINEAR_RULE_CMM, models::LinearRule::kCmm},
+    {v1::LINEAR_RULE_DECAYED, models::LinearRule::kDecayed},
+    {v1::LINEAR_RULE_DELTA, models::LinearRule::kDelta},
+    {v1::LINEAR_RULE_GATED_DELTA, models::LinearRule::kGatedDelta},
+    {v1::LINEAR_RULE_RLS, models::LinearRule::kRls},
+    {v1::LINEAR_RULE_TAM, models::LinearRule::kTam},
+};
+constexpr EnumRow<v1::LoadPolicy, models::LoadPolicy> kPolicies[] = {
+    {v1::LOAD_POLICY_NONE, models::LoadPolicy::kNone},
+    {v1::LOAD_POLICY_WARN, models::LoadPolicy::kWarn},
+    {v1::LOAD_POLICY_REFUSE, models::LoadPolicy::kRefuse},
+    {v1::LOAD_POLICY_GROW, models::LoadPolicy::kGrow},
+};
+
+template <typename Wire, typename Core, size_t N>
+absl::StatusOr<Core> DecodeEnum(std::string_view what, const EnumRow<Wire, Core> (&table)[N],
+                                Wire value) {
+  if (value == Wire{}) return table[0].core;
+  for (const EnumRow<Wire, Core>& row : table) {
+    if (row.wire == value) return row.core;
+  }
+  return UnknownEnum(what, value);
+}
+
+// Unspecified for what is not offered on the wire.
+template <typename Wire, typename Core, size_t N>
+Wire EncodeEnum(const EnumRow<Wire, Core> (&table)[N], Core value) {
+  for (const EnumRow<Wire, Core>& row : table) {
+    if (row.core == value) return row.wire;
+  }
+  return Wire{};
+}
+
+absl::StatusOr<bool> DecodeNormalization(std::string_view what, v1::Normalization normalization) {
+  switch (normalization) {
+    case v1::NORMALIZATION_UNSPECIFIED:
+    case v1::NORMALIZATION_UNIT:
+      return true;
+    case v1::NORMALIZATION_NONE:
+      return false;
+    default:
+      return UnknownEnum(what, normalization);
+  }
+}
+
+absl::StatusOr<models::LinearSpec> DecodeLinear(const v1::LinearSpec& from) {
+  models::LinearSpec to;
+  MNEME_ASSIGN_OR_RETURN(to.rule, DecodeEnum("linear.rule", kRules, from.rule()));
+  if (from.has_lambda()) to.lambda = from.lambda();
+  if (from.partitions() > 0) to.partitions = from.partitions();
+  MNEME_ASSIGN_OR_RETURN(to.normalize_keys,
+                         DecodeNormalization("linear.key_normalization", from.key_normalization()));
+  MNEME_ASSIGN_OR_RETURN(
+      to.normalize_responses,
+      DecodeNormalization("linear.response_normalization", from.response_normalization()));
+  if (from.has_beta()) to.beta = from.beta();
+  if (from.has_gamma()) to.gamma = from.gamma();
+  to.list_size = from.list_size();
+  if (from.has_list_size() && from.list_size() == 0) {
+    return InvalidArgument("spec: list_size is 0, expected at least 1",
+                           {.reason = "SPEC",
+                            .given = "list_size=0",
+                            .expected = "at least 1",
+                            .next_step = "Leave it out for a tail_fraction of 0.05."});
+  }
+  if (from.has_tail_fraction()) to.tail_fraction = from.tail_fraction();
+  MNEME_ASSIGN_OR_RETURN(to.load_policy,
+                         DecodeEnum("linear.load_policy", kPolicies, from.load_policy()));
+  to.load_limit = from.load_limit();
+  to.fast_statistics = from.fast_statistics();
+  to.key_mean.assign(from.key_mean().begin(), from.key_mean().end());
+  return to;
+}
+
+absl::StatusOr<models::DenseSpec> DecodeDense(const v1::DenseSpec& from) {
+  models::DenseSpec to;
+  MNEME_ASSIGN_OR_RETURN(to.similarity,
+                         DecodeEnum("dense.similarity", kSimilarities, from.similarity()));
+  if (from.has_beta()) to.beta = from.beta();
+  if (from.steps_max() > 0)
+    to.steps_max = static_cast<int>(std::min<uint32_t>(from.steps_max(), 1u << 20));
+  if (from.tolerance() != 0) to.tolerance = from.tolerance();
+  return to;
+}
+
+void EncodeDense(const models::DenseSpec& from, v1::DenseSpec* to) {
+  to->set_similarity(EncodeEnum(kSimilarities, from.similarity));
+  if (from.beta.has_value()) to->set_beta(*from.beta);
+  to->set_steps_max(static_cast<uint32_t>(from.steps_max));
+  to->set_tolerance(from.tolerance);
+}
+
+v1::Normalization EncodeNormalization(bool unit) {
+  return unit ? v1::NORMALIZATION_UNIT : v1::NORMALIZATION_NONE;
+}
+
+// Fields that the rule does not use stay as they were left out.
+void EncodeLinear(const models::LinearSpec& from, v1::LinearSpec* to) {
+  using models::LinearRule;
+  to->set_rule(EncodeEnum(kRules, from.rule));
+  if (from.lambda.has_value()) to->set_lambda(*from.lambda);
+  to->set_partitions(from.partitions);
+  to->set_key_normalization(EncodeNormalization(from.normalize_keys));
+  to->set_response_normalization(EncodeNormalization(from.normalize_responses));
+  const bool gated = from.rule == LinearRule::kGatedDelta;
+  if (from.rule == LinearRule::kDelta || gated) to->set_beta(from.beta);
+  if (from.rule == LinearRule::kDecayed || from.rule == LinearRule::kRls || gated) {
+    to->set_gamma(from.gamma);
+  }
+  if (from.list_size > 0) to->set_list_size(from.list_size);
+  if (from.tail_fraction.has_value()) to->set_tail_fraction(*from.tail_fraction);
+  to->set_load_policy(EncodeEnum(kPolicies, from.load_policy));
+  to->set_load_limit(from.load_limit);
+  to->set_fast_statistics(from.fast_statistics);
+  to->mutable_key_mean()->Add(from.key_mean.begin(), from.key_mean.end());
+}
+
+void EncodeTrained(engine::MemoryUid uid, const models::TrainedStats& from, v1::TrainedState* to) {
+  EncodeTrainedEpoch(uid, from, to->mutable_epoch());
+  to->set_items(from.items);
+  to->set_certified(from.certified);
+  to->set_list_size(from.list_size);
+  to->set_radius_min(from.radius_min);
+  to->set_loss(from.loss);
+  to->set_weights_norm(from.weights_norm);
+  to->set_score_sigmas(from.score_sigmas);
+  to->set_delta_count(from.delta_items);
+}
+
+void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
+                 v1::MemoryState* to) {
+  const models::ModelStats& stats = info.stats;
+  to->set_item_count(stats.items);
+  to->set_position(info.position);
+  to->set_fixed_bytes(stats.fixed_bytes);
+  to->set_row_bytes(stats.row_bytes);
+  to->set_memory_bytes(stats.fixed_bytes + stats.row_bytes);
+  to->set_beta(stats.beta);
+  to->set_beta_fallback(stats.beta_fallback);
+  to->set_lambda(stats.lambda);
+  to->set_health(info.health == engine::Health::kServing ? v1::HEALTH_SERVING
+                                                         : v1::HEALTH_DEGRADED);
+  to->set_health_reason(info.health_reason);
+  EncodeBytes(stats.bytes, to->mutable_bytes());
+  to->set_suppressed_count(stats.suppressed);
+  if (const auto load = engine::LoadOf(info.spec, stats.items, stats.partitions)) {
+    to->set_load(*load);
+    to->set_partitions(stats.partitions);
+  }
+  if (meter.has_value()) {
+    v1::LoadMeter& out = *to->mutable_load_meter();
+    out.set_load(meter->load);
+    out.set_capacity_items(meter->capacity_items);
+    out.set_used(meter->used);
+    out.set_criterion(meter->criterion);
+    out.set_phase(EncodePhase(meter->phase));
+  }
+  if (stats.trained.has_value()) {
+    EncodeTrained(info.uid, *stats.trained, to->mutable_trained());
+    *to->mutable_weights_epoch() = to->trained().epoch();
+  } else {
+    to->mutable_weights_epoch()->set_uid(FormatUid(info.uid));
+    to->mutable_weights_epoch()->set_position(info.position);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
+  models::MemorySpec spec{.key_dim = memory.key_dim(), .response_dim = memory.response_dim()};
+  MNEME_ASSIGN_OR_RETURN(spec.retain, DecodeEnum("retain", kRetains, memory.retain()));
+  switch (memory.model_case()) {
+    case v1::Memory::kDense: {
+      MNEME_ASSIGN_OR_RETURN(spec.model, DecodeDense(memory.dense()));
+      return spec;
+    }
+    case v1::Memory::kLinear: {
+      MNEME_ASSIGN_OR_RETURN(spec.model, DecodeLinear(memory.linear()));
+      return spec;
+    }
+    case v1::Memory::MODEL_NOT_SET:
+      break;
+  }
+  return InvalidArgument(
+      "the memory has no model",
+      {.reason = "SPEC",
+       .given = "no model",
+       .expected = "dense or linear",
+       .next_step = "Set one of dense and linear; an empty message takes the defaults."});
+}
+
+void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
+                  v1::Memory* to) {
+  to->set_name(FormatMemoryName(info.name));
+  to->set_uid(FormatUid(info.uid));
+  to->set_etag(FormatEtag(engine::EtagOf(info)));
+  EncodeTimestamp(info.create_unix_nanos, to->mutable_create_time());
+  EncodeTimestamp(info.update_unix_nanos, to->mutable_update_time());
+  to->set_description(info.labels.description);
+  to->mutable_labels()->insert(info.labels.labels.begin(), info.labels.labels.end());
+  to->set_key_dim(static_cast<uint32_t>(info.spec.key_dim));
+  to->set_response_dim(static_cast<uint32_t>(info.spec.response_dim));
+  to->set_retain(EncodeEnum(kRetains, info.spec.retain));
+  if (const auto* dense = std::get_if<models::DenseSpec>(&info.spec.model)) {
+    EncodeDense(*dense, to->mutable_dense());
+  } else {
+    EncodeLinear(std::get<models::LinearSpec>(info.spec.model), to->mutable_linear());
+  }
+  EncodeState(info, meter, to->mutable_state());
+}
+
+v1::LoadPhase EncodePhase(theory::Phase phase) {
+  switch (phase) {
+    case theory::Phase::kSatisfiable:
+      return v1::LOAD_PHASE_SATISFIABLE;
+    case theory::Phase::kUnsatisfiable:
+      return v1::LOAD_PHASE_UNSATISFIABLE;
+    case theory::Phase::kCollapsed:
+      return v1::LOAD_PHASE_COLLAPSED;
+  }
+  return v1::LOAD_PHASE_UNSPECIFIED;
+}
+
+void EncodeBytes(const std::vector<models::ByteAccount>& from,
+                 google::protobuf::RepeatedPtrField<v1::ByteAccount>* to) {
+  for (const models::ByteAccount& account : from) {
+    v1::ByteAccount& out = *to->Add();
+    out.set_what(std::string(account.what));
+    out.set_bytes(account.bytes);
+  }
+}
+
+void EncodeWarnings(const std::vector<engine::Warning>& from,
+                    google::protobuf::RepeatedPtrField<v1::Warning>* to) {
+  for (const engine::Warning& warning : from) {
+    v1::Warning& out = *to->Add();
+    out.set_reason(warning.reason);
+    out.set_message(warning.message);
+    out.set_next_step(warning.next_step);
+  }
+}
+
+void EncodeTrainedEpoch(engine::MemoryUid uid, const models::TrainedStats& trained, v1::Epoch* to) {
+  to->set_uid(FormatUid(uid));
+  to->set_position(trained.position);
+  to->set_job(trained.job);
+}
+
+}  // namespace mneme::server
