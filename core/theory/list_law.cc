@@ -21,8 +21,9 @@ using TailFunction = absl::FunctionRef<Tail(double)>;
 double ScoreAt(double p, TailFunction beaten) {
   const double wanted = NormalUpperQuantile(p);
   double low = -1, high = 1;
-  while (beaten(low).p < p) low *= 2;
-  while (beaten(high).p > p) high *= 2;
+  constexpr double kFarthest = 1e18;
+  while (low > -kFarthest && beaten(low).p < p) low *= 2;
+  while (high < kFarthest && beaten(high).p > p) high *= 2;
   double s = low + (high - low) / 2;
   for (int step = 0; step < 200; ++step) {
     const Tail tail = beaten(s);

@@ -5,6 +5,8 @@
 #ifndef MNEME_CORE_THEORY_RIDGE_H_
 #define MNEME_CORE_THEORY_RIDGE_H_
 
+#include "core/theory/snr.h"
+
 namespace mneme::theory {
 
 struct RidgeShape {
@@ -20,15 +22,21 @@ struct RidgeLaw {
   double power = 0;        // E|y|^2 = h2
   double mse = 0;          // E|y - v|^2 = 1 - 2 h + h2
   double inverse_snr = 0;  // E|e|^2 / gain^2 = (h2 - h^2) / h^2
+  double fresh = 0;        // E|W x|^2, x a random unit vector
   double top1 = 0;         // share of items that score above the n - 1 others
+
+  Recall recall() const {
+    return {.gain = gain, .noise = gain * gain * inverse_snr, .fresh = fresh};
+  }
 };
 
 // Source   the fixed point tau = 1 / (lambda + (n/d_k) / (1 + tau)), solved in closed form;
 //          h = tau / (1 + tau), h2 = h + lambda dh/dlambda. Least squares: h = h2 = min(1, d_k/n).
-//          top-1 = E Phi(z)^(n-1) with z = h sqrt(d_v/h2) + sqrt((h2 - h^2)/h2) G: the target's
-//          score in standard deviations of a competitor's, sqrt(h2/d_v).
+//          fresh = tr(W^T W) / d_k = -(n/d_k) dh/dlambda, responses being independent (derived); in
+//          the least-squares limit it diverges at n = d_k, where it is capped.
+//          Hits by score_law.h, for lists, partitions and turned cues too.
 // Errors   limit of large d_k; at d = 64 within 1 % on mse and 0.02 on top-1. Gaussian scores.
-// Cost     1,601 error functions.
+// Cost     200 error functions.
 RidgeLaw PredictRidge(const RidgeShape& shape);
 
 }  // namespace mneme::theory

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/theory/list_law.h"
-
 namespace mneme::theory {
 namespace {
 
@@ -95,12 +93,6 @@ Recall DeltaRecall(const DeltaRule& rule, double writes, double age) {
   const double power = faded * start + beta * beta / d_k * (steady - young);
   const double gain = beta * Power(gamma * (1 - beta / d_k), age);
   return {.gain = gain, .noise = std::max(0.0, power - gain * gain), .fresh = fresh_after(writes)};
-}
-
-double ScoreHit(double inverse_snr, double d_v, double n, double list) {
-  const double signal = 1 / (1 + inverse_snr);  // share of the recall's power
-  return ListHit(list, n - 1, NormalTail,
-                 NormalScore{.mean = std::sqrt(d_v * signal), .spread = std::sqrt(1 - signal)});
 }
 
 }  // namespace mneme::theory

@@ -70,14 +70,6 @@ struct DeltaRule {
 };
 Recall DeltaRecall(const DeltaRule& rule, double writes, double age);
 
-// Score-level law: the chance that the target is among the `list` best of n, when its recall has
-// this 1/SNR. The target's score in standard deviations of a competitor's is
-// z = sqrt(d_v / (1 + 1/SNR)) + sqrt((1/SNR) / (1 + 1/SNR)) G, competitors N(0, 1); where the noise
-// is large, z = sqrt(d_v SNR) + G. Least squares: sqrt(d_k d_v / n) + sqrt(1 - d_k/n) G.
-//
-// Errors   0.02 on top-1 at d = 64 for ridge.
-double ScoreHit(double inverse_snr, double d_v, double n, double list);
-
 }  // namespace mneme::theory
 
 #endif  // MNEME_CORE_THEORY_SNR_H_

@@ -59,5 +59,23 @@ TEST(RidgeLaw, StrongRegularisationIsTheCorrelationMatrix) {
   EXPECT_NEAR(law.inverse_snr, 10, 1e-3);
 }
 
+TEST(RidgeLaw, AFreshKeyRecallsTheLengthOfTheMatrix) {
+  // -(n/d_k) dh/dlambda; for least squares, the trace of a Wishart inverse.
+  const auto law = [](double n, double lambda) {
+    return PredictRidge({.d_k = 64, .d_v = 64, .n = n, .lambda = lambda});
+  };
+  for (const double n : {16.0, 64.0, 256.0}) {
+    for (const double lambda : {0.01, 1.0}) {
+      const double step = lambda * 1e-4;
+      const double slope = (law(n, lambda + step).gain - law(n, lambda - step).gain) / (2 * step);
+      EXPECT_NEAR(law(n, lambda).fresh, -n / 64 * slope, 1e-5) << n << " " << lambda;
+    }
+  }
+  EXPECT_NEAR(law(32, 0).fresh, 0.5 / (1 - 0.5), 1e-12);
+  EXPECT_NEAR(law(128, 0).fresh, 1 / (2.0 - 1), 1e-12);
+  EXPECT_NEAR(law(640, 1e6).fresh * 1e12, 10, 1e-3);  // A / lambda
+  EXPECT_TRUE(std::isfinite(law(64, 0).fresh));
+}
+
 }  // namespace
 }  // namespace mneme::theory

@@ -8,8 +8,6 @@
 
 #include "core/base/random.h"
 #include "core/theory/cmm.h"
-#include "core/theory/normal.h"
-#include "core/theory/ridge.h"
 #include "gtest/gtest.h"
 
 namespace mneme::theory {
@@ -157,21 +155,6 @@ TEST(DeltaSnr, FreshKeysAndTurnedCuesAreAsSimulated) {
   const Recall recall = AtCosine(DeltaRecall(rule, kWrites, kAge), cosine);
   EXPECT_NEAR(gain, recall.gain, 0.015);
   EXPECT_NEAR(power, recall.gain * recall.gain + recall.noise, 0.03 * power);
-}
-
-TEST(ScoreLaw, IsTheLeastSquaresLaw) {
-  const double n = 256, d = 64;
-  EXPECT_NEAR(ScoreHit(n / d - 1, d, n, 1), 0.891, 5.5e-4);
-  const double plain = NormalExpectation([&](double g) {
-    return std::pow(NormalCdf(std::sqrt(d * d / n) + std::sqrt(1 - d / n) * g), n - 1);
-  });
-  EXPECT_NEAR(ScoreHit(n / d - 1, d, n, 1), plain, 1e-8);
-}
-
-TEST(ScoreLaw, OfMuchNoiseIsTheCorrelationMatrix) {
-  // z = sqrt(d_v SNR) + G: the asymptotic law at load n / (d_k d_v).
-  const double d = 5000, n = 0.2 * d * d;
-  EXPECT_NEAR(ScoreHit(n / d, d, n, 0.05 * n), CmmAsymptoticHit(0.2, 0.05), 1e-3);
 }
 
 }  // namespace
