@@ -5,9 +5,17 @@
 // Thread-safe: pure functions. All laws are for unit-norm, isotropic, independent keys and
 // responses and for a memory without duplicates.
 //
+// Laws        kCmm: the finite-size law (cmm.h). kRidge: the gain and noise of ridge.h through the
+//             Gaussian score law (score_law.h), derived for penalties above 0, lists, partitions
+//             and turned cues. kDecayed, kDelta, kGatedDelta: the gain and noise at each age
+//             (snr.h) through the same law; hits are means over ages, and of the newest, the
+//             median-age and the oldest item. kTam: the two-parameter law (tam.h).
+//
 // Invariants  1. Every prediction names its formula and the assumption it stands on.
-//             2. hit@K never falls with K, and never rises with n where the law is a mean over
-//                items (all rules but the ordered ones' single ages).
+//             2. hit@K never falls with K. It falls with n, but for: a trained memory whose tail
+//                fraction is generous for the list, which training equalises away and the collapse
+//                gives back; turned cues of a ridge memory with a small penalty near n = d_k; and
+//                one age of an ordered memory.
 #ifndef MNEME_CORE_THEORY_FORECAST_H_
 #define MNEME_CORE_THEORY_FORECAST_H_
 
@@ -27,13 +35,14 @@ struct ForecastQuestion {
   double d_k = 0;         // > 1; the raw dimension or the effective one (effective_dimension.h)
   double d_v = 0;         // > 1; likewise
   double n = 0;           // >= 0; associations stored
-  double partitions = 1;  // >= 1; independent matrices, n / partitions items in each
+  double partitions = 1;  // >= 1, whole; independent matrices, n / partitions items in each
   double lambda = 0;      // >= 0; kRidge: the penalty. kTam: weight of |W|^2 / 2 in the loss
   double r = 0.05;        // in (0, 1); kTam: tail fraction
   double gamma = 1;       // in (0, 1]; kDecayed, kGatedDelta
   double beta = 1;        // in (0, 1]; kDelta, kGatedDelta
   double cue_cosine = 1;  // in (0, 1]; of the cue with the stored key
-  // Items, each >= 1; empty is {1}. The first is the list that the error target speaks of.
+  // Items, whole and each >= 1; empty is {1}. The first is the list that the error target speaks
+  // of.
   std::vector<double> list_sizes = {};
   double error_target = 0.05;  // in (0, 1); share of the items that may miss the list
 };
@@ -45,7 +54,10 @@ struct Prediction {
   // "top1@newest", "top1@median_age", "top1@oldest", and so for hit@K, gain and inverse_snr.
   std::string quantity;
   double value = 0;
-  std::string formula;     // stable, for programs: "CMM_FINITE_SIZE_TOP1"
+  // Stable, for programs: a stem for the law, then the quantity. CMM_FINITE_SIZE, CMM_PARTITIONED,
+  // RIDGE_SCORE, DECAYED_SCORE, DELTA_SCORE, GATED_DELTA_SCORE, TAM_VARIATIONAL; TOP1, LIST,
+  // ALL_TOP1, MEAN_PERCENTILE, WORST_PERCENTILE, GAIN, INVERSE_SNR, CERTIFIED, Z_MEAN, Z_STD, LOSS.
+  std::string formula;
   std::string assumption;  // one sentence, for people
 };
 
@@ -70,7 +82,10 @@ const Prediction* Find(const Forecast& forecast, const std::string& quantity);
 //          those of the untrained memory). All other rules degrade without a threshold: satisfiable
 //          while every item is more likely than not to be in the list of list_sizes[0], that is
 //          while the expected number of misses n (1 - hit) is at most ln 2; never collapsed.
-// Errors   InvalidArgument (reason FORECAST) for a value outside the ranges above, or not finite.
+// Target   n_at_target is the last n before the share of misses first exceeds the target, to a
+//          relative 1e-7 (kTam: 1e-5), and at most 1e12.
+// Errors   InvalidArgument (reason FORECAST) for a value outside the ranges above, or not finite;
+//          d_k and d_v below 2 for the delta rules; dimensions above 1e9, n above 1e12.
 // Cost     up to 50 ms; a rule's cost does not grow with n.
 absl::StatusOr<Forecast> Predict(const ForecastQuestion& question);
 

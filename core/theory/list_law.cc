@@ -11,7 +11,7 @@ namespace mneme::theory {
 namespace {
 
 constexpr double kStepInDeviations = 0.25;  // of the score of the list's last place
-constexpr double kNegligible = 1e-17;
+constexpr double kNegligible = 1e-12;
 constexpr int kStepsMax = 20000;  // each way
 
 using TailFunction = absl::FunctionRef<Tail(double)>;
@@ -97,7 +97,8 @@ double HitAlong(const Walk& walk, double list, double competitors, TailFunction 
       const double term = weight * above(s);
       hits += term;
       largest = std::max(largest, weight);
-      if (term <= kNegligible * largest) return;
+      if (weight <= kNegligible * largest) return;
+      if (direction > 0 && term <= kNegligible * hits) return;
     }
   };
   go(-1, -1);

@@ -47,29 +47,43 @@ class Scores {
   double own_share_ = 1;  // of the competitors, in the target's matrix
 };
 
-// Writes after which an item's signal is lost in that of the others.
-double AgeOfOblivion(const OrderedShape& shape) {
+// Writes after which an item's score is on the average `share` of a competitor's deviation.
+double AgeAt(const OrderedShape& shape, double share) {
   const double kept = shape.delta ? shape.gamma * (1 - shape.beta / shape.d_k) : shape.gamma;
-  constexpr double kLost = 1e4;
-  return std::log(kLost * std::sqrt(shape.d_v)) / -std::log(kept);
+  return std::log(std::sqrt(shape.d_v) / share) / -std::log(kept);
 }
 
-// The mean of f(age) over the ages 0, 1, ..., writes - 1: their sum where they are few; otherwise
-// the midpoint rule up to the age of oblivion, from which on f no longer changes.
-double MeanOverAges(const OrderedShape& shape, absl::FunctionRef<double(double)> f) {
-  constexpr int kPoints = 96;
-  const double writes = std::max(1.0, shape.writes());
+// The integral of f over [from, to], panels of three Gauss-Legendre points each.
+double Integral(double from, double to, int panels, absl::FunctionRef<double(double)> f) {
+  constexpr double kOuter = 0.7745966692414834;  // sqrt(3/5)
+  const double half = (to - from) / panels / 2;
   double sum = 0;
-  if (writes <= kPoints) {
-    const double whole = std::floor(writes);
-    for (double age = 0; age < whole; ++age) sum += f(age);
-    return sum / whole;
+  for (int i = 0; i < panels; ++i) {
+    const double middle = from + (2 * i + 1) * half;
+    sum += (5 * f(middle - kOuter * half) + 8 * f(middle) + 5 * f(middle + kOuter * half)) / 18;
   }
-  const double seen = std::min(writes, AgeOfOblivion(shape));
-  for (int i = 0; i < kPoints; ++i) {
-    sum += f(std::max(0.0, (i + 0.5) * seen / kPoints - 0.5)) * seen / kPoints;
+  return sum * 2 * half;
+}
+
+// The mean of f(age) over the ages 0, 1, ..., writes - 1, each age standing for the width of 1
+// around it. Few ages are summed one by one; of many, f changes most before the score is lost among
+// the competitors', and no longer once nothing is left of it.
+double MeanOverAges(const OrderedShape& shape, absl::FunctionRef<double(double)> f) {
+  constexpr double kFew = 48, kLost = 0.3, kNothing = 1e-4;
+  const double writes = std::max(1.0, shape.writes());
+  const auto around = [&](double x) { return f(std::max(0.0, x - 0.5)); };
+  if (writes <= kFew) {
+    const int ages = static_cast<int>(std::ceil(writes));
+    double sum = 0;
+    for (int i = 0; i < ages; ++i) sum += around((i + 0.5) * writes / ages);
+    return sum / ages;
   }
-  if (seen < writes) sum += f(seen) * (writes - seen);
+  constexpr int kPanels = 10;
+  const double lost = std::min(writes, AgeAt(shape, kLost));
+  const double nothing = std::min(writes, AgeAt(shape, kNothing));
+  double sum = Integral(0, lost, kPanels, around);
+  if (lost < nothing) sum += Integral(lost, nothing, kPanels / 2, around);
+  if (nothing < writes) sum += f(nothing) * (writes - nothing);
   return sum / writes;
 }
 

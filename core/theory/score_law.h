@@ -55,7 +55,7 @@ double OrderedHitAtAge(const OrderedShape& shape, double age, double list);
 // Means over all items.
 //
 // Errors   1e-4 of the mean over ages.
-// Cost     at most 97 of ScoreHit (about 2 ms).
+// Cost     at most 48 of ScoreHit (about 0.5 ms).
 double OrderedHit(const OrderedShape& shape, double list);
 double OrderedMeanPercentile(const OrderedShape& shape);
 

@@ -52,16 +52,25 @@ class Grid {
     margins_.resize(points_.size());
   }
 
+  // Near the last place, guesses come from it: du/da = 1 / (1 + gamma s (1 - s)) and du/dlog gamma
+  // = gamma s du/da. Otherwise from the neighbour on the grid.
   void MoveTo(double sigma, double gamma) {
-    double slope = 0, last_a = 0, last_u = 0;
+    const double up = std::log(gamma / gamma_), out = sigma - sigma_;
+    const bool near = std::abs(up) < 1 && std::abs(out) < 0.3 * sigma;
+    double last_a = 0, slope = 0;
     for (size_t i = 0; i < points_.size(); ++i) {
       const double a = sigma * (points_[i] - kappa_);
-      // Along the grid: du/da = 1 / (1 + gamma s (1 - s)).
-      const double guess = i == 0 ? a + gamma : last_u + slope * (a - last_a);
+      double guess = i == 0 ? a + gamma : margins_[i - 1] + slope * (a - last_a);
+      if (near) {
+        const double s = Sigmoid(-margins_[i]), pull = gamma_ * s;
+        guess = margins_[i] + (out * (points_[i] - kappa_) + pull * up) / (1 + pull * (1 - s));
+      }
       margins_[i] = Margin(a, gamma, guess);
+      if (near) continue;
       const double s = Sigmoid(-margins_[i]);
-      last_a = a, last_u = margins_[i], slope = 1 / (1 + gamma * s * (1 - s));
+      last_a = a, slope = 1 / (1 + gamma * s * (1 - s));
     }
+    sigma_ = sigma, gamma_ = gamma;
   }
 
   // E f(G, u(G)).
@@ -75,6 +84,7 @@ class Grid {
  private:
   double kappa_;
   std::vector<double> points_, weights_, margins_;
+  double sigma_ = 0, gamma_ = 0;  // of the margins; 0: none yet
 };
 
 double ObjectiveOn(const Grid& grid, const TamShape& shape, double sigma, double gamma) {
@@ -157,7 +167,7 @@ double BestSigma(Solver& solver) {
     high += kStep;
     at_high = solver.Slope(std::exp(high));
   }
-  return std::exp(FindRoot(low, at_low, high, at_high, 1e-11,
+  return std::exp(FindRoot(low, at_low, high, at_high, 1e-9,
                            [&](double x) { return solver.Slope(std::exp(x)); }));
 }
 
