@@ -13,6 +13,7 @@ constexpr char kFooter[] =
     "  mnemectl memory create faces --dim 128\n"
     "  mnemectl store faces keys.npy\n"
     "  mnemectl retrieve faces cues.npy --top 3 --out recalls.npy\n"
+    "  mnemectl forecast --planned --key-dim 256 --response-dim 256 --items 5000\n"
     "\n"
     "Exit codes:\n"
     "  0 done   1 refused or failed   2 wrong command line or input file\n"
@@ -38,6 +39,9 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   AddStoreCommand(app, context);
   AddRetrieveCommand(app, context);
   AddQueryCommand(app, context);
+  AddTrainCommand(app, context);
+  AddOperationCommands(app, context);
+  AddForecastCommand(app, context);
   AddItemsCommands(app, context);
   AddServerCommands(app, context);
   try {

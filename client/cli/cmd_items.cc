@@ -111,6 +111,18 @@ void AddGet(CLI::App& items, Context& context) {
   });
 }
 
+void PrintDeleted(const client::DeleteResult& result, const std::string& memory,
+                  std::ostream& out) {
+  out << FormatCount(result.deleted) << " deleted";
+  if (result.missing > 0) out << ", " << FormatCount(result.missing) << " missing";
+  out << "; " << memory << " now holds " << FormatCount(result.item_count) << "\n";
+  if (result.suppressed == 0) return;
+  out << FormatCount(result.suppressed)
+      << " of them only suppressed: they are never returned again, but what was learned from them "
+         "still shapes\nother recalls: for good under the delta rules, until the next "
+         "`mnemectl train` in a trained memory.\n";
+}
+
 void AddDelete(CLI::App& items, Context& context) {
   CLI::App* remove = items.add_subcommand("delete", "Forget items, by id or by what was stored");
   remove->footer(
@@ -166,14 +178,11 @@ void AddDelete(CLI::App& items, Context& context) {
         context.io.out << Dump({{"memory", flags->memory},
                                 {"deleted", result->deleted},
                                 {"missing", result->missing},
+                                {"suppressed", result->suppressed},
                                 {"item_count", result->item_count}})
                        << "\n";
       } else {
-        context.io.out << FormatCount(result->deleted) << " deleted";
-        if (result->missing > 0)
-          context.io.out << ", " << FormatCount(result->missing) << " missing";
-        context.io.out << "; " << flags->memory << " now holds " << FormatCount(result->item_count)
-                       << "\n";
+        PrintDeleted(*result, flags->memory, context.io.out);
       }
       return absl::OkStatus();
     };

@@ -6,74 +6,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/describe.h"
 #include "client/cli/json.h"
+#include "client/cli/spec_flags.h"
 #include "client/cli/text.h"
 
 namespace mneme::cli {
 namespace {
 
 using client::Memory;
-using client::Normalization;
 
 struct CreateFlags {
-  std::string name;
-  std::string model = "dense";
-  uint32_t dim = 0;
-  uint32_t response_dim = 0;
-  std::string retain = "all";
-  std::string description;
-  std::map<std::string, std::string> labels;
-  std::string similarity = "l2";
-  std::optional<double> beta;
-  uint32_t steps_max = 0;
-  double tolerance = 0;
-  std::string rule = "ridge";
-  std::optional<double> lambda;
-  uint32_t partitions = 0;
-  std::string key_normalization = "unit";
-  std::string response_normalization = "unit";
+  client::MemorySpec spec;
+  std::vector<std::string> labels;
+  SpecFlags model{"dense"};
 };
-
-const std::map<std::string, client::Similarity> kSimilarities = {
-    {"l2", client::Similarity::kL2},
-    {"cosine", client::Similarity::kCosine},
-    {"dot", client::Similarity::kDot}};
-const std::map<std::string, client::Retain> kRetains = {
-    {"all", client::Retain::kAll},
-    {"responses", client::Retain::kResponses},
-    {"statistics", client::Retain::kStatistics}};
-const std::map<std::string, client::LinearRule> kRules = {{"cmm", client::LinearRule::kCmm},
-                                                          {"ridge", client::LinearRule::kRidge}};
-const std::map<std::string, Normalization> kNormalizations = {{"unit", Normalization::kUnit},
-                                                              {"none", Normalization::kNone}};
-
-template <typename Value>
-CLI::IsMember OneOf(const std::map<std::string, Value>& map) {
-  return CLI::IsMember(&map);
-}
-
-client::MemorySpec MakeSpec(const CreateFlags& flags) {
-  client::MemorySpec spec{.name = flags.name,
-                          .description = flags.description,
-                          .labels = flags.labels,
-                          .key_dim = flags.dim,
-                          .response_dim = flags.response_dim,
-                          .retain = kRetains.at(flags.retain)};
-  if (flags.model == "dense") {
-    spec.model = client::DenseSpec{.similarity = kSimilarities.at(flags.similarity),
-                                   .beta = flags.beta,
-                                   .steps_max = flags.steps_max,
-                                   .tolerance = flags.tolerance};
-  } else {
-    spec.model = client::LinearSpec{
-        .rule = kRules.at(flags.rule),
-        .lambda = flags.lambda,
-        .partitions = flags.partitions,
-        .key_normalization = kNormalizations.at(flags.key_normalization),
-        .response_normalization = kNormalizations.at(flags.response_normalization)};
-  }
-  return spec;
-}
 
 // "key=value" pairs.
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
@@ -89,117 +36,32 @@ absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
   return labels;
 }
 
-std::string ModelName(const Memory& memory) {
-  return std::holds_alternative<client::DenseSpec>(memory.spec.model) ? "dense" : "linear";
-}
-
-std::string Shape(const Memory& memory) {
-  if (memory.spec.response_dim == 0) return absl::StrCat(memory.spec.key_dim, " -> itself");
-  return absl::StrCat(memory.spec.key_dim, " -> ", memory.spec.response_dim);
-}
-
-std::string AutoOr(const std::optional<double>& set, double in_use) {
-  if (set) return FormatNumber(*set);
-  return absl::StrCat("automatic, now ", FormatNumber(in_use));
-}
-
-std::string Spec(const Memory& memory) {
-  if (const auto* dense = std::get_if<client::DenseSpec>(&memory.spec.model)) {
-    return absl::StrCat("dense: similarity ", Name(dense->similarity), ", beta ",
-                        AutoOr(dense->beta, memory.state.beta),
-                        memory.state.beta_fallback ? " (by the spread of the keys)" : "",
-                        ", at most ", dense->steps_max, " steps, tolerance ",
-                        FormatNumber(dense->tolerance));
-  }
-  const auto& linear = std::get<client::LinearSpec>(memory.spec.model);
-  return absl::StrCat("linear: rule ", Name(linear.rule), ", lambda ",
-                      AutoOr(linear.lambda, memory.state.lambda), ", partitions ",
-                      linear.partitions, ", keys ", Name(linear.key_normalization), ", responses ",
-                      Name(linear.response_normalization));
-}
-
-std::string Bytes(const client::MemoryState& state) {
-  return absl::StrCat(FormatBytes(state.memory_bytes),
-                      " in memory: ", FormatBytes(state.fixed_bytes), " fixed, ",
-                      FormatBytes(state.row_bytes), " rows");
-}
-
-void PrintMemory(const Memory& memory, const Context& context) {
-  std::ostream& out = context.io.out;
-  if (context.json) {
-    out << Dump(ToJson(memory)) << "\n";
-    return;
-  }
-  const auto line = [&out](std::string_view name, const std::string& value) {
-    if (!value.empty()) out << "  " << name << std::string(13 - name.size(), ' ') << value << "\n";
-  };
-  out << memory.spec.name << "\n";
-  line("description", memory.spec.description);
-  for (const auto& [key, value] : memory.spec.labels) line("label", key + "=" + value);
-  line("spec", Spec(memory));
-  line("shape", Shape(memory));
-  line("retains", Name(memory.spec.retain));
-  line("items", FormatCount(memory.state.item_count));
-  if (ModelName(memory) == "linear") line("load", FormatNumber(memory.state.load));
-  line("bytes", Bytes(memory.state));
-  line("health", memory.state.health_reason.empty()
-                     ? Name(memory.state.health)
-                     : absl::StrCat(Name(memory.state.health), ": ", memory.state.health_reason));
-  line("position", FormatCount(memory.state.position));
-  line("uid", memory.uid);
-  line("etag", memory.etag);
-  line("created", FormatSeconds(memory.create_time));
-  line("updated", FormatSeconds(memory.update_time));
-}
-
-void AddModelFlags(CLI::App& create, CreateFlags& flags) {
-  create.add_option("--similarity", flags.similarity, "Dense: how cue and key are compared")
-      ->transform(OneOf(kSimilarities));
-  create.add_option("--beta", flags.beta, "Dense: inverse temperature (default: automatic)");
-  create.add_option("--steps-max", flags.steps_max,
-                    "Dense: most steps of a recall (0: the server's default)");
-  create.add_option("--tolerance", flags.tolerance,
-                    "Dense: when a recall has converged (0: the server's default)");
-  create.add_option("--rule", flags.rule, "Linear: how the matrix is made")
-      ->transform(OneOf(kRules));
-  create.add_option("--lambda", flags.lambda, "Linear: ridge penalty (default: automatic)");
-  create.add_option("--partitions", flags.partitions,
-                    "Linear: independent matrices (0: the server's default)");
-  create.add_option("--key-normalization", flags.key_normalization, "Linear: scaling of keys")
-      ->transform(OneOf(kNormalizations));
-  create
-      .add_option("--response-normalization", flags.response_normalization,
-                  "Linear: scaling of responses")
-      ->transform(OneOf(kNormalizations));
-}
-
 void AddCreate(CLI::App& memory, Context& context) {
   CLI::App* create = memory.add_subcommand("create", "Create an empty memory");
   create->footer(
       "Example:\n"
       "  mnemectl memory create faces --dim 784\n"
-      "  mnemectl memory create classes --model linear --dim 784 --response-dim 10");
+      "  mnemectl memory create classes --model linear --dim 784 --response-dim 10\n"
+      "  mnemectl memory create words --model linear --rule tam --list-size 20 --dim 256 \\\n"
+      "      --response-dim 256 --load-policy warn --load-limit 0.07");
   auto flags = std::make_shared<CreateFlags>();
-  auto labels = std::make_shared<std::vector<std::string>>();
-  create->add_option("NAME", flags->name, "[a-z][a-z0-9-]{0,62}")->required();
-  create->add_option("--model", flags->model, "What kind of memory")
-      ->transform(CLI::IsMember({"dense", "linear"}));
-  create->add_option("--dim,--key-dim", flags->dim, "Numbers in a key")->required();
-  create->add_option("--response-dim", flags->response_dim,
+  create->add_option("NAME", flags->spec.name, "[a-z][a-z0-9-]{0,62}")->required();
+  create->add_option("--dim,--key-dim", flags->spec.key_dim, "Numbers in a key")->required();
+  create->add_option("--response-dim", flags->spec.response_dim,
                      "Numbers in a response (0: the response is the key; dense only)");
-  create->add_option("--retain", flags->retain, "What is kept besides what was learned")
-      ->transform(OneOf(kRetains));
-  create->add_option("--description", flags->description, "Text for people");
-  create->add_option("--label", *labels, "KEY=VALUE, may be given again");
-  AddModelFlags(*create, *flags);
-  create->callback([&context, flags, labels] {
-    context.action = [&context, flags, labels]() -> absl::Status {
-      auto parsed = ParseLabels(*labels);
-      if (!parsed.ok()) return parsed.status();
-      flags->labels = *std::move(parsed);
+  create->add_option("--description", flags->spec.description, "Text for people");
+  create->add_option("--label", flags->labels, "KEY=VALUE, may be given again");
+  flags->model.AddTo(*create);
+  create->callback([&context, flags] {
+    context.action = [&context, flags]() -> absl::Status {
+      client::MemorySpec& spec = flags->spec;
+      auto labels = ParseLabels(flags->labels);
+      if (!labels.ok()) return labels.status();
+      spec.labels = *std::move(labels);
+      if (absl::Status status = flags->model.Fill(spec); !status.ok()) return status;
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
-      const auto made = client->CreateMemory(MakeSpec(*flags), context.call());
+      const auto made = client->CreateMemory(spec, context.call());
       if (!made.ok()) return made.status();
       PrintMemory(*made, context);
       return absl::OkStatus();
@@ -239,7 +101,8 @@ void AddList(CLI::App& memory, Context& context) {
 }
 
 void AddDescribe(CLI::App& memory, Context& context) {
-  CLI::App* describe = memory.add_subcommand("describe", "Show spec, state, bytes and load");
+  CLI::App* describe =
+      memory.add_subcommand("describe", "Show spec, load, bytes, and what was trained");
   describe->footer("Example:\n  mnemectl memory describe faces");
   auto name = std::make_shared<std::string>();
   describe->add_option("NAME", *name, "The memory")->required();

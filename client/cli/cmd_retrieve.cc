@@ -14,9 +14,11 @@
 namespace mneme::cli {
 namespace {
 
+constexpr uint32_t kTop = 3;
+
 struct RetrieveFlags {
   CueFlags cues;
-  uint32_t top = 3;
+  std::optional<uint32_t> top;  // absent: kTop where the memory can name items
   uint32_t steps_max = 0;
   std::string out_file;
 };
@@ -101,6 +103,25 @@ class Printer {
   std::map<std::string, uint64_t> counts_;
 };
 
+// Asks for the best items too, unless the user did not and the memory keeps none to name.
+absl::StatusOr<client::RetrieveResult> Ask(client::Client& client, const RetrieveFlags& flags,
+                                           const CueBatch& batch, const Context& context,
+                                           uint32_t& top) {
+  client::RetrieveOptions options{.mask = batch.mask,
+                                  .top = top,
+                                  .beta = flags.cues.beta,
+                                  .steps_max = flags.steps_max,
+                                  .include_payloads = flags.cues.payloads,
+                                  .progress = batch.progress,
+                                  .call = context.call()};
+  auto answer = client.Retrieve(flags.cues.memory, batch.cues, options);
+  if (flags.top || top == 0 || client::GetError(answer.status()).reason != "CODEBOOK_NOT_KEPT") {
+    return answer;
+  }
+  options.top = top = 0;
+  return client.Retrieve(flags.cues.memory, batch.cues, options);
+}
+
 absl::Status Run(const RetrieveFlags& flags, Context& context) {
   auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
@@ -111,16 +132,10 @@ absl::Status Run(const RetrieveFlags& flags, Context& context) {
     writer = *std::move(created);
   }
   Printer printer(flags, context);
+  uint32_t top = flags.top.value_or(kTop);
   const absl::Status status =
       ForCues(flags.cues, context, "recalling", [&](const CueBatch& batch) -> absl::Status {
-        const auto answer = client->Retrieve(flags.cues.memory, batch.cues,
-                                             {.mask = batch.mask,
-                                              .top = flags.top,
-                                              .beta = flags.cues.beta,
-                                              .steps_max = flags.steps_max,
-                                              .include_payloads = flags.cues.payloads,
-                                              .progress = batch.progress,
-                                              .call = context.call()});
+        const auto answer = Ask(*client, flags, batch, context, top);
         if (!answer.ok()) return answer.status();
         printer.Add(batch.first, *answer);
         return writer ? writer->Write(answer->recalls.ref()) : absl::OkStatus();
@@ -139,13 +154,16 @@ void AddRetrieveCommand(CLI::App& app, Context& context) {
   CLI::App* retrieve = app.add_subcommand("retrieve", "Recall the response to each cue");
   retrieve->footer(
       "--json prints a line for each cue, with its recall unless --out takes them.\n"
+      "Z: standard deviations of the best score above the mean of all; the best of n strangers\n"
+      "stands at about sqrt(2 ln n), so a real match stands well above that.\n"
       "Example:\n"
       "  mnemectl retrieve faces cues.npy --mask 0-391 --top 3 --out recalls.npy\n"
       "  mnemectl retrieve faces --cue 1,0,0\n"
       "  echo '[1, 0, 0]' | mnemectl retrieve faces - --json");
   auto flags = std::make_shared<RetrieveFlags>();
   AddCueFlags(*retrieve, flags->cues);
-  retrieve->add_option("--top,-k", flags->top, "Name this many of the best items");
+  retrieve->add_option("--top,-k", flags->top,
+                       "Name this many of the best items (default: 3 where the memory keeps them)");
   retrieve->add_option("--steps-max", flags->steps_max,
                        "Most steps for this request (dense; 0: as in the spec)");
   retrieve->add_option("--out,-o", flags->out_file, "Write the recalls to this .npy file");

@@ -36,7 +36,9 @@ struct Total {
   uint64_t replaced = 0;
   uint64_t item_count = 0;
   uint32_t requests = 0;
+  uint32_t replayed = 0;  // of these
   std::optional<uint64_t> first_id;
+  std::vector<client::Warning> warnings;  // of the last batch
 };
 
 void Add(const client::StoreResult& result, Total& total) {
@@ -44,6 +46,8 @@ void Add(const client::StoreResult& result, Total& total) {
   total.replaced += result.replaced;
   total.item_count = result.item_count;
   total.requests += result.requests;
+  total.replayed += result.replayed;
+  total.warnings = result.warnings;
   if (!total.first_id && !result.made_ids.empty()) {
     total.first_id = result.made_ids.front().first_id;
   }
@@ -56,15 +60,25 @@ void Print(const Total& total, const StoreFlags& flags, const Context& context) 
               {"stored", total.stored},
               {"replaced", total.replaced},
               {"item_count", total.item_count},
-              {"requests", total.requests}};
+              {"requests", total.requests},
+              {"replayed", total.replayed},
+              {"warnings", AllToJson(total.warnings)}};
     if (total.first_id) json["first_id"] = *total.first_id;
     out << Dump(json) << "\n";
     return;
   }
-  out << FormatCount(total.stored) << " stored";
+  const bool all_replayed = total.replayed > 0 && total.replayed == total.requests;
+  out << FormatCount(total.stored) << (all_replayed ? " had been stored before" : " stored");
   if (total.replaced > 0) out << " (" << FormatCount(total.replaced) << " took the place of older)";
   out << " in " << flags.memory << ", which now holds " << FormatCount(total.item_count) << "\n";
+  if (all_replayed) {
+    out << "this request id had been carried out: nothing was stored again\n";
+  } else if (total.replayed > 0) {
+    out << total.replayed << " of " << total.requests
+        << " requests had been carried out before, and were not carried out again\n";
+  }
   if (total.first_id) out << "ids made by the server, from " << *total.first_id << " on\n";
+  PrintWarnings(total.warnings, context.io.err);
 }
 
 // Adds the rows that earlier batches stored to what the error says of its own.

@@ -16,6 +16,9 @@ void AddMemoryCommands(CLI::App& app, Context& context);
 void AddStoreCommand(CLI::App& app, Context& context);
 void AddRetrieveCommand(CLI::App& app, Context& context);
 void AddQueryCommand(CLI::App& app, Context& context);
+void AddTrainCommand(CLI::App& app, Context& context);
+void AddOperationCommands(CLI::App& app, Context& context);
+void AddForecastCommand(CLI::App& app, Context& context);
 void AddItemsCommands(CLI::App& app, Context& context);
 void AddServerCommands(CLI::App& app, Context& context);
 

@@ -91,4 +91,11 @@ void PrintError(const absl::Status& status, std::string_view program, bool json,
   if (!error.next_step.empty()) err << "  next step: " << error.next_step << "\n";
 }
 
+void PrintWarnings(const std::vector<client::Warning>& warnings, std::ostream& err) {
+  for (const client::Warning& warning : warnings) {
+    err << "warning: " << warning.message << " (" << warning.reason << ")\n";
+    if (!warning.next_step.empty()) err << "  next step: " << warning.next_step << "\n";
+  }
+}
+
 }  // namespace mneme::cli

@@ -15,6 +15,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "mneme/client.h"
@@ -68,6 +69,9 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // What was wrong, what was given and expected, what to do next; as text after the program's name,
 // or as one JSON object.
 void PrintError(const absl::Status& status, std::string_view program, bool json, std::ostream& err);
+
+// What a user should know although all went well.
+void PrintWarnings(const std::vector<client::Warning>& warnings, std::ostream& err);
 
 }  // namespace mneme::cli
 

@@ -56,6 +56,15 @@ Json ToJson(const client::AttributeValue& value) {
       value);
 }
 
+Json ToJson(const client::Certificate& certificate) {
+  Json json{{"certified", certificate.certified}, {"radius", certificate.radius}};
+  if (certificate.distance) {
+    json["distance"] = *certificate.distance;
+    json["inside_radius"] = certificate.inside_radius;
+  }
+  return json;
+}
+
 Json ToJson(const client::ScoredItem& item) {
   Json json{{"rank", item.rank}, {"id", ToJson(item.id)}};
   if (!item.found) {
@@ -64,6 +73,7 @@ Json ToJson(const client::ScoredItem& item) {
   }
   json["score"] = item.score;
   json["share"] = item.share;
+  if (item.certificate) json["certificate"] = ToJson(*item.certificate);
   PutPayload(item.payload, json);
   return json;
 }
@@ -72,49 +82,6 @@ Json ToJson(const std::vector<client::ScoredItem>& items) {
   Json json = Json::array();
   for (const client::ScoredItem& item : items) json.push_back(ToJson(item));
   return json;
-}
-
-Json ToJson(const client::Epoch& epoch) {
-  return {{"uid", epoch.uid}, {"position", epoch.position}, {"job", epoch.job}};
-}
-
-Json ToJson(const client::MemoryState& state) {
-  return {{"item_count", state.item_count},
-          {"position", state.position},
-          {"memory_bytes", state.memory_bytes},
-          {"fixed_bytes", state.fixed_bytes},
-          {"row_bytes", state.row_bytes},
-          {"beta", state.beta},
-          {"beta_fallback", state.beta_fallback},
-          {"lambda", state.lambda},
-          {"load", state.load},
-          {"health", Name(state.health)},
-          {"health_reason", state.health_reason},
-          {"weights_epoch", ToJson(state.weights_epoch)}};
-}
-
-Json ToJson(const client::DenseSpec& spec) {
-  Json json{{"similarity", Name(spec.similarity)}};
-  json["beta"] = spec.beta ? Json(*spec.beta) : Json("auto");
-  json["steps_max"] = spec.steps_max;
-  json["tolerance"] = spec.tolerance;
-  return json;
-}
-
-Json ToJson(const client::LinearSpec& spec) {
-  Json json{{"rule", Name(spec.rule)}};
-  json["lambda"] = spec.lambda ? Json(*spec.lambda) : Json("auto");
-  json["partitions"] = spec.partitions;
-  json["key_normalization"] = Name(spec.key_normalization);
-  json["response_normalization"] = Name(spec.response_normalization);
-  return json;
-}
-
-Json ErrorToJson(const absl::Status& status) {
-  const client::Error error = client::GetError(status);
-  return {{"code", absl::StatusCodeToString(error.code)},
-          {"reason", error.reason},
-          {"message", error.message}};
 }
 
 absl::Status WrongAttribute(const std::string& name) {
@@ -160,6 +127,13 @@ absl::StatusOr<client::AttributeValue> ValueFromJson(const std::string& name, co
 
 }  // namespace
 
+Json ErrorToJson(const absl::Status& status) {
+  const client::Error error = client::GetError(status);
+  return {{"code", absl::StatusCodeToString(error.code)},
+          {"reason", error.reason},
+          {"message", error.message}};
+}
+
 Json ToJson(const client::ItemId& id) {
   if (id.is_text()) return std::string(id.text());
   return id.number();
@@ -174,29 +148,6 @@ Json ToJson(const client::Attributes& attributes) {
 Json ToJson(std::span<const float> numbers) {
   Json json = Json::array();
   for (const float number : numbers) json.push_back(Shortest(number));
-  return json;
-}
-
-Json ToJson(const client::Memory& memory) {
-  const client::MemorySpec& spec = memory.spec;
-  Json json{{"name", spec.name},
-            {"uid", memory.uid},
-            {"etag", memory.etag},
-            {"create_time", FormatTime(memory.create_time)},
-            {"update_time", FormatTime(memory.update_time)},
-            {"description", spec.description},
-            {"labels", spec.labels},
-            {"key_dim", spec.key_dim},
-            {"response_dim", spec.response_dim},
-            {"retain", Name(spec.retain)}};
-  std::visit(
-      [&json](const auto& model) {
-        constexpr bool kIsDense = std::is_same_v<std::decay_t<decltype(model)>, client::DenseSpec>;
-        json["model"] = kIsDense ? "dense" : "linear";
-        json["spec"] = ToJson(model);
-      },
-      spec.model);
-  json["state"] = ToJson(memory.state);
   return json;
 }
 
@@ -221,9 +172,9 @@ Json ToJson(const client::CueResult& result) {
 
 Json ToJson(const client::CueList& list) {
   if (!list.error.ok()) return {{"error", ErrorToJson(list.error)}};
-  return {{"status", Name(list.status)},   {"z_best", list.z_best},       {"z_gap", list.z_gap},
-          {"score_mean", list.score_mean}, {"score_std", list.score_std}, {"mass", list.mass},
-          {"items", ToJson(list.items)}};
+  return {{"status", Name(list.status)},       {"z_best", list.z_best},       {"z_gap", list.z_gap},
+          {"score_mean", list.score_mean},     {"score_std", list.score_std}, {"mass", list.mass},
+          {"tail_average", list.tail_average}, {"items", ToJson(list.items)}};
 }
 
 Json ToJson(const client::ServerInfo& info) {

@@ -14,9 +14,10 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "mneme/types.h"
+#include "mneme/client.h"
 
 namespace mneme::cli {
 
@@ -24,12 +25,25 @@ using Json = nlohmann::ordered_json;
 
 Json ToJson(const client::ItemId& id);
 Json ToJson(const client::Attributes& attributes);
+Json ToJson(const client::Epoch& epoch);
 Json ToJson(const client::Memory& memory);
+Json ToJson(const client::Warning& warning);
+Json ToJson(const client::Operation& operation);
+Json ToJson(const client::ForecastResult& forecast);
 Json ToJson(const client::Item& item);
 Json ToJson(const client::CueResult& result);
 Json ToJson(const client::CueList& list);
 Json ToJson(const client::ServerInfo& info);
 Json ToJson(std::span<const float> numbers);
+
+Json ErrorToJson(const absl::Status& status);
+// An array of all of them.
+template <typename Value>
+Json AllToJson(const std::vector<Value>& values) {
+  Json json = Json::array();
+  for (const Value& value : values) json.push_back(ToJson(value));
+  return json;
+}
 
 // One line, bytes that are not UTF-8 replaced.
 std::string Dump(const Json& json);

@@ -11,38 +11,34 @@ namespace mneme::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kDrawEvery(100);
-constexpr uint64_t kBarWidth = 24;
+constexpr size_t kBarWidth = 24;
 constexpr char kWipe[] = "\r\x1b[K";
-
-std::string Bar(uint64_t done, uint64_t total) {
-  const uint64_t full = done * kBarWidth / total;
-  std::string bar;
-  for (uint64_t i = 0; i < kBarWidth; ++i) bar += i < full ? "█" : "░";
-  return bar;
-}
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::ostream& err, bool draw, std::string label, std::string unit,
-                         uint64_t total, Now now)
-    : err_(err),
-      draw_(draw),
-      label_(std::move(label)),
-      unit_(std::move(unit)),
-      total_(total),
-      now_(std::move(now)),
-      start_(now_()) {}
-
-ProgressBar::~ProgressBar() {
+LiveLine::~LiveLine() {
   if (drawn_) err_ << kWipe << std::flush;
 }
 
+bool LiveLine::IsDue(bool last) const {
+  return draw_ && (last || !drawn_ || now_() - *drawn_ >= kDrawEvery);
+}
+
+void LiveLine::Draw(const std::string& text) {
+  drawn_ = now_();
+  err_ << kWipe << text << std::flush;
+}
+
+ProgressBar::ProgressBar(std::ostream& err, bool draw, std::string label, std::string unit,
+                         uint64_t total, Now now)
+    : line_(err, draw, std::move(now)),
+      label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(line_.now()) {}
+
 void ProgressBar::Update(uint64_t done) {
-  if (!draw_) return;
-  const TimePoint now = now_();
-  if (drawn_ && now - *drawn_ < kDrawEvery && done != total_) return;
-  drawn_ = now;
-  err_ << kWipe << Line(done, now) << std::flush;
+  if (line_.IsDue(/*last=*/done == total_)) line_.Draw(Line(done, line_.now()));
 }
 
 std::string ProgressBar::Line(uint64_t done, TimePoint now) const {
@@ -51,8 +47,10 @@ std::string ProgressBar::Line(uint64_t done, TimePoint now) const {
   std::string line = absl::StrCat(label_, " ");
   if (total_ > 0) {
     done = std::min(done, total_);
-    absl::StrAppend(&line, Bar(done, total_), absl::StrFormat(" %3d%% ", done * 100 / total_),
-                    FormatCount(done), "/", FormatCount(total_));
+    const double share = static_cast<double>(done) / static_cast<double>(total_);
+    absl::StrAppend(&line, FormatBar(share, kBarWidth),
+                    absl::StrFormat(" %3d%% ", done * 100 / total_), FormatCount(done), "/",
+                    FormatCount(total_));
   } else {
     absl::StrAppend(&line, FormatCount(done));
   }

@@ -11,21 +11,43 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 
 namespace mneme::cli {
 
-class ProgressBar {
+// The line itself: wiped and drawn anew, at most ten times a second.
+class LiveLine {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Now = std::function<TimePoint()>;
 
+  LiveLine(std::ostream& err, bool draw, Now now = std::chrono::steady_clock::now)
+      : err_(err), draw_(draw), now_(std::move(now)) {}
+  // Wipes the line.
+  ~LiveLine();
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+
+  TimePoint now() const { return now_(); }
+  // Is it worth making a new text now? `last`: there will be no other.
+  bool IsDue(bool last) const;
+  void Draw(const std::string& text);
+
+ private:
+  std::ostream& err_;
+  const bool draw_;
+  const Now now_;
+  std::optional<TimePoint> drawn_;
+};
+
+class ProgressBar {
+ public:
+  using TimePoint = LiveLine::TimePoint;
+  using Now = LiveLine::Now;
+
   // `total` 0: not known; then there is no bar and no time left. `unit`: what is counted, "rows".
   ProgressBar(std::ostream& err, bool draw, std::string label, std::string unit, uint64_t total,
               Now now = std::chrono::steady_clock::now);
-  // Wipes the line.
-  ~ProgressBar();
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
 
   // `done` so far. Draws at most ten times a second, and when it is complete.
   void Update(uint64_t done);
@@ -33,14 +55,11 @@ class ProgressBar {
  private:
   std::string Line(uint64_t done, TimePoint now) const;
 
-  std::ostream& err_;
-  const bool draw_;
+  LiveLine line_;
   const std::string label_;
   const std::string unit_;
   const uint64_t total_;
-  const Now now_;
   const TimePoint start_;
-  std::optional<TimePoint> drawn_;
 };
 
 }  // namespace mneme::cli

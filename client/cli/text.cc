@@ -41,6 +41,24 @@ std::string FormatNumber(double number) {
   return absl::StrFormat("%.4g", number + 0.0);  // no "-0"
 }
 
+std::string FormatPercent(double share) {
+  const double percent = 100 * share;
+  const double nearest_end = std::min(std::abs(percent), std::abs(100 - percent));
+  // Near the ends a rounded whole number would say "none" or "all" of what is neither.
+  if (nearest_end > 0 && nearest_end < 1) {
+    const int digits = nearest_end >= 0.095 ? 1 : 3;
+    return absl::StrFormat("%.*f %%", digits, percent);
+  }
+  return absl::StrFormat("%.0f %%", percent);
+}
+
+std::string FormatBar(double share, size_t width) {
+  const double full = std::clamp(share, 0.0, 1.0) * static_cast<double>(width);
+  std::string bar;
+  for (size_t i = 0; i < width; ++i) bar += static_cast<double>(i) < std::floor(full) ? "█" : "░";
+  return bar;
+}
+
 std::string FormatRate(double per_second) {
   if (per_second >= 1e6) return absl::StrFormat("%.1fM", per_second / 1e6);
   if (per_second >= 1e3) return absl::StrFormat("%.1fk", per_second / 1e3);

@@ -15,10 +15,12 @@
 
 namespace mneme::cli {
 
-std::string FormatCount(uint64_t count);                   // "10,000"
-std::string FormatBytes(uint64_t bytes);                   // "31.4 MiB"
-std::string FormatNumber(double number);                   // four significant digits
-std::string FormatRate(double per_second);                 // "12.3k"
+std::string FormatCount(uint64_t count);            // "10,000"
+std::string FormatBytes(uint64_t bytes);            // "31.4 MiB"
+std::string FormatNumber(double number);            // four significant digits
+std::string FormatPercent(double share);            // "75 %", "0.4 %", "99.9 %", "100 %"
+std::string FormatBar(double share, size_t width);  // "████░░░░", full when share >= 1
+std::string FormatRate(double per_second);          // "12.3k"
 std::string FormatTimeLeft(std::chrono::seconds seconds);  // "1:05", "2:00:00"
 std::string FormatTime(client::Timestamp time);            // RFC 3339, UTC, to the nanosecond
 std::string FormatSeconds(client::Timestamp time);         // "2024-05-01 12:00:00 UTC"

@@ -1,0 +1,199 @@
+// Memories, operations and forecasts as JSON.
+#include <type_traits>
+#include <variant>
+
+#include "client/cli/json.h"
+#include "client/cli/text.h"
+
+namespace mneme::cli {
+namespace {
+
+using cli::ToJson;  // so that the overloads below join, not hide, those of the header
+
+template <typename Value>
+Json OrNull(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json OrAuto(const std::optional<double>& value) { return value ? Json(*value) : Json("auto"); }
+
+Json ToJson(const client::DenseSpec& spec) {
+  return {{"similarity", Name(spec.similarity)},
+          {"beta", OrAuto(spec.beta)},
+          {"steps_max", spec.steps_max},
+          {"tolerance", spec.tolerance}};
+}
+
+Json ToJson(const client::LinearSpec& spec) {
+  Json json{{"rule", Name(spec.rule)},
+            {"lambda", OrAuto(spec.lambda)},
+            {"partitions", spec.partitions},
+            {"key_normalization", Name(spec.key_normalization)},
+            {"response_normalization", Name(spec.response_normalization)}};
+  if (spec.beta) json["beta"] = *spec.beta;
+  if (spec.gamma) json["gamma"] = *spec.gamma;
+  if (const auto* size = std::get_if<client::ListSize>(&spec.tail)) json["list_size"] = size->items;
+  if (const auto* fraction = std::get_if<client::TailFraction>(&spec.tail)) {
+    json["tail_fraction"] = fraction->share;
+  }
+  json["load_policy"] = Name(spec.load_policy);
+  if (spec.load_limit > 0) json["load_limit"] = spec.load_limit;
+  json["fast_statistics"] = spec.fast_statistics;
+  if (!spec.key_mean.empty()) json["key_mean"] = ToJson(std::span(spec.key_mean));
+  return json;
+}
+
+Json ToJson(const client::LoadMeter& meter) {
+  return {{"load", meter.load},
+          {"capacity_items", meter.capacity_items},
+          {"used", meter.used},
+          {"criterion", meter.criterion},
+          {"phase", Name(meter.phase)}};
+}
+
+Json ToJson(const client::TrainedState& trained) {
+  return {{"epoch", ToJson(trained.epoch)},       {"items", trained.items},
+          {"certified", trained.certified},       {"list_size", trained.list_size},
+          {"radius_min", trained.radius_min},     {"loss", trained.loss},
+          {"weights_norm", trained.weights_norm}, {"score_sigmas", trained.score_sigmas},
+          {"delta_count", trained.delta_count}};
+}
+
+// {"W": 262144, ...}, in the server's order.
+Json ToJson(const std::vector<client::ByteAccount>& bytes) {
+  Json json = Json::object();
+  for (const client::ByteAccount& account : bytes) json[account.what] = account.bytes;
+  return json;
+}
+
+Json ToJson(const client::MemoryState& state) {
+  Json json{{"item_count", state.item_count},
+            {"position", state.position},
+            {"memory_bytes", state.memory_bytes},
+            {"fixed_bytes", state.fixed_bytes},
+            {"row_bytes", state.row_bytes},
+            {"bytes", ToJson(state.bytes)},
+            {"beta", state.beta},
+            {"beta_fallback", state.beta_fallback},
+            {"lambda", state.lambda},
+            {"load", state.load},
+            {"partitions", state.partitions},
+            {"suppressed_count", state.suppressed_count},
+            {"health", Name(state.health)},
+            {"health_reason", state.health_reason},
+            {"weights_epoch", ToJson(state.weights_epoch)}};
+  if (state.load_meter) json["load_meter"] = ToJson(*state.load_meter);
+  if (state.trained) json["trained"] = ToJson(*state.trained);
+  return json;
+}
+
+Json ToJson(const client::TrainProgress& training) {
+  Json json{{"memory", training.memory},     {"phase", training.phase},
+            {"progress", training.progress}, {"steps", training.steps},
+            {"loss", training.loss},         {"start_time", FormatTime(training.start_time)}};
+  if (training.expected_end_time) {
+    json["expected_end_time"] = FormatTime(*training.expected_end_time);
+  }
+  return json;
+}
+
+Json ToJson(const client::Prediction& prediction) {
+  return {{"quantity", prediction.quantity},
+          {"value", prediction.value},
+          {"theory", OrNull(prediction.theory)},
+          {"measured", OrNull(prediction.measured)},
+          {"measured_error", prediction.measured_error},
+          {"probe_disagrees", prediction.probe_disagrees},
+          {"formula", prediction.formula},
+          {"assumption", prediction.assumption}};
+}
+
+Json ToJson(const client::Probe& probe) {
+  return {{"time", FormatTime(probe.time)},
+          {"epoch", ToJson(probe.epoch)},
+          {"items", probe.items},
+          {"cue_cosine", probe.cue_cosine},
+          {"score_std_ratio", probe.score_std_ratio}};
+}
+
+Json ToJson(const client::CurvePoint& point) {
+  return {{"load", point.load}, {"items", point.items}, {"hits", point.hits}};
+}
+
+Json ToJson(const client::ProfilePoint& point) {
+  return {{"percentile", point.percentile},
+          {"theory", point.theory},
+          {"measured", OrNull(point.measured)}};
+}
+
+template <typename Value>
+Json All(const std::vector<Value>& values) {
+  Json json = Json::array();
+  for (const Value& value : values) json.push_back(ToJson(value));
+  return json;
+}
+
+}  // namespace
+
+Json ToJson(const client::Epoch& epoch) {
+  return {{"uid", epoch.uid}, {"position", epoch.position}, {"job", epoch.job}};
+}
+
+Json ToJson(const client::Memory& memory) {
+  const client::MemorySpec& spec = memory.spec;
+  Json json{{"name", spec.name},
+            {"uid", memory.uid},
+            {"etag", memory.etag},
+            {"create_time", FormatTime(memory.create_time)},
+            {"update_time", FormatTime(memory.update_time)},
+            {"description", spec.description},
+            {"labels", spec.labels},
+            {"key_dim", spec.key_dim},
+            {"response_dim", spec.response_dim},
+            {"retain", Name(spec.retain)}};
+  std::visit(
+      [&json](const auto& model) {
+        constexpr bool kIsDense = std::is_same_v<std::decay_t<decltype(model)>, client::DenseSpec>;
+        json["model"] = kIsDense ? "dense" : "linear";
+        json["spec"] = ToJson(model);
+      },
+      spec.model);
+  json["state"] = ToJson(memory.state);
+  return json;
+}
+
+Json ToJson(const client::Warning& warning) {
+  return {
+      {"reason", warning.reason}, {"message", warning.message}, {"next_step", warning.next_step}};
+}
+
+Json ToJson(const client::Operation& operation) {
+  Json json{{"name", operation.name}, {"done", operation.done}};
+  if (operation.training) json["training"] = ToJson(*operation.training);
+  if (!operation.error.ok()) json["error"] = ErrorToJson(operation.error);
+  if (operation.memory) json["memory"] = ToJson(*operation.memory);
+  return json;
+}
+
+Json ToJson(const client::ForecastResult& forecast) {
+  Json json{{"items", forecast.items},
+            {"load", forecast.load},
+            {"load_effective", forecast.load_effective},
+            {"key_dim_effective", forecast.key_dim_effective},
+            {"response_dim_effective", forecast.response_dim_effective},
+            {"phase", Name(forecast.phase)},
+            {"predictions", All(forecast.predictions)},
+            {"capacity_items", forecast.capacity_items},
+            {"items_left", forecast.items_left},
+            {"capacity_formula", forecast.capacity_formula},
+            {"memory_bytes", forecast.memory_bytes},
+            {"bytes", ToJson(forecast.bytes)}};
+  if (forecast.probe) json["probe"] = ToJson(*forecast.probe);
+  json["warnings"] = All(forecast.warnings);
+  json["list_sizes"] = forecast.list_sizes;
+  json["curve"] = All(forecast.curve);
+  json["profile"] = All(forecast.profile);
+  return json;
+}
+
+}  // namespace mneme::cli

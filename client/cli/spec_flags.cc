@@ -1,0 +1,205 @@
+#include "client/cli/spec_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/context.h"
+#include "client/cli/matrix_file.h"
+
+namespace mneme::cli {
+namespace {
+
+using client::LinearRule;
+using client::LoadPolicy;
+using client::Normalization;
+using client::Retain;
+using client::Similarity;
+
+const std::map<std::string, Similarity> kSimilarities = {
+    {"l2", Similarity::kL2}, {"cosine", Similarity::kCosine}, {"dot", Similarity::kDot}};
+const std::map<std::string, Retain> kRetains = {
+    {"all", Retain::kAll}, {"responses", Retain::kResponses}, {"statistics", Retain::kStatistics}};
+const std::map<std::string, LinearRule> kRules = {{"cmm", LinearRule::kCmm},
+                                                  {"ridge", LinearRule::kRidge},
+                                                  {"decayed", LinearRule::kDecayed},
+                                                  {"delta", LinearRule::kDelta},
+                                                  {"gated-delta", LinearRule::kGatedDelta},
+                                                  {"rls", LinearRule::kRls},
+                                                  {"tam", LinearRule::kTam}};
+const std::map<std::string, LoadPolicy> kLoadPolicies = {{"none", LoadPolicy::kNone},
+                                                         {"warn", LoadPolicy::kWarn},
+                                                         {"refuse", LoadPolicy::kRefuse},
+                                                         {"grow", LoadPolicy::kGrow}};
+const std::map<std::string, Normalization> kNormalizations = {{"unit", Normalization::kUnit},
+                                                              {"none", Normalization::kNone}};
+
+constexpr char kDense[] = "dense";
+
+template <typename Value>
+CLI::IsMember OneOf(const std::map<std::string, Value>& map) {
+  return CLI::IsMember(&map);
+}
+
+std::vector<std::string> AllRules() {
+  std::vector<std::string> names;
+  for (const auto& [name, rule] : kRules) names.push_back(name);
+  return names;
+}
+
+std::string Meant(const std::vector<std::string>& kinds) {
+  if (kinds == std::vector<std::string>{kDense}) return "a dense memory";
+  if (kinds == AllRules()) return "a linear memory";
+  return absl::StrCat("a memory of ", absl::StrJoin(kinds, ", "));
+}
+
+}  // namespace
+
+void SpecFlags::AddTo(CLI::App& command, CLI::Option* needed) {
+  CLI::Option* model = command.add_option("--model", model_, "What kind of memory")
+                           ->transform(CLI::IsMember({kDense, "linear"}));
+  CLI::Option* retain =
+      command.add_option("--retain", retain_, "What is kept besides what was learned")
+          ->transform(OneOf(kRetains));
+  AddDense(command);
+  AddRule(command);
+  AddLoad(command);
+  if (needed == nullptr) return;
+  for (CLI::Option* option : {model, retain}) option->needs(needed);
+  for (const Use& use : uses_) use.option->needs(needed);
+}
+
+void SpecFlags::AddDense(CLI::App& command) {
+  uses_.push_back(
+      {command.add_option("--similarity", similarity_, "Dense: how cue and key are compared")
+           ->transform(OneOf(kSimilarities)),
+       {kDense}});
+  uses_.push_back({command.add_option("--beta", beta_,
+                                      "Dense: inverse temperature (default: automatic). Delta "
+                                      "rules: write strength, in (0, 1] (default: 1)"),
+                   {kDense, "delta", "gated-delta"}});
+  uses_.push_back({command.add_option("--steps-max", steps_max_,
+                                      "Dense: most steps of a recall (0: the server's default)"),
+                   {kDense}});
+  uses_.push_back(
+      {command.add_option("--tolerance", tolerance_,
+                          "Dense: when a recall has converged (0: the server's default)"),
+       {kDense}});
+}
+
+void SpecFlags::AddRule(CLI::App& command) {
+  uses_.push_back({command.add_option("--rule", rule_, "Linear: how the matrix is made")
+                       ->transform(OneOf(kRules)),
+                   AllRules()});
+  uses_.push_back(
+      {command.add_option("--lambda", lambda_, "Ridge, rls, tam: penalty (default: automatic)"),
+       {"ridge", "rls", "tam"}});
+  uses_.push_back({command.add_option("--gamma", gamma_,
+                                      "Decayed, gated-delta: what is kept from item to item; rls: "
+                                      "forgetting factor. In (0, 1] (default: 1)"),
+                   {"decayed", "gated-delta", "rls"}});
+  CLI::Option* list_size = command.add_option("--list-size", list_size_,
+                                              "Tam: certify that an item is among this many best");
+  CLI::Option* tail_fraction =
+      command
+          .add_option("--tail-fraction", tail_fraction_,
+                      "Tam: the same as a share of the items, in (0, 1) (default: 0.05)")
+          ->excludes(list_size);
+  uses_.push_back({list_size, {"tam"}});
+  uses_.push_back({tail_fraction, {"tam"}});
+  uses_.push_back({command.add_flag("--fast-statistics", fast_statistics_,
+                                    "Cmm: sums in float32: faster, forgetting exact to 1e-5"),
+                   {"cmm"}});
+}
+
+void SpecFlags::AddLoad(CLI::App& command) {
+  uses_.push_back({command.add_option("--partitions", partitions_,
+                                      "Linear: independent matrices (0: the server's default)"),
+                   AllRules()});
+  uses_.push_back(
+      {command.add_option("--key-normalization", key_normalization_, "Linear: scaling of keys")
+           ->transform(OneOf(kNormalizations)),
+       AllRules()});
+  uses_.push_back({command
+                       .add_option("--response-normalization", response_normalization_,
+                                   "Linear: scaling of responses")
+                       ->transform(OneOf(kNormalizations)),
+                   AllRules()});
+  uses_.push_back({command.add_option("--key-mean", key_mean_,
+                                      "Linear: .npy of the mean to subtract from keys and cues"),
+                   AllRules()});
+  CLI::Option* policy =
+      command.add_option("--load-policy", load_policy_, "Linear: what happens at the load limit")
+          ->transform(OneOf(kLoadPolicies));
+  uses_.push_back({policy, AllRules()});
+  uses_.push_back({command
+                       .add_option("--load-limit", load_limit_,
+                                   "Linear: items / (key dim * response dim * partitions)")
+                       ->needs(policy)
+                       ->default_str(""),
+                   AllRules()});
+}
+
+absl::Status SpecFlags::CheckUse() const {
+  const std::string& kind = model_ == kDense ? model_ : rule_;
+  for (const Use& use : uses_) {
+    if (use.option->count() == 0 || std::ranges::find(use.kinds, kind) != use.kinds.end()) continue;
+    return UsageError(absl::StrCat(use.option->get_name(), " does nothing in a ",
+                                   model_ == kDense ? "dense memory"
+                                                    : absl::StrCat("linear memory of rule ", kind)),
+                      use.option->get_name(), Meant(use.kinds),
+                      absl::StrCat("Leave it out, or choose another ",
+                                   model_ == kDense ? "--model." : "--rule or --model."));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<client::LinearSpec> SpecFlags::MakeLinear(uint32_t key_dim) const {
+  client::LinearSpec spec{.rule = kRules.at(rule_),
+                          .lambda = lambda_,
+                          .partitions = partitions_,
+                          .key_normalization = kNormalizations.at(key_normalization_),
+                          .response_normalization = kNormalizations.at(response_normalization_),
+                          .beta = beta_,
+                          .gamma = gamma_,
+                          .tail = MakeTail(list_size_, tail_fraction_),
+                          .load_policy = kLoadPolicies.at(load_policy_),
+                          .load_limit = load_limit_,
+                          .fast_statistics = fast_statistics_};
+  if (key_mean_.empty()) return spec;
+  auto mean = ReadColumn(key_mean_);
+  if (!mean.ok()) return mean.status();
+  if (mean->size() != key_dim) {
+    return UsageError("the mean has another length than the keys",
+                      absl::StrCat(mean->size(), " numbers in ", key_mean_), absl::StrCat(key_dim),
+                      "Give one number for each coordinate of a key.");
+  }
+  spec.key_mean = *std::move(mean);
+  return spec;
+}
+
+absl::Status SpecFlags::Fill(client::MemorySpec& spec) const {
+  if (absl::Status status = CheckUse(); !status.ok()) return status;
+  spec.retain = kRetains.at(retain_);
+  if (model_ == kDense) {
+    spec.model = client::DenseSpec{.similarity = kSimilarities.at(similarity_),
+                                   .beta = beta_,
+                                   .steps_max = steps_max_,
+                                   .tolerance = tolerance_};
+    return absl::OkStatus();
+  }
+  auto linear = MakeLinear(spec.key_dim);
+  if (!linear.ok()) return linear.status();
+  spec.model = *std::move(linear);
+  return absl::OkStatus();
+}
+
+client::Tail MakeTail(std::optional<uint32_t> list_size, std::optional<double> tail_fraction) {
+  if (list_size) return client::ListSize{*list_size};
+  if (tail_fraction) return client::TailFraction{*tail_fraction};
+  return {};
+}
+
+}  // namespace mneme::cli

@@ -1,0 +1,75 @@
+// The flags that say what kind of memory, of `memory create` and of `forecast --planned`.
+//
+// A flag that the model chosen does not use is an error: a value that changes nothing would be
+// believed to change something.
+//
+// Threads: one.
+#ifndef MNEME_CLIENT_CLI_SPEC_FLAGS_H_
+#define MNEME_CLIENT_CLI_SPEC_FLAGS_H_
+
+#include <CLI/App.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "mneme/client.h"
+
+namespace mneme::cli {
+
+class SpecFlags {
+ public:
+  // `model`: "dense" or "linear", what is meant without --model.
+  explicit SpecFlags(std::string model) : model_(std::move(model)) {}
+  SpecFlags(const SpecFlags&) = delete;
+  SpecFlags& operator=(const SpecFlags&) = delete;
+
+  // --model, --retain, and all flags of the models, each an error without `needed` (if not null).
+  // `command` must outlive this.
+  void AddTo(CLI::App& command, CLI::Option* needed = nullptr);
+
+  // Fills `retain` and `model` of a spec whose dimensions are set, reading --key-mean. UsageError
+  // when a flag was given that a memory of this model and rule does not use.
+  absl::Status Fill(client::MemorySpec& spec) const;
+
+ private:
+  // An option, and the rules (or "dense") that use it.
+  struct Use {
+    CLI::Option* option;
+    std::vector<std::string> kinds;
+  };
+
+  void AddDense(CLI::App& command);
+  void AddRule(CLI::App& command);
+  void AddLoad(CLI::App& command);
+  absl::Status CheckUse() const;
+  absl::StatusOr<client::LinearSpec> MakeLinear(uint32_t key_dim) const;
+
+  std::vector<Use> uses_;
+  std::string model_;
+  std::string retain_ = "all";
+  std::string similarity_ = "l2";
+  std::optional<double> beta_;
+  uint32_t steps_max_ = 0;
+  double tolerance_ = 0;
+  std::string rule_ = "ridge";
+  std::optional<double> gamma_;
+  std::optional<double> lambda_;
+  std::optional<uint32_t> list_size_;
+  std::optional<double> tail_fraction_;
+  uint32_t partitions_ = 0;
+  std::string key_normalization_ = "unit";
+  std::string response_normalization_ = "unit";
+  std::string key_mean_;
+  std::string load_policy_ = "none";
+  double load_limit_ = 0;
+  bool fast_statistics_ = false;
+};
+
+// --list-size and --tail-fraction, which exclude each other.
+client::Tail MakeTail(std::optional<uint32_t> list_size, std::optional<double> tail_fraction);
+
+}  // namespace mneme::cli
+
+#endif  // MNEME_CLIENT_CLI_SPEC_FLAGS_H_
