@@ -1,4 +1,5 @@
 // Forecast: checks what is asked, measures the memory where that is wanted, asks the laws.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -60,16 +61,35 @@ absl::Status ValidateForecast(const ForecastCommand& command) {
   return absl::OkStatus();
 }
 
-// What the numbers of a planned memory will take: those of an empty one, and rows in tiles.
-models::ModelStats PlannedStats(const models::MemorySpec& spec, uint64_t items,
-                                const models::View& empty) {
-  models::ModelStats stats = empty.stats();
-  stats.items = items;
-  if (spec.retain == models::Retain::kStatistics) return stats;
+// What a planned memory will take: one matrix of the model with two rows in it, times the
+// partitions, and the rows in tiles.
+absl::StatusOr<models::ModelStats> PlannedStats(const models::MemorySpec& spec, uint64_t items) {
+  const uint32_t partitions = std::get<models::LinearSpec>(spec.model).partitions;
+  models::MemorySpec one = spec;
+  std::get<models::LinearSpec>(one.model).partitions = 1;
+  MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Model> model, models::MakeModel(one));
+  const std::vector<float>& mean = std::get<models::LinearSpec>(spec.model).key_mean;
+  Matrix keys(2, spec.key_dim), responses(2, spec.response_dim);
+  for (size_t i = 0; i < 2; ++i) {
+    std::copy(mean.begin(), mean.end(), keys.row(i).begin());
+    keys.at(i, i % spec.key_dim) += 1;
+    responses.at(i, i % spec.response_dim) = 1;
+  }
+  const std::vector<ItemId> ids = {ItemId(1), ItemId(2)};
+  const std::vector<uint64_t> row_numbers = {0, 1};
+  MNEME_RETURN_IF_ERROR(model->Absorb(
+      {.keys = keys, .responses = responses, .ids = ids, .row_numbers = row_numbers}));
+  models::ModelStats stats = model->Publish()->stats();
   constexpr uint64_t kIdBytes = 16, kRowNumberBytes = 8;
-  stats.row_bytes = items * (spec.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
+  stats.items = items;
+  stats.partitions = partitions;
+  stats.fixed_bytes *= partitions;
+  stats.row_bytes = 0;
+  if (spec.retain != models::Retain::kStatistics) {
+    stats.row_bytes = items * (spec.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
+  }
   for (models::ByteAccount& account : stats.bytes) {
-    if (account.what == "codebook") account.bytes = stats.row_bytes;
+    account.bytes = account.what == "codebook" ? stats.row_bytes : account.bytes * partitions;
   }
   return stats;
 }
@@ -92,10 +112,8 @@ absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& command
     if (!std::holds_alternative<models::LinearSpec>(command.planned.model)) {
       return NotLinear("the planned memory");
     }
-    MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Model> model,
-                           models::MakeModel(command.planned));
-    const models::ModelStats stats =
-        PlannedStats(command.planned, command.planned_items, *model->Publish());
+    MNEME_ASSIGN_OR_RETURN(const models::ModelStats stats,
+                           PlannedStats(command.planned, command.planned_items));
     return MakeForecast(command, command.planned, stats, nullptr);
   }
   MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Memory> memory, catalogue_.Find(command.memory));

@@ -1,6 +1,7 @@
 // What the engine writes as bytes comes back; damaged bytes are found out.
 #include "core/engine/catalogue_entry.h"
 
+#include "core/base/bytes.h"
 #include "core/base/status.h"
 #include "gtest/gtest.h"
 
@@ -37,6 +38,59 @@ TEST(CatalogueEntry, RoundTrips) {
   EXPECT_EQ(back->spec.retain, models::Retain::kResponses);
 }
 
+TEST(CatalogueEntry, EveryFieldOfALinearSpecComesBack) {
+  MemoryInfo info = Example();
+  models::LinearSpec spec{.rule = models::LinearRule::kGatedDelta,
+                          .beta = 0.25,
+                          .gamma = 0.75,
+                          .load_policy = models::LoadPolicy::kWarn,
+                          .load_limit = 0.5,
+                          .key_mean = {1, 2, 3, 4, 5, 6, 7, 8}};
+  info.spec.model = spec;
+  info.spec.retain = models::Retain::kAll;
+  auto back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(std::get<models::LinearSpec>(back->spec.model), spec);
+  spec = {.rule = models::LinearRule::kTam, .tail_fraction = 0.125};
+  info.spec.model = spec;
+  back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(std::get<models::LinearSpec>(back->spec.model), spec);
+  spec = {.rule = models::LinearRule::kTam, .list_size = 20};
+  info.spec.model = spec;
+  back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(std::get<models::LinearSpec>(back->spec.model), spec);
+}
+
+TEST(CatalogueEntry, VersionOneIsReadWithTheLaterFieldsAtTheirDefaults) {
+  ByteWriter out;
+  out.Put<uint8_t>(1);
+  out.PutBytes("old");
+  out.Put<uint64_t>(7);  // uid
+  out.Put<uint64_t>(1);  // revision
+  out.Put<int64_t>(10);  // created
+  out.Put<int64_t>(11);  // updated
+  out.PutBytes("");      // description
+  out.Put<uint32_t>(0);  // labels
+  out.Put<uint64_t>(4);  // key_dim
+  out.Put<uint64_t>(3);  // response_dim
+  out.Put<uint8_t>(2);   // retain all
+  out.Put<uint8_t>(2);   // linear
+  out.Put<uint8_t>(1);   // ridge
+  out.Put<uint8_t>(0);   // lambda absent
+  out.Put<double>(0);
+  out.Put<uint32_t>(2);  // partitions
+  out.Put<uint8_t>(1);   // unit keys
+  out.Put<uint8_t>(0);   // responses as they come
+  const auto back = DecodeCatalogueEntry(out.Take());
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(
+      std::get<models::LinearSpec>(back->spec.model),
+      (models::LinearSpec{
+          .rule = models::LinearRule::kRidge, .partitions = 2, .normalize_responses = false}));
+}
+
 TEST(CatalogueEntry, EveryTruncationIsDataLoss) {
   const std::string bytes = EncodeCatalogueEntry(Example());
   for (size_t n = 0; n < bytes.size(); ++n) {
@@ -60,6 +114,7 @@ TEST(WriteReply, RoundTrips) {
                          .replaced = 4,
                          .deleted = 5,
                          .missing = 6,
+                         .suppressed = 9,
                          .first_id = 7,
                          .item_count = 8,
                          .sync = Sync::kOs};
@@ -67,6 +122,7 @@ TEST(WriteReply, RoundTrips) {
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->item_count, 8u);
   EXPECT_EQ(back->first_id, 7u);
+  EXPECT_EQ(back->suppressed, 9u);
   EXPECT_EQ(back->sync, Sync::kOs);
   EXPECT_FALSE(DecodeWriteReply("").ok());
 }

@@ -1,0 +1,165 @@
+#include "core/engine/jobs.h"
+
+#include <atomic>
+#include <future>
+#include <string>
+
+#include "core/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mneme::engine {
+namespace {
+
+std::string ReasonOf(const absl::Status& status) {
+  return GetErrorDetail(status).value_or(ErrorDetail{}).reason;
+}
+
+// Work that waits to be let go, and notes whether it was told to stop.
+struct Gate {
+  std::promise<void> entered;
+  std::promise<void> go;
+  std::atomic<bool> told_to_stop{false};
+
+  JobRunner::Work Work() {
+    return
+        [this](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+          entered.set_value();
+          go.get_future().wait();
+          if (!report({.phase = "training", .share = 0.5, .steps = 3, .loss = 0.25})) {
+            told_to_stop = true;
+            return absl::CancelledError("stopped");
+          }
+          return MemoryInfo{.name = "faces"};
+        };
+  }
+};
+
+JobInfo WaitFor(JobRunner& jobs, const std::string& id) {
+  std::promise<JobInfo> end;
+  EXPECT_TRUE(jobs.Wait(id, [&end](JobInfo job) { end.set_value(std::move(job)); }).ok());
+  return end.get_future().get();
+}
+
+class JobRunnerTest : public ::testing::Test {
+ protected:
+  ManualClock clock_{1'000'000'000};
+  JobRunner jobs_{clock_, 0};
+};
+
+TEST_F(JobRunnerTest, CarriesAJobOutAndKeepsItsResult) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  ASSERT_TRUE(job.ok());
+  EXPECT_FALSE(job->done);
+  gate.go.set_value();
+  const JobInfo end = WaitFor(jobs_, job->id);
+  EXPECT_TRUE(end.done);
+  EXPECT_TRUE(end.status.ok());
+  ASSERT_TRUE(end.result.has_value());
+  EXPECT_EQ(end.result->name, "faces");
+  EXPECT_EQ(end.progress.phase, "done");
+  EXPECT_EQ(end.progress.steps, 3);
+  EXPECT_TRUE(jobs_.Get(job->id)->done);
+}
+
+TEST_F(JobRunnerTest, EstimatesTheEndFromTheShareDone) {
+  Gate gate;
+  std::promise<void> reported, go_on;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(
+      "faces",
+      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+        clock_.Advance(3'000);
+        report({.phase = "training", .share = 0.75});
+        reported.set_value();
+        go_on.get_future().wait();
+        return MemoryInfo{};
+      });
+  reported.get_future().wait();
+  // 3,000 ns for three quarters: 1,000 more.
+  EXPECT_EQ(jobs_.Get(job->id)->expected_end_unix_nanos, 1'000'000'000 + 4'000);
+  go_on.set_value();
+  WaitFor(jobs_, job->id);
+}
+
+TEST_F(JobRunnerTest, StopsARunningJobThatIsCancelled) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  gate.entered.get_future().wait();
+  EXPECT_TRUE(jobs_.Cancel(job->id).ok());
+  gate.go.set_value();
+  const JobInfo end = WaitFor(jobs_, job->id);
+  EXPECT_TRUE(gate.told_to_stop);
+  EXPECT_EQ(ReasonOf(end.status), "CANCELLED");
+  EXPECT_FALSE(end.result.has_value());
+}
+
+TEST_F(JobRunnerTest, EndsAWaitingJobAtOnceWhenItIsCancelled) {
+  Gate first;
+  const absl::StatusOr<JobInfo> running = jobs_.Submit("faces", first.Work());
+  first.entered.get_future().wait();
+  std::atomic<bool> ran{false};
+  const absl::StatusOr<JobInfo> waiting = jobs_.Submit(
+      "digits", [&ran](const std::string&, const JobRunner::Report&) -> absl::StatusOr<MemoryInfo> {
+        ran = true;
+        return MemoryInfo{};
+      });
+  EXPECT_TRUE(jobs_.Cancel(waiting->id).ok());
+  EXPECT_TRUE(jobs_.Get(waiting->id)->done);
+  first.go.set_value();
+  WaitFor(jobs_, running->id);
+  Gate third;  // the thread has passed the cancelled one when this one is through
+  third.go.set_value();
+  WaitFor(jobs_, jobs_.Submit("words", third.Work())->id);
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(JobRunnerTest, TakesOneJobAMemory) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  Gate second;
+  EXPECT_EQ(ReasonOf(jobs_.Submit("faces", second.Work()).status()), "JOB_RUNNING");
+  EXPECT_EQ(ReasonOf(jobs_.Forget(job->id)), "JOB_RUNNING");
+  gate.go.set_value();
+  WaitFor(jobs_, job->id);
+  second.go.set_value();
+  const absl::StatusOr<JobInfo> again = jobs_.Submit("faces", second.Work());
+  ASSERT_TRUE(again.ok());
+  WaitFor(jobs_, again->id);
+  EXPECT_TRUE(jobs_.Forget(job->id).ok());
+  EXPECT_EQ(ReasonOf(jobs_.Get(job->id).status()), "OPERATION_NOT_FOUND");
+}
+
+TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
+  std::vector<std::string> ids;
+  for (const char* name : {"a", "b", "c"}) {
+    Gate gate;
+    gate.go.set_value();
+    ids.push_back(jobs_.Submit(name, gate.Work())->id);
+    WaitFor(jobs_, ids.back());
+  }
+  const std::vector<JobInfo> page = jobs_.List("", 2);
+  ASSERT_EQ(page.size(), 2u);
+  EXPECT_EQ(page[0].id, ids[2]);
+  EXPECT_EQ(page[1].id, ids[1]);
+  const std::vector<JobInfo> rest = jobs_.List(page[1].id, 2);
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].id, ids[0]);
+}
+
+TEST_F(JobRunnerTest, CancelsEverythingWhenItStops) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> running = jobs_.Submit("faces", gate.Work());
+  Gate never;
+  const absl::StatusOr<JobInfo> waiting = jobs_.Submit("digits", never.Work());
+  gate.entered.get_future().wait();
+  std::thread stopper([this] { jobs_.Stop(); });
+  gate.go.set_value();
+  stopper.join();
+  EXPECT_TRUE(jobs_.Get(running->id)->done);
+  EXPECT_EQ(ReasonOf(jobs_.Get(waiting->id)->status), "CANCELLED");
+  EXPECT_EQ(ReasonOf(jobs_.Submit("words", never.Work()).status()), "STOPPING");
+}
+
+}  // namespace
+}  // namespace mneme::engine
