@@ -4,8 +4,11 @@
 #include <variant>
 
 #include "core/base/status.h"
+#include "core/models/linear/ordered_learner.h"
 #include "core/models/linear/partition_learner.h"
+#include "core/models/linear/rls_learner.h"
 #include "core/models/linear/sums_learner.h"
+#include "core/models/linear/tam_learner.h"
 
 namespace mneme::models {
 namespace {
@@ -22,9 +25,13 @@ struct RuleRow {
 };
 
 constexpr RuleRow kRules[] = {
-    {LinearRule::kCmm, Law::kStatesAdd, Make<SumsLearner>},
-    {LinearRule::kRidge, Law::kStatesAdd, Make<SumsLearner>},
-    {LinearRule::kTam, Law::kTrained, Make<SumsLearner>},
+    {LinearRule::kCmm, Law::kStatesAdd, Make<CmmLearner>},
+    {LinearRule::kRidge, Law::kStatesAdd, Make<RidgeLearner>},
+    {LinearRule::kDecayed, Law::kOrdered, Make<DecayedLearner>},
+    {LinearRule::kDelta, Law::kOrdered, Make<DeltaLearner>},
+    {LinearRule::kGatedDelta, Law::kOrdered, Make<DeltaLearner>},
+    {LinearRule::kRls, Law::kOrdered, Make<RlsLearner>},
+    {LinearRule::kTam, Law::kTrained, Make<TamLearner>},
 };
 
 const RuleRow& RowOf(LinearRule rule) {

@@ -1,6 +1,7 @@
 #include "core/models/linear/linear_model.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -10,24 +11,28 @@
 namespace mneme::models {
 namespace {
 
-bool IsZero(std::span<const float> x) {
-  return std::all_of(x.begin(), x.end(), [](float value) { return value == 0; });
+absl::Status NoDirection(std::string_view what, size_t row, bool is_mean) {
+  return InvalidArgument(
+      absl::StrFormat("%s of row %d is %s; this memory brings it to unit length", what, row,
+                      is_mean ? "the key mean, less which it is zero" : "the zero vector"),
+      {.reason = "ZERO_VECTOR",
+       .given = absl::StrFormat("%s of row %d: all coordinates %s", what, row,
+                                is_mean ? "those of the mean" : "0"),
+       .expected = is_mean ? "a vector that is not the mean" : "a vector that is not zero",
+       .next_step = absl::StrFormat("Leave the row out, or create the memory without "
+                                    "normalisation of %ss.",
+                                    what)});
 }
 
-absl::Status CheckDirections(MatrixView vectors, std::string_view what) {
+// The first row that is zero, less `mean` where there is one.
+std::optional<size_t> FindZero(MatrixView vectors, std::span<const float> mean) {
   for (size_t i = 0; i < vectors.rows; ++i) {
-    if (!IsZero(vectors.row(i))) continue;
-    return InvalidArgument(
-        absl::StrFormat("%s of row %d is the zero vector; this memory brings it to unit length",
-                        what, i),
-        {.reason = "ZERO_VECTOR",
-         .given = absl::StrFormat("%s of row %d: all coordinates 0", what, i),
-         .expected = "a vector that is not zero",
-         .next_step = absl::StrFormat("Leave the row out, or create the memory without "
-                                      "normalisation of %ss.",
-                                      what)});
+    const std::span<const float> x = vectors.row(i);
+    const bool zero = mean.empty() ? std::ranges::all_of(x, [](float value) { return value == 0; })
+                                   : std::ranges::equal(x, mean);
+    if (zero) return i;
   }
-  return absl::OkStatus();
+  return std::nullopt;
 }
 
 }  // namespace
@@ -36,23 +41,54 @@ LinearModel::LinearModel(const MemorySpec& spec)
     : spec_(spec),
       linear_(std::get<LinearSpec>(spec.model)),
       key_frame_(linear_),
-      router_(linear_.partitions, has_codebook() ? PartitionBy::kId : PartitionBy::kKeyBytes) {
+      router_(MakeRouter()) {
   AddPartitions();
 }
 
-// As many as the router has.
+PartitionRouter LinearModel::MakeRouter() const {
+  return PartitionRouter(linear_.partitions,
+                         has_codebook() ? PartitionBy::kId : PartitionBy::kKeyBytes);
+}
+
+LinearModel::Partition LinearModel::MakePartition() const {
+  return {.learner = MakeLearner(spec_),
+          .codebook = ExplicitStore(spec_.response_dim, 0),
+          .published = nullptr};
+}
+
 void LinearModel::AddPartitions() {
-  partitions_.reserve(router_.partitions());
-  while (partitions_.size() < router_.partitions()) {
-    partitions_.push_back(
-        {.learner = MakeLearner(spec_), .codebook = ExplicitStore(spec_.response_dim, 0)});
+  while (partitions_.size() < router_.partitions()) partitions_.push_back(MakePartition());
+}
+
+// LoadPolicy::kGrow: decided row by row, so that it does not matter how rows were batched.
+void LinearModel::Grow(const RowBlock& rows) {
+  if (linear_.load_policy != LoadPolicy::kGrow) return;
+  const double room = linear_.load_limit * static_cast<double>(spec_.key_dim) *
+                      static_cast<double>(spec_.response_dim) *
+                      static_cast<double>(linear_.partitions);
+  int64_t held = 0;  // by the newest generation
+  for (size_t p = partitions_.size() - linear_.partitions; p < partitions_.size(); ++p) {
+    held += partitions_[p].learner->items();
   }
+  for (const uint64_t row_number : rows.row_numbers) {
+    const bool full = held > 0 && static_cast<double>(held + 1) > room;
+    if (full && router_.partitions() + linear_.partitions <= kPartitionsGrownMax) {
+      router_.BeginGeneration(row_number);
+      held = 0;
+    }
+    ++held;
+  }
+  AddPartitions();
 }
 
 absl::Status LinearModel::Check(const RowBlock& rows) const {
-  if (linear_.normalize_keys) MNEME_RETURN_IF_ERROR(CheckDirections(rows.keys, "key"));
+  if (linear_.normalize_keys) {
+    const std::optional<size_t> zero = FindZero(rows.keys, linear_.key_mean);
+    if (zero.has_value()) return NoDirection("key", *zero, !linear_.key_mean.empty());
+  }
   if (linear_.normalize_responses) {
-    MNEME_RETURN_IF_ERROR(CheckDirections(rows.responses, "response"));
+    const std::optional<size_t> zero = FindZero(rows.responses, {});
+    if (zero.has_value()) return NoDirection("response", *zero, false);
   }
   return absl::OkStatus();
 }
@@ -96,6 +132,7 @@ absl::Status LinearModel::RemoveFromCodebook(const RowBlock& rows, const Partiti
 }
 
 absl::Status LinearModel::Absorb(const RowBlock& rows) {
+  Grow(rows);
   for (const PartitionRows& group : GroupRows(rows, router_)) {
     Partition& partition = partitions_[group.partition];
     partition.published = nullptr;
@@ -181,25 +218,32 @@ ModelStats LinearModel::Stats() const {
 }
 
 std::string LinearModel::Save() const {
-  ByteWriter out;
-  out.PutRaw(EncodeLinearHeader(spec_));
-  for (const Partition& partition : partitions_) partition.learner->Save(out);
-  return out.Take();
+  std::vector<std::string> saved;
+  for (const Partition& partition : partitions_) {
+    ByteWriter out;
+    partition.learner->Save(out);
+    saved.push_back(out.Take());
+  }
+  return EncodeLinearState(spec_, router_.starts(), saved);
 }
 
 absl::Status LinearModel::Load(std::string_view blob) {
-  ByteReader in(blob);
-  MNEME_RETURN_IF_ERROR(TakeLinearHeader(spec_, in));
-  std::vector<std::unique_ptr<PartitionLearner>> learners;
-  for (size_t p = 0; p < partitions_.size(); ++p) {
-    learners.push_back(MakeLearner(spec_));
-    MNEME_RETURN_IF_ERROR(learners.back()->Load(in));
+  MNEME_ASSIGN_OR_RETURN(const LinearState state, DecodeLinearState(spec_, blob));
+  PartitionRouter router = MakeRouter();
+  for (size_t g = 1; g < state.generation_starts.size(); ++g) {
+    router.BeginGeneration(state.generation_starts[g]);
   }
-  if (!in.done()) return LinearStateDamaged("goes on", "more bytes", "its end");
-  for (size_t p = 0; p < partitions_.size(); ++p) {
-    partitions_[p].learner = std::move(learners[p]);
-    partitions_[p].published = nullptr;
+  std::vector<Partition> partitions;
+  ByteReader all(state.one_entry ? state.partitions[0] : std::string_view());
+  for (size_t p = 0; p < router.partitions(); ++p) {
+    ByteReader one(state.one_entry ? std::string_view() : state.partitions[p]);
+    partitions.push_back(MakePartition());
+    MNEME_RETURN_IF_ERROR(partitions.back().learner->Load(state.one_entry ? all : one));
+    if (!one.done()) return LinearStateDamaged("has another size", "more bytes", "its end");
   }
+  if (!all.done()) return LinearStateDamaged("has another size", "more bytes", "its end");
+  router_ = std::move(router);
+  partitions_ = std::move(partitions);
   return absl::OkStatus();
 }
 

@@ -14,12 +14,14 @@
 #define MNEME_CORE_MODELS_LINEAR_LINEAR_MODEL_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/models/linear/linear_rows.h"
 #include "core/models/linear/linear_view.h"
 #include "core/models/linear/partition_learner.h"
@@ -29,6 +31,8 @@
 #include "core/models/store/explicit_store.h"
 
 namespace mneme::models {
+
+class TamLearner;
 
 class LinearModel final : public Model {
  public:
@@ -44,6 +48,12 @@ class LinearModel final : public Model {
   uint64_t CountSuppressed(const RowBlock& rows) const override;
   // Needs responses, ids and row numbers; does nothing where no codebook is kept.
   absl::Status Restore(const RowBlock& rows) override;
+  // Rule TAM (tam_model.cc). The Training is a TamTraining; what it trained replaces the weights
+  // of all partitions that were there when it began.
+  absl::StatusOr<std::unique_ptr<Training>> BeginTraining(const TrainSpec& spec) override;
+  // FailedPrecondition also where the training did not see all items (VECTORS_NEEDED).
+  absl::Status Install(Training& training, uint64_t position, std::string_view job) override;
+  void AbandonTraining() override;
   // The state needs no upkeep: false.
   bool Maintain() override { return false; }
   // Computes the matrices that are due anew: O(d_k^3 / 3 + 2 d_v d_k^2) for a ridge partition,
@@ -66,7 +76,13 @@ class LinearModel final : public Model {
   };
 
   bool has_codebook() const { return spec_.retain != Retain::kStatistics; }
+  PartitionRouter MakeRouter() const;
+  Partition MakePartition() const;
+  // As many as the router has.
   void AddPartitions();
+  TamLearner& tam_learner(size_t partition);
+  // Begins the generations that these rows need.
+  void Grow(const RowBlock& rows);
   ModelStats Stats() const;
   // Calls `visit` with at most LearnerRows::kRowsMax rows of a group at a time, in order.
   template <typename Visit>
@@ -79,6 +95,7 @@ class LinearModel final : public Model {
   KeyFrame key_frame_;
   PartitionRouter router_;
   std::vector<Partition> partitions_;  // router_.partitions() of them
+  uint64_t training_serial_ = 0;       // of the training that began last
 };
 
 std::unique_ptr<Model> MakeLinearModel(const MemorySpec& spec);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/math/kernels.h"
+
 namespace mneme::models {
 namespace {
 
@@ -101,6 +103,13 @@ ScaledBlock<T>::ScaledBlock(const LearnerRows& rows, Weights weights)
                responses_.row(i));
   }
 }
+
+template <typename T>
+void ScaledBlock<T>::Multiply(size_t i, T factor) {
+  math::Scale(factor, keys_.row(i).data(), keys_.cols());
+  math::Scale(factor, responses_.row(i).data(), responses_.cols());
+}
+
 template class ScaledBlock<float>;
 template class ScaledBlock<double>;
 

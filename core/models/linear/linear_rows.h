@@ -77,6 +77,8 @@ class ScaledBlock {
 
   explicit ScaledBlock(const LearnerRows& rows, Weights weights = Weights::kTaken);
   BasicScaledRows<T> rows() const { return {keys_.view(), responses_.view()}; }
+  // Multiplies key and response of a row.
+  void Multiply(size_t i, T factor);
 
  private:
   BasicMatrix<T> keys_;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/math/matrix.h"
 
@@ -23,11 +24,17 @@ struct BasicScaledRows {
   BasicMatrixView<T> responses;  // [rows, d_v]
 
   size_t size() const { return keys.rows; }
-  BasicScaledRows row(size_t i) const { return {keys.slice(i, 1), responses.slice(i, 1)}; }
+  BasicScaledRows row(size_t i) const { return slice(i, 1); }
+  BasicScaledRows slice(size_t first, size_t count) const {
+    return {keys.slice(first, count), responses.slice(first, count)};
+  }
 };
 using ScaledRows = BasicScaledRows<double>;
 
 enum class Sign { kAdd = 1, kSubtract = -1 };
+
+// m += factor x y^T, for one row, where a GEMM's set-up costs more than its work.
+void AddOuter(double factor, std::span<const double> x, std::span<const double> y, MatrixD& m);
 
 struct LinearSums {
   // C is kept where `with_gram`, and otherwise empty (a correlation matrix needs none).
@@ -35,6 +42,10 @@ struct LinearSums {
 
   // Cost: 2 d_v d_k (+ d_k^2) multiply-adds a row, by dgemm and dsyrk for blocks.
   void Accumulate(const ScaledRows& rows, Sign sign);
+  // A alone, its products taken in float32 by one sgemm and added up in float64: at most
+  // kFastRowsMax rows, each product off by about 1e-7 sqrt(rows) of its size.
+  void AccumulateFast(const BasicScaledRows<float>& rows, Sign sign);
+  static constexpr size_t kFastRowsMax = 1024;
 
   size_t bytes() const { return a.bytes() + c.bytes(); }
 

@@ -47,12 +47,13 @@ void RecallBlock(const ServedWeights& weights, MatrixView cues, size_t d_v, floa
 void ServedWeights::Recall(MatrixView cues, size_t d_v, float* recalls) const {
   if (cues.rows == 1) {
     RecallOne(*this, cues.data, cues.cols, d_v, recalls);
-    return;
+  } else {
+    for (size_t first = 0; first < cues.rows; first += kCueBlock) {
+      const size_t count = std::min(kCueBlock, cues.rows - first);
+      RecallBlock(*this, cues.slice(first, count), d_v, recalls + first * d_v);
+    }
   }
-  for (size_t first = 0; first < cues.rows; first += kCueBlock) {
-    const size_t count = std::min(kCueBlock, cues.rows - first);
-    RecallBlock(*this, cues.slice(first, count), d_v, recalls + first * d_v);
-  }
+  if (scale != 1) math::Scale(scale, recalls, cues.rows * d_v);
 }
 
 }  // namespace mneme::models

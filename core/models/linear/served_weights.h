@@ -1,8 +1,9 @@
 // W as readers hold it: an immutable matrix, and the few rank-one factors that came since.
 //
-// W = base + sum over j of left_j right_j^T, so that storing a row publishes d_k + d_v numbers, not
-// d_k d_v. The factors lie in a block that only grows: a reader looks at the first `factors` of
-// them, the writer writes beyond, and the hand-over of a view orders the two.
+// W = scale (base + sum over j of left_j right_j^T), so that storing a row publishes d_k + d_v
+// numbers, not d_k d_v, and forgetting gradually (a factor on all of W a row) publishes one. The
+// factors lie in a block that only grows: a reader looks at the first `factors` of them, the writer
+// writes beyond, and the hand-over of a view orders the two.
 //
 // Invariants
 //   1. `base` and the first `factors` rows of the block never change once published.
@@ -32,6 +33,7 @@ struct ServedWeights {
   std::shared_ptr<const Matrix> base;  // [d_v, d_k]
   std::shared_ptr<const FactorBlock> block;
   size_t factors = 0;
+  float scale = 1;
 
   // Y = X W^T: row b of `recalls` is W times row b of `cues`.
   //

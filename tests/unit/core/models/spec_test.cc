@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/base/status.h"
 #include "core/models/model.h"
@@ -15,6 +16,11 @@ struct Refused {
   std::string field;
   MemorySpec spec;
 };
+
+Refused Linear(std::string field, LinearSpec linear, Retain retain = Retain::kAll) {
+  return {std::move(field),
+          {.key_dim = 2, .response_dim = 1, .retain = retain, .model = std::move(linear)}};
+}
 
 TEST(Spec, EachBadFieldIsNamedWithWhatWasGivenAndWhatIsAllowed) {
   const Refused cases[] = {
@@ -29,6 +35,35 @@ TEST(Spec, EachBadFieldIsNamedWithWhatWasGivenAndWhatIsAllowed) {
       {"response_dim", {.key_dim = 2, .model = LinearSpec{}}},
       {"lambda", {.key_dim = 2, .response_dim = 1, .model = LinearSpec{.lambda = -1}}},
       {"partitions", {.key_dim = 2, .response_dim = 1, .model = LinearSpec{.partitions = 0}}},
+      Linear("lambda", {.lambda = 0}),
+      Linear("lambda", {.rule = LinearRule::kRls, .lambda = INFINITY}),
+      Linear("lambda", {.rule = LinearRule::kDelta, .lambda = 1}),
+      Linear("beta", {.rule = LinearRule::kDelta, .beta = 0}),
+      Linear("beta", {.rule = LinearRule::kGatedDelta, .beta = 1.5}),
+      Linear("beta", {.rule = LinearRule::kDelta, .beta = std::nan("")}),
+      Linear("beta", {.rule = LinearRule::kRidge, .beta = 0.5}),
+      Linear("gamma", {.rule = LinearRule::kDecayed, .gamma = 0}),
+      Linear("gamma", {.rule = LinearRule::kRls, .gamma = 1.1}),
+      Linear("gamma", {.rule = LinearRule::kGatedDelta, .gamma = -1}),
+      Linear("gamma", {.rule = LinearRule::kCmm, .gamma = 0.9}),
+      Linear("gamma", {.rule = LinearRule::kDelta, .gamma = 0.9}),
+      Linear("list_size", {.rule = LinearRule::kCmm, .list_size = 5}),
+      Linear("tail_fraction", {.rule = LinearRule::kRidge, .tail_fraction = 0.1}),
+      Linear("tail_fraction", {.rule = LinearRule::kTam, .tail_fraction = 0}),
+      Linear("tail_fraction", {.rule = LinearRule::kTam, .tail_fraction = 1}),
+      Linear("tail_fraction", {.rule = LinearRule::kTam, .tail_fraction = std::nan("")}),
+      Linear("tail_fraction", {.rule = LinearRule::kTam, .list_size = 5, .tail_fraction = 0.1}),
+      Linear("load_limit", {.load_policy = LoadPolicy::kRefuse}),
+      Linear("load_limit", {.load_policy = LoadPolicy::kWarn, .load_limit = -1}),
+      Linear("load_limit", {.load_policy = LoadPolicy::kGrow, .load_limit = std::nan("")}),
+      Linear("load_limit", {.load_limit = 0.1}),
+      Linear("fast_statistics", {.rule = LinearRule::kRidge, .fast_statistics = true}),
+      Linear("key_mean", {.key_mean = {1, 2, 3}}),
+      Linear("key_mean", {.key_mean = {1, INFINITY}}),
+      Linear("retain", {.rule = LinearRule::kDecayed, .gamma = 0.9}, Retain::kStatistics),
+      Linear("retain", {.rule = LinearRule::kRls, .gamma = 0.9}, Retain::kStatistics),
+      Linear("retain", {.load_policy = LoadPolicy::kGrow, .load_limit = 1}, Retain::kStatistics),
+      Linear("retain", {.rule = LinearRule::kTam}, Retain::kResponses),
   };
   for (const Refused& refused : cases) {
     SCOPED_TRACE(refused.field);
@@ -51,6 +86,29 @@ TEST(Spec, EachFamilyMakesItsModel) {
   const auto linear = MakeModel({.key_dim = 3, .response_dim = 2, .model = LinearSpec{}});
   ASSERT_TRUE(linear.ok()) << linear.status();
   EXPECT_EQ((*linear)->law(), Law::kStatesAdd);
+}
+
+TEST(Spec, WhatARuleUsesIsAccepted) {
+  const Refused cases[] = {
+      Linear("CMM of before", {.rule = LinearRule::kCmm, .lambda = 0.1}),
+      Linear("decayed", {.rule = LinearRule::kDecayed, .gamma = 0.9}, Retain::kResponses),
+      Linear("undecayed", {.rule = LinearRule::kDecayed}, Retain::kStatistics),
+      Linear("delta", {.rule = LinearRule::kDelta, .beta = 0.5}, Retain::kStatistics),
+      Linear("gated", {.rule = LinearRule::kGatedDelta, .beta = 0.5, .gamma = 0.9}),
+      Linear("rls", {.rule = LinearRule::kRls, .lambda = 1e-6, .gamma = 0.999}),
+      Linear("tam", {.rule = LinearRule::kTam, .lambda = 1e-3, .tail_fraction = 0.1}),
+      Linear("tam", {.rule = LinearRule::kTam, .list_size = 20}),
+      Linear("warn", {.load_policy = LoadPolicy::kWarn, .load_limit = 0.1}, Retain::kStatistics),
+      Linear("grow", {.load_policy = LoadPolicy::kGrow, .load_limit = 0.1}),
+      Linear("fast", {.rule = LinearRule::kCmm, .fast_statistics = true, .key_mean = {1, 2}}),
+  };
+  for (const Refused& fine : cases) {
+    SCOPED_TRACE(fine.field);
+    EXPECT_TRUE(ValidateSpec(fine.spec).ok()) << ValidateSpec(fine.spec);
+  }
+  const absl::Status status =
+      ValidateSpec(Linear("", {.rule = LinearRule::kCmm, .gamma = 0.5}).spec);
+  EXPECT_NE(status.message().find("DECAYED, GATED_DELTA, RLS"), std::string::npos) << status;
 }
 
 TEST(Spec, NamesAreThoseOfTheContract) {
