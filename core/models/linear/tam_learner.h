@@ -113,8 +113,8 @@ class TamLearner final : public PartitionLearner {
 
   size_t d_k_;
   size_t d_v_;
-  TamSum all_;
   double scale_ = 1;  // of all_, where that is served
+  TamSum all_;
   uint64_t next_row_ = 0;
   std::optional<Trained> trained_;
   std::optional<Next> next_;

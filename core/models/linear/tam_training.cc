@@ -342,19 +342,25 @@ void TamTraining::ShareOut() {
 
 absl::Status TamTraining::RunPartitions(Pace& pace) {
   epochs_.resize(gathered_.size());
+  std::vector<size_t> small;
   double items = 0, score = 0;  // mean score over the items that were trained
-  for (const bool trained : {true, false}) {
-    for (size_t p = 0; p < gathered_.size(); ++p) {
-      if ((gathered_[p].rows.size() >= 2) != trained) continue;
-      pace.Begin(gathered_[p]);
-      MNEME_RETURN_IF_ERROR(trained ? TrainPartition(p, pace) : FillPartition(p, score, pace));
-      pace.End();
-      gathered_[p] = {};
-      if (!trained) continue;
-      const double own = static_cast<double>(ItemsOf(epochs_[p]));
-      items += own;
-      score += (epochs_[p].sealed.score_mean - score) * own / items;
+  for (size_t p = 0; p < gathered_.size(); ++p) {
+    if (gathered_[p].rows.size() < 2) {
+      small.push_back(p);
+      continue;
     }
+    pace.Begin(gathered_[p]);
+    MNEME_RETURN_IF_ERROR(TrainPartition(p, pace));
+    pace.End();
+    gathered_[p] = {};
+    const double own = static_cast<double>(ItemsOf(epochs_[p]));
+    items += own;
+    score += (epochs_[p].sealed.score_mean - score) * own / items;
+  }
+  for (const size_t p : small) {
+    pace.Begin(gathered_[p]);
+    MNEME_RETURN_IF_ERROR(FillPartition(p, score, pace));
+    pace.End();
   }
   return absl::OkStatus();
 }
