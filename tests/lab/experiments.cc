@@ -5,9 +5,10 @@
 namespace mneme::lab {
 
 const std::vector<Experiment>& Experiments() {
-  static const auto& experiments =
-      *new std::vector<Experiment>{CmmExperiment(), LseExperiment(), RidgeExperiment(),
-                                   SimilarityExperiment(), StepExperiment()};
+  static const auto& experiments = *new std::vector<Experiment>{
+      CapacityExperiment(), CmmExperiment(),   HeavyTailExperiment(),  ImbalanceExperiment(),
+      LseExperiment(),      RidgeExperiment(), SimilarityExperiment(), SnrExperiment(),
+      StepExperiment(),     TamExperiment()};
   return experiments;
 }
 

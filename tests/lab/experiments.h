@@ -9,11 +9,16 @@
 
 namespace mneme::lab {
 
+Experiment CapacityExperiment();
 Experiment CmmExperiment();
+Experiment HeavyTailExperiment();
+Experiment ImbalanceExperiment();
 Experiment LseExperiment();
 Experiment RidgeExperiment();
 Experiment SimilarityExperiment();
+Experiment SnrExperiment();
 Experiment StepExperiment();
+Experiment TamExperiment();
 
 // Of a flag with the choices dot, cosine and l2.
 models::Similarity ParseSimilarity(std::string_view name);
