@@ -28,7 +28,7 @@ struct ForecastFlags {
   std::string memory;
   bool is_planned = false;
   client::PlannedMemory planned;
-  SpecFlags model{"linear"};
+  SpecFlags model{Models::kLinear};
   std::string probe = "newest";
   std::string plot_file;
   client::ForecastOptions options;
@@ -40,10 +40,9 @@ const std::map<std::string, client::ProbeMode> kProbes = {{"newest", client::Pro
 
 std::string Subject(const ForecastFlags& flags) {
   if (!flags.is_planned) return flags.memory;
-  const auto* linear = std::get_if<client::LinearSpec>(&flags.planned.spec.model);
-  const std::string rule = linear == nullptr ? "dense" : Name(linear->rule);
-  return absl::StrCat("planned: ", flags.planned.spec.key_dim, " -> ",
-                      flags.planned.spec.response_dim, ", rule ", rule);
+  const client::MemorySpec& spec = flags.planned.spec;
+  return absl::StrCat("planned: ", spec.key_dim, " -> ", spec.response_dim, ", rule ",
+                      Name(std::get<client::LinearSpec>(spec.model).rule));
 }
 
 std::string Measured(const Prediction& prediction) {
@@ -209,6 +208,7 @@ void AddQuestionFlags(CLI::App& forecast, ForecastFlags& flags) {
   forecast
       .add_option("--list", options.list_sizes, "List sizes, commas between (default: 1,10,100)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->default_str("");
   forecast.add_option("--cue-cosine", options.cue_cosine,
                       "Cosine of cues with stored keys, in (0, 1] (0: 1, exact keys)");

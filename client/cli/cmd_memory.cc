@@ -19,7 +19,7 @@ using client::Memory;
 struct CreateFlags {
   client::MemorySpec spec;
   std::vector<std::string> labels;
-  SpecFlags model{"dense"};
+  SpecFlags model{Models::kAll};
 };
 
 // "key=value" pairs.

@@ -248,7 +248,8 @@ void AddQueryCommand(CLI::App& app, Context& context) {
       ->excludes(k);
   CLI::Option* candidates =
       query->add_option("--candidates", flags->candidates, "Rank only these ids, commas between")
-          ->delimiter(',');
+          ->delimiter(',')
+          ->allow_extra_args(false);
   query
       ->add_option("--candidate-responses", flags->candidate_responses,
                    "Rank the responses in this .npy or .fvecs, named by row from 0 (linear)")

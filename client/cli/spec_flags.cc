@@ -49,26 +49,35 @@ std::vector<std::string> AllRules() {
   return names;
 }
 
+// The kinds of memory that a flag is for.
 std::string Meant(const std::vector<std::string>& kinds) {
-  if (kinds == std::vector<std::string>{kDense}) return "a dense memory";
-  if (kinds == AllRules()) return "a linear memory";
-  return absl::StrCat("a memory of ", absl::StrJoin(kinds, ", "));
+  const bool is_dense = std::ranges::find(kinds, kDense) != kinds.end();
+  std::vector<std::string> rules = kinds;
+  std::erase(rules, kDense);
+  if (rules.empty()) return "a dense memory";
+  const std::string linear =
+      rules == AllRules() ? "a linear memory"
+                          : absl::StrCat("a linear memory of rule ", absl::StrJoin(rules, " or "));
+  return is_dense ? absl::StrCat("a dense memory, or ", linear) : linear;
 }
 
 }  // namespace
 
 void SpecFlags::AddTo(CLI::App& command, CLI::Option* needed) {
-  CLI::Option* model = command.add_option("--model", model_, "What kind of memory")
-                           ->transform(CLI::IsMember({kDense, "linear"}));
-  CLI::Option* retain =
+  std::vector<CLI::Option*> options;
+  if (models_ == Models::kAll) {
+    options.push_back(command.add_option("--model", model_, "What kind of memory")
+                          ->transform(CLI::IsMember({kDense, "linear"})));
+    AddDense(command);
+  }
+  options.push_back(
       command.add_option("--retain", retain_, "What is kept besides what was learned")
-          ->transform(OneOf(kRetains));
-  AddDense(command);
+          ->transform(OneOf(kRetains)));
   AddRule(command);
   AddLoad(command);
   if (needed == nullptr) return;
-  for (CLI::Option* option : {model, retain}) option->needs(needed);
-  for (const Use& use : uses_) use.option->needs(needed);
+  for (const Use& use : uses_) options.push_back(use.option);
+  for (CLI::Option* option : options) option->needs(needed);
 }
 
 void SpecFlags::AddDense(CLI::App& command) {
@@ -76,10 +85,6 @@ void SpecFlags::AddDense(CLI::App& command) {
       {command.add_option("--similarity", similarity_, "Dense: how cue and key are compared")
            ->transform(OneOf(kSimilarities)),
        {kDense}});
-  uses_.push_back({command.add_option("--beta", beta_,
-                                      "Dense: inverse temperature (default: automatic). Delta "
-                                      "rules: write strength, in (0, 1] (default: 1)"),
-                   {kDense, "delta", "gated-delta"}});
   uses_.push_back({command.add_option("--steps-max", steps_max_,
                                       "Dense: most steps of a recall (0: the server's default)"),
                    {kDense}});
@@ -96,6 +101,12 @@ void SpecFlags::AddRule(CLI::App& command) {
   uses_.push_back(
       {command.add_option("--lambda", lambda_, "Ridge, rls, tam: penalty (default: automatic)"),
        {"ridge", "rls", "tam"}});
+  uses_.push_back({command.add_option("--beta", beta_,
+                                      models_ == Models::kAll
+                                          ? "Dense: inverse temperature (default: automatic). "
+                                            "Delta rules: write strength, in (0, 1] (default: 1)"
+                                          : "Delta rules: write strength, in (0, 1] (default: 1)"),
+                   {kDense, "delta", "gated-delta"}});
   uses_.push_back({command.add_option("--gamma", gamma_,
                                       "Decayed, gated-delta: what is kept from item to item; rls: "
                                       "forgetting factor. In (0, 1] (default: 1)"),

@@ -10,7 +10,6 @@
 #include <CLI/App.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,15 +17,18 @@
 
 namespace mneme::cli {
 
+// Which models there is a choice of.
+enum class Models { kAll, kLinear };
+
 class SpecFlags {
  public:
-  // `model`: "dense" or "linear", what is meant without --model.
-  explicit SpecFlags(std::string model) : model_(std::move(model)) {}
+  explicit SpecFlags(Models models)
+      : models_(models), model_(models == Models::kAll ? "dense" : "linear") {}
   SpecFlags(const SpecFlags&) = delete;
   SpecFlags& operator=(const SpecFlags&) = delete;
 
-  // --model, --retain, and all flags of the models, each an error without `needed` (if not null).
-  // `command` must outlive this.
+  // --retain, --model if there is a choice, and the flags of the models, each an error without
+  // `needed` (if not null). `command` must outlive this.
   void AddTo(CLI::App& command, CLI::Option* needed = nullptr);
 
   // Fills `retain` and `model` of a spec whose dimensions are set, reading --key-mean. UsageError
@@ -34,7 +36,7 @@ class SpecFlags {
   absl::Status Fill(client::MemorySpec& spec) const;
 
  private:
-  // An option, and the rules (or "dense") that use it.
+  // An option, and the rules (and "dense") that use it.
   struct Use {
     CLI::Option* option;
     std::vector<std::string> kinds;
@@ -46,6 +48,7 @@ class SpecFlags {
   absl::Status CheckUse() const;
   absl::StatusOr<client::LinearSpec> MakeLinear(uint32_t key_dim) const;
 
+  const Models models_;
   std::vector<Use> uses_;
   std::string model_;
   std::string retain_ = "all";

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -68,6 +69,9 @@ class FakeOperations final : public google::longrunning::Operations::Service {
     on_cancel_ = {std::move(state)};
   }
 
+  // Runs after each look; set before the first call.
+  std::function<void()> on_look;
+
   int looks() const {
     const std::lock_guard lock(mutex_);
     return looks_;
@@ -119,11 +123,14 @@ class FakeOperations final : public google::longrunning::Operations::Service {
 
  private:
   grpc::Status Look(const std::string& name, Operation* response) {
-    const std::lock_guard lock(mutex_);
-    ++looks_;
-    if (states_.empty()) return grpc::Status(grpc::StatusCode::NOT_FOUND, "no " + name);
-    *response = states_[std::min(shown_, states_.size() - 1)];
-    ++shown_;
+    {
+      const std::lock_guard lock(mutex_);
+      ++looks_;
+      if (states_.empty()) return grpc::Status(grpc::StatusCode::NOT_FOUND, "no " + name);
+      *response = states_[std::min(shown_, states_.size() - 1)];
+      ++shown_;
+    }
+    if (on_look) on_look();
     return grpc::Status::OK;
   }
 
