@@ -277,7 +277,11 @@ absl::StatusOr<std::vector<CurvePoint>> HitCurve(const ForecastQuestion& questio
   for (int i = 0; i < points; ++i) {
     const double load = load_from + (load_to - load_from) * i / (points - 1);
     const double n = load * matrix;
-    curve.push_back({.load = load, .n = n, .hit = HitAt(question, n, FirstList(question))});
+    const RuleLaw law(question, n, kSearchPoints);
+    CurvePoint& point = curve.emplace_back(CurvePoint{.load = load, .n = n});
+    if (question.list_sizes.empty()) point.hits.push_back(law.Hit(1));
+    for (const double list : question.list_sizes) point.hits.push_back(law.Hit(list));
+    point.hit = point.hits.front();
   }
   return curve;
 }

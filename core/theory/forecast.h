@@ -89,14 +89,16 @@ const Prediction* Find(const Forecast& forecast, const std::string& quantity);
 // Cost     up to 50 ms; a rule's cost does not grow with n.
 absl::StatusOr<Forecast> Predict(const ForecastQuestion& question);
 
-// hit@list_sizes[0] of the question's memory at other loads, for plots: `points` (>= 2) loads from
-// `load_from` to `load_to`, equally far apart. The question's n is not used.
+// Hits of the question's memory at other loads, for plots: `points` (2 to 10,000) loads from
+// `load_from` to `load_to`, equally far apart. The question's n is not used. All lists cost little
+// more than one where the rule is kTam (about 2 ms a point).
 //
 // Errors   as Predict, and for 0 < load_from < load_to or points not kept.
 struct CurvePoint {
   double load = 0;
   double n = 0;
-  double hit = 0;
+  double hit = 0;            // of list_sizes[0]
+  std::vector<double> hits;  // of every list, in the order asked; of {1} where none was
 };
 absl::StatusOr<std::vector<CurvePoint>> HitCurve(const ForecastQuestion& question, double load_from,
                                                  double load_to, int points);

@@ -257,7 +257,10 @@ double TamLaw::ShareAboveAt(double x, double cue_cosine) const {
   return Mean([&](double score) { return NormalUpperTail((x - cue_cosine * score) / noise); });
 }
 
-double TamLaw::Scale() const { return form_ == Form::kRegular ? 0.3 / (1 + sigma_) : 1; }
+double TamLaw::Scale() const {
+  constexpr double kSharpest = 500;  // sigma from which on a step is a step
+  return form_ == Form::kRegular ? 0.3 / (1 + std::min(sigma_, kSharpest)) : 1;
+}
 
 double TamLaw::Certified(double cue_cosine) const { return ShareAboveAt(kappa_, cue_cosine); }
 

@@ -189,6 +189,10 @@ TEST(Forecast, CurvesAndProfilesAreItsOwnNumbers) {
     EXPECT_EQ(curve->front().load, 0.05);
     EXPECT_NEAR(curve->back().load, 0.45, 1e-15);
     EXPECT_NEAR((*curve)[4].n, 1024, 1e-9);
+    ASSERT_EQ((*curve)[4].hits.size(), 3u);
+    EXPECT_EQ((*curve)[4].hits[0], (*curve)[4].hit);
+    EXPECT_NEAR((*curve)[4].hits[1], Value(Predicted(question), "top1"), 1e-6);
+    EXPECT_NEAR((*curve)[4].hits[2], Value(Predicted(question), "hit@40"), 1e-6);
     EXPECT_NEAR((*curve)[4].hit, Value(Predicted(question), "hit@20"), 1e-6);
     if (rule != Rule::kTam) {  // training for a long list gives up the short one
       for (size_t i = 1; i < curve->size(); ++i) EXPECT_LE((*curve)[i].hit, (*curve)[i - 1].hit);

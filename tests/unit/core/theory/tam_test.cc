@@ -132,6 +132,16 @@ TEST(Tam, NoPenaltyIsTheHardMargin) {
   EXPECT_NEAR(small.law.ScoreStd(), limit.law.ScoreStd(), 0.01);
 }
 
+TEST(Tam, ListsHoldWhereAPenaltyIsTiny) {
+  // Near the critical load 0.2458 sigma is in the thousands, and the share above is nearly a step.
+  const TamShape shape = {.load = 0.2456, .r = 0.1, .lambda = 1e-10};
+  const Solved tiny(shape), limit({.load = 0.2456, .r = 0.1, .lambda = 0});
+  EXPECT_GT(tiny.solution.sigma, 500);
+  for (const double list : {1.0, 20.0, 400.0, 430.0, 800.0}) {
+    EXPECT_NEAR(tiny.law.HitOf(list, 10000), limit.law.HitOf(list, 10000), 5e-3) << list;
+  }
+}
+
 TEST(Tam, HitsRiseAsTheLoadFalls) {
   double last_hit = 0, last_certified = 0;
   for (const double load : {1.0, 0.4, 0.32, 0.3, 0.28, 0.26, 0.24, 0.2, 0.1, 0.01}) {
