@@ -57,7 +57,10 @@ LinearModel::Partition LinearModel::MakePartition() const {
 }
 
 void LinearModel::AddPartitions() {
-  while (partitions_.size() < router_.partitions()) partitions_.push_back(MakePartition());
+  while (partitions_.size() < router_.partitions()) {
+    partitions_.push_back(MakePartition());
+    ServeBesideTrained(partitions_.size() - 1);
+  }
 }
 
 // LoadPolicy::kGrow: decided row by row, so that it does not matter how rows were batched.

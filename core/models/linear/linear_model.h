@@ -81,6 +81,8 @@ class LinearModel final : public Model {
   // As many as the router has.
   void AddPartitions();
   TamLearner& tam_learner(size_t partition);
+  // Of rule TAM, a partition that no training has seen: its items score as the trained ones do.
+  void ServeBesideTrained(size_t partition);
   // Begins the generations that these rows need.
   void Grow(const RowBlock& rows);
   ModelStats Stats() const;

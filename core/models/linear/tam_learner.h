@@ -86,7 +86,8 @@ class TamLearner final : public PartitionLearner {
   bool SawAllRows(const TamEpoch& epoch) const;
   // Needs a training that was begun and saw all rows: rows since then become the delta.
   void Install(TamEpoch epoch);
-  // For a partition that begins beside trained ones: an item scores as theirs do.
+  // For a partition that was not trained beside another that may be: its items score as the rows
+  // of the other's delta do.
   void ServeBeside(const TamLearner& trained);
 
  private:

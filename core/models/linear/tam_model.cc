@@ -33,6 +33,12 @@ TamLearner& LinearModel::tam_learner(size_t partition) {
   return static_cast<TamLearner&>(*partitions_[partition].learner);
 }
 
+void LinearModel::ServeBesideTrained(size_t partition) {
+  if (linear_.rule != LinearRule::kTam || partition == 0) return;
+  tam_learner(partition).ServeBeside(tam_learner(0));
+  partitions_[partition].published = nullptr;
+}
+
 absl::StatusOr<std::unique_ptr<Training>> LinearModel::BeginTraining(const TrainSpec& spec) {
   if (linear_.rule != LinearRule::kTam) return Model::BeginTraining(spec);
   MNEME_RETURN_IF_ERROR(TamTraining::CheckSpec(spec));
@@ -60,6 +66,8 @@ absl::Status LinearModel::Install(Training& training, uint64_t position, std::st
     tam_learner(p).Install(std::move(epochs[p]));
     partitions_[p].published = nullptr;
   }
+  // Generations that began meanwhile are part of the delta.
+  for (size_t p = epochs.size(); p < partitions_.size(); ++p) ServeBesideTrained(p);
   return absl::OkStatus();
 }
 

@@ -467,6 +467,44 @@ TEST(LinearTam, ATrainingThatMissedAnItemProvesNothing) {
   EXPECT_EQ(GetErrorDetail((*training)->Take(keyless))->reason, "VECTORS_NEEDED");
 }
 
+TEST(LinearTam, ItemsOfAGenerationThatBeganSinceScoreAsTrainedOnesDo) {
+  RecordProperty("seed", std::to_string(kSeed));
+  for (const bool while_training : {false, true}) {
+    SCOPED_TRACE(while_training);
+    Setting at(1, 200);
+    std::get<LinearSpec>(at.spec.model).load_policy = LoadPolicy::kGrow;
+    std::get<LinearSpec>(at.spec.model).load_limit = 0.21;  // 120 rows
+    LinearModel model(at.spec);
+    ASSERT_TRUE(model.Absorb(at.rows.Block(0, 120)).ok());
+    auto training = model.BeginTraining({});
+    ASSERT_TRUE((*training)->Take(at.rows.Block(0, 120)).ok());
+    ASSERT_TRUE((*training)->Run({}).ok());
+    const auto install = [&] { return model.Install(**training, 1, "x"); };
+    if (!while_training) {
+      ASSERT_TRUE(install().ok());
+    }
+    ASSERT_TRUE(model.Absorb(at.rows.Block(120, 80)).ok());
+    if (while_training) {
+      ASSERT_TRUE(install().ok());
+    }
+    LinearModel loaded(at.spec);
+    ASSERT_TRUE(loaded.Load(model.Save()).ok());
+    ASSERT_TRUE(loaded.Restore(at.rows.Block()).ok());
+    for (LinearModel* each : {&model, &loaded}) {
+      const auto view = each->Publish();
+      EXPECT_EQ(view->stats().partitions, 2u);
+      EXPECT_EQ(view->stats().trained->delta_items, 80u);
+      const auto answer = Ask(*view, {.cues = at.rows.keys},
+                              {.kind = QueryKind::kList, .target_rows = at.rows.row_numbers});
+      ASSERT_TRUE(answer.ok());
+      double fresh = 0;
+      for (size_t i = 120; i < 200; ++i) fresh += answer->cues[i].target.score / 80;
+      const double trained = TamOf(*each, 0).sealed()->score_mean;
+      EXPECT_NEAR(fresh / trained, 1, 0.2);
+    }
+  }
+}
+
 // Writes and trainings, step by step; `stop` of them.
 void Play(LinearModel& model, const TestRows& rows, size_t first, size_t last) {
   for (size_t step = first; step < last; ++step) {
