@@ -43,7 +43,7 @@ LAYERS = {
     "client/plot":       ([],                                              ["absl"]),
     "client/cli":        (["client/plot", *CLIENT],                        ["absl", "cli11", "grpc", "json"]),
     "client/demo":       (["client/cli", *CLIENT],                         ["absl", "cli11", "json"]),
-    "tests/lab":         ([*ENGINE],                                       ["absl", "cli11", "json"]),
+    "tests/lab":         (["client/plot", *ENGINE],                        ["absl", "cli11", "json"]),
     "tests/papers":      ([],                                              ["gtest", "json"]),
     "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
     "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT], ["absl", "grpc", "gtest", "json"]),
