@@ -2,6 +2,5 @@ foreach(name linear_codebook linear_growth linear_model linear_ordered linear_rl
   mneme_unit_test(core/models/${name} DEPS mneme::models LABELS core)
 endforeach()
 mneme_unit_test(core/models/linear_law DEPS mneme::models mneme::theory LABELS core)
-foreach(name linear_certificate linear_tam)
-  mneme_unit_test(core/models/${name} DEPS mneme::models mneme::theory LABELS core)
-endforeach()
+mneme_unit_test(core/models/linear_certificate DEPS mneme::models LABELS core TIMEOUT 300)
+mneme_unit_test(core/models/linear_tam DEPS mneme::models mneme::theory LABELS core)
