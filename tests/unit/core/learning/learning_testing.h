@@ -9,9 +9,19 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/math/blas.h"
 #include "core/math/matrix.h"
+#include "gtest/gtest.h"
 
 namespace mneme::learning {
+
+// The library runs its own threads; OpenBLAS's on top of them would fight for the same cores.
+class SingleThreadedBlas : public ::testing::Environment {
+ public:
+  void SetUp() override { math::SetBlasThreads(1); }
+};
+inline const auto* const kSingleThreadedBlas =
+    ::testing::AddGlobalTestEnvironment(new SingleThreadedBlas);
 
 inline Matrix UnitRows(size_t rows, size_t cols, Random& random) {
   Matrix out(rows, cols);
