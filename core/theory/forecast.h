@@ -6,8 +6,8 @@
 // responses and for a memory without duplicates.
 //
 // Laws        kCmm: the finite-size law (cmm.h). kRidge: the gain and noise of ridge.h through the
-//             Gaussian score law (score_law.h), derived for penalties above 0, lists, partitions
-//             and turned cues. kDecayed, kDelta, kGatedDelta: the gain and noise at each age
+//             law of scores (score_law.h), derived for penalties above 0, lists, partitions and
+//             turned cues. kDecayed, kDelta, kGatedDelta: the gain and noise at each age
 //             (snr.h) through the same law; hits are means over ages, and of the newest, the
 //             median-age and the oldest item. kTam: the two-parameter law (tam.h).
 //

@@ -75,13 +75,15 @@ class PlaceDensity {
 struct Walk {
   double start;
   double step;
+  // Steps after which the step grows, as sinh does: tails may be as heavy as 1 / s.
+  double reach = 40;
 };
 
 Walk WalkOf(double list, double competitors, TailFunction beaten) {
   const double p = list / (competitors + 1);
   const double deviation = std::sqrt(p * (1 - p) / (competitors + 2));
   const double start = ScoreAt(p, beaten);
-  return {start, kStepInDeviations * deviation / beaten(start).density};
+  return {.start = start, .step = kStepInDeviations * deviation / beaten(start).density};
 }
 
 double HitAlong(const Walk& walk, double list, double competitors, TailFunction beaten,
@@ -91,9 +93,10 @@ double HitAlong(const Walk& walk, double list, double competitors, TailFunction 
   const auto go = [&](int first, int direction) {
     double largest = 0;
     for (int i = first; std::abs(i) < kStepsMax; i += direction) {
-      const double s = walk.start + i * walk.step;
+      const double s = walk.start + walk.step * walk.reach * std::sinh(i / walk.reach);
       const Tail tail = beaten(s);
-      const double weight = place.At(tail.p) * tail.density * walk.step;
+      const double width = walk.step * std::cosh(i / walk.reach);
+      const double weight = place.At(tail.p) * tail.density * width;
       const double term = weight * above(s);
       hits += term;
       largest = std::max(largest, weight);
@@ -126,7 +129,8 @@ double ListHit(double list, double competitors, TailFunction beaten, const Norma
 double ListHit(double list, double competitors, TailFunction beaten, const AnyScore& target) {
   if (list > competitors) return 1;
   Walk walk = WalkOf(list, competitors, beaten);
-  walk.step = std::min(walk.step, target.scale);
+  const double finer = std::min(1.0, target.scale / walk.step);
+  walk.step *= finer, walk.reach /= finer;
   return HitAlong(walk, list, competitors, beaten, target.above);
 }
 

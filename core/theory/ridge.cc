@@ -40,7 +40,7 @@ RidgeLaw PredictRidge(const RidgeShape& shape) {
                .mse = 1 - 2 * h + h2,
                .inverse_snr = noise / (h * h),
                .fresh = fresh};
-  law.top1 = ScoreHit({.recall = law.recall(), .d_v = shape.d_v, .n = shape.n}, 1);
+  law.top1 = GaussianScoreHit(law.inverse_snr, shape.d_v, shape.n, 1);
   return law;
 }
 

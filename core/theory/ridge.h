@@ -34,7 +34,8 @@ struct RidgeLaw {
 //          h = tau / (1 + tau), h2 = h + lambda dh/dlambda. Least squares: h = h2 = min(1, d_k/n).
 //          fresh = tr(W^T W) / d_k = -(n/d_k) dh/dlambda, responses being independent (derived); in
 //          the least-squares limit it diverges at n = d_k, where it is capped.
-//          Hits by score_law.h, for lists, partitions and turned cues too.
+//          top-1 is the Gaussian limit of score_law.h, which has the finite-size law for lists,
+//          partitions and turned cues.
 // Errors   limit of large d_k; at d = 64 within 1 % on mse and 0.02 on top-1. Gaussian scores.
 // Cost     200 error functions.
 RidgeLaw PredictRidge(const RidgeShape& shape);

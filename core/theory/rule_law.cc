@@ -91,12 +91,11 @@ std::string RuleLaw::formula() const {
 std::string RuleLaw::assumption() const {
   const std::string items = "Keys and responses are independent and fill their dimensions evenly";
   if (score_) {
-    return absl::StrCat(items, "; ridge gain and noise are those of large dimensions, scores are ",
-                        "Gaussian",
+    return absl::StrCat(items, "; ridge gain and noise are those of large dimensions",
                         partitions_ == 1 ? "." : ", and partitions are merged by raw score.");
   }
   if (ordered_) {
-    return absl::StrCat(items, "; scores are Gaussian with the rule's gain and noise at each age, ",
+    return absl::StrCat(items, "; scores follow the rule's gain and noise at each age, ",
                         "and ages are spread evenly over the writes.");
   }
   if (tam_) {
