@@ -138,7 +138,9 @@ void SetMeasured(ForecastQuantity& to, double measured, double error) {
     to.value = measured;
     return;
   }
-  to.probe_disagrees = std::abs(measured - *to.theory) > kProbeDisagrees * std::abs(*to.theory);
+  const double difference = std::abs(measured - *to.theory);
+  to.probe_disagrees =
+      difference > kProbeDisagrees * std::abs(*to.theory) && difference > kProbeErrors * error;
   if (to.probe_disagrees) to.value = measured;
 }
 
@@ -286,7 +288,9 @@ class ForecastMaker {
     }
     if (probe_ == nullptr || probe_->ranks.empty()) return;
     QuantityNamed("top1");
-    for (const uint32_t list : reply_.list_sizes) QuantityNamed(QuantityOfList(list));
+    for (const uint32_t list : reply_.list_sizes) {
+      if (list > 1) QuantityNamed(QuantityOfList(list));  // 1 is top1
+    }
     QuantityNamed("mean_percentile");
     for (ForecastQuantity& quantity : reply_.quantities) {
       const std::optional<double> measured = Measured(*probe_, quantity.quantity);

@@ -115,8 +115,10 @@ std::optional<double> LoadOf(const models::MemorySpec& spec, uint64_t items, uin
 std::optional<Capacity> CapacityOf(const models::MemorySpec& spec, uint32_t partitions);
 LoadMeter MeterOf(const models::MemorySpec& spec, const Capacity& capacity, uint64_t items);
 
-// Probe and theory differ by more than this share of theory: the probe wins.
+// Probe and theory differ by more than this share of theory, and by more than this many standard
+// errors of the probe: the probe wins.
 inline constexpr double kProbeDisagrees = 0.2;
+inline constexpr double kProbeErrors = 2;
 
 // The forecast of a spec and its state, with what was measured of it (null: nothing).
 absl::StatusOr<ForecastReply> MakeForecast(const ForecastCommand& command,

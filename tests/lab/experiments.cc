@@ -6,9 +6,10 @@ namespace mneme::lab {
 
 const std::vector<Experiment>& Experiments() {
   static const auto& experiments = *new std::vector<Experiment>{
-      CapacityExperiment(), CmmExperiment(),   HeavyTailExperiment(),  ImbalanceExperiment(),
-      LseExperiment(),      RidgeExperiment(), SimilarityExperiment(), SnrExperiment(),
-      StepExperiment(),     TamExperiment()};
+      CapacityExperiment(),  CmmExperiment(),        DeltaExperiment(), ForgetExperiment(),
+      HeavyTailExperiment(), ImbalanceExperiment(),  LseExperiment(),   RealKeysExperiment(),
+      RidgeExperiment(),     SimilarityExperiment(), SnrExperiment(),   StepExperiment(),
+      TamExperiment()};
   return experiments;
 }
 

@@ -11,9 +11,12 @@ namespace mneme::lab {
 
 Experiment CapacityExperiment();
 Experiment CmmExperiment();
+Experiment DeltaExperiment();
+Experiment ForgetExperiment();
 Experiment HeavyTailExperiment();
 Experiment ImbalanceExperiment();
 Experiment LseExperiment();
+Experiment RealKeysExperiment();
 Experiment RidgeExperiment();
 Experiment SimilarityExperiment();
 Experiment SnrExperiment();

