@@ -91,6 +91,16 @@ float ServedRadius(const learning::ItemCertificate& item) {
   return std::nextafter(static_cast<float>(radius), 0.0f);
 }
 
+void Seal(const std::vector<uint64_t>& rows, std::vector<float> radii, SealedPartition& sealed) {
+  for (const float radius : radii) {
+    if (radius == 0) continue;
+    ++sealed.certified;
+    if (sealed.radius_min == 0 || radius < sealed.radius_min) sealed.radius_min = radius;
+  }
+  sealed.items =
+      std::make_shared<const SealedItems>(SealedItems{.rows = rows, .radii = std::move(radii)});
+}
+
 }  // namespace
 
 // The work of a partition goes with the square of its items.
@@ -295,38 +305,35 @@ absl::Status TamTraining::FillPartition(size_t partition, double score, Pace& pa
 // not count a competitor proves nothing.
 absl::Status TamTraining::Certify(const Gathered& gathered, Pace& pace, TamEpoch& epoch) const {
   SealedPartition& sealed = epoch.sealed;
-  auto items = std::make_shared<SealedItems>();
-  items->rows = gathered.rows;
-  items->radii.assign(gathered.rows.size(), kWholeSphere);  // alone, an item is always first
-  sealed.list_size = ListSize(gathered.rows.size());
   sealed.weights_norm = Norm(*epoch.weights);
   sealed.sigma = sealed.weights_norm / std::sqrt(static_cast<double>(d_k() * d_v()));
-  sealed.certified = gathered.rows.size();
-  sealed.radius_min = gathered.rows.empty() ? 0 : kWholeSphere;
   epoch.rivals = gathered.rivals;
-  if (!gathered.rows.empty() && gathered.rows.size() + gathered.rivals.size() > 1) {
-    std::vector<float> all = gathered.responses;
-    Append(gathered.rival_responses, all);
-    MNEME_ASSIGN_OR_RETURN(
-        const learning::Certificates certificates,
-        learning::Certify(*epoch.weights, Keys(gathered), {all.data(), all.size() / d_v(), d_v()},
-                          {.list_size = sealed.list_size,
-                           .threads = spec_.threads,
-                           .keep_going = [&pace] { return pace.Certifying(); }}));
-    sealed.certified = 0;
-    sealed.radius_min = kWholeSphere;
-    sealed.score_mean = certificates.summary.mean_score;
-    for (size_t i = 0; i < items->rows.size(); ++i) {
-      const learning::ItemCertificate& item = certificates.items[i];
-      items->radii[i] = ServedRadius(item);
-      epoch.score_sigmas += item.score_sigmas / static_cast<double>(items->rows.size());
-      if (items->radii[i] == 0) continue;
-      ++sealed.certified;
-      sealed.radius_min = std::min<double>(sealed.radius_min, items->radii[i]);
-    }
-    if (sealed.certified == 0) sealed.radius_min = 0;
+  const size_t all = gathered.rows.size() + gathered.rivals.size();
+  sealed.list_size = all == 0 ? 0 : ListSize(gathered.rows.size());
+  if (gathered.rows.empty() || all == 1) {
+    // Alone, an item is always first.
+    Seal(gathered.rows, std::vector<float>(gathered.rows.size(), kWholeSphere), sealed);
+    return absl::OkStatus();
   }
-  sealed.items = std::move(items);
+  std::vector<float> with_rivals;
+  MatrixView competitors = Responses(gathered);
+  if (!gathered.rivals.empty()) {
+    with_rivals = gathered.responses;
+    Append(gathered.rival_responses, with_rivals);
+    competitors = {with_rivals.data(), all, d_v()};
+  }
+  MNEME_ASSIGN_OR_RETURN(const learning::Certificates certificates,
+                         learning::Certify(*epoch.weights, Keys(gathered), competitors,
+                                           {.list_size = sealed.list_size,
+                                            .threads = spec_.threads,
+                                            .keep_going = [&pace] { return pace.Certifying(); }}));
+  std::vector<float> radii;
+  for (const learning::ItemCertificate& item : certificates.items) {
+    radii.push_back(ServedRadius(item));
+    epoch.score_sigmas += item.score_sigmas / static_cast<double>(gathered.rows.size());
+  }
+  sealed.score_mean = certificates.summary.mean_score;
+  Seal(gathered.rows, std::move(radii), sealed);
   return absl::OkStatus();
 }
 
