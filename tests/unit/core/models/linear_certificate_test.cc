@@ -174,7 +174,7 @@ TEST_P(Certificates, HoldForEveryCueInTheRadiusBeforeAndAfterDeletions) {
   LinearModel model(LinearMemory(test.d_k, test.d_v, test.spec));
   ASSERT_TRUE(model.Absorb(rows.Block()).ok());
   std::vector<size_t> live = Indices(0, test.n);
-  const absl::Status trained = TrainOn(model, rows, live, {.threads = 2});
+  const absl::Status trained = TrainOn(model, rows, live);
   ASSERT_TRUE(trained.ok()) << trained;
   const std::vector<float> radii = RadiiByRow(model, test.n);
   const auto certified = std::ranges::count_if(radii, [](float radius) { return radius > 0; });
