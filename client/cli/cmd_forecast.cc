@@ -1,11 +1,13 @@
 // mnemectl forecast
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/forecast_chart.h"
@@ -78,32 +80,56 @@ void PrintDisagreement(const ForecastResult& forecast, std::ostream& out) {
       << ": the value is the measured one.\n";
 }
 
-// Each assumption once, with the formulas that take it for granted.
+// "One. Two." as "One." and "Two."
+std::vector<std::string> Sentences(const std::string& text) {
+  std::vector<std::string> sentences;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(". ", begin), text.size());
+    sentences.push_back(text.substr(begin, end + 1 - begin));
+    begin = end + 2;
+  }
+  return sentences;
+}
+
+// Each sentence of the assumptions once, with the quantities that rest on it unless all do.
 void AddAssumptions(const ForecastResult& forecast, Fields& fields) {
-  std::vector<std::pair<std::string, std::string>> formulas_of;
+  struct Assumption {
+    std::string sentence;
+    std::vector<std::string> quantities;
+  };
+  std::vector<Assumption> assumptions;
+  size_t with_any = 0;
   for (const Prediction& prediction : forecast.predictions) {
-    if (prediction.assumption.empty()) continue;
-    auto known = std::ranges::find(formulas_of, prediction.assumption,
-                                   &std::pair<std::string, std::string>::first);
-    if (known == formulas_of.end()) {
-      formulas_of.emplace_back(prediction.assumption, prediction.formula);
-    } else if (known->second.find(prediction.formula) == std::string::npos) {
-      absl::StrAppend(&known->second, ", ", prediction.formula);
+    if (!prediction.assumption.empty()) ++with_any;
+    for (const std::string& sentence : Sentences(prediction.assumption)) {
+      auto known = std::ranges::find(assumptions, sentence, &Assumption::sentence);
+      if (known == assumptions.end()) {
+        known = assumptions.insert(known, Assumption{.sentence = sentence});
+      }
+      known->quantities.push_back(prediction.quantity);
     }
   }
   std::string_view name = "assumes";
-  for (const auto& [assumption, formulas] : formulas_of) {
-    fields.Add(name, absl::StrCat(assumption, " (", formulas, ")"));
+  for (const Assumption& assumption : assumptions) {
+    const bool is_of_all = assumption.quantities.size() == with_any;
+    fields.Add(name, is_of_all ? assumption.sentence
+                               : absl::StrCat(assumption.sentence, " (",
+                                              absl::StrJoin(assumption.quantities, ", "), ")"));
     name = "";
   }
 }
 
 std::string ProbeText(const client::Probe& probe) {
-  return absl::StrCat(FormatCount(probe.items), " items at cue cosine ",
-                      FormatNumber(probe.cue_cosine), ", ", FormatSeconds(probe.time),
-                      "; scores spread ", FormatNumber(probe.score_std_ratio),
-                      " times as wide as expected",
-                      probe.score_std_ratio > 1.3 ? " (keys not isotropic, or duplicates)" : "");
+  std::string text = absl::StrCat(FormatCount(probe.items), " items at cue cosine ",
+                                  FormatNumber(probe.cue_cosine), ", ", FormatSeconds(probe.time));
+  if (probe.score_std_ratio > 0) {
+    absl::StrAppend(&text, "; scores spread ", FormatNumber(probe.score_std_ratio),
+                    " times as wide as expected");
+  }
+  if (probe.score_std_ratio > 1.3) {
+    absl::StrAppend(&text, " (keys not isotropic, or duplicates)");
+  }
+  return text;
 }
 
 void PrintForecast(const ForecastResult& forecast, const ForecastFlags& flags, std::ostream& out) {

@@ -77,9 +77,8 @@ class Printer {
         << FormatCount(answer_.items_scored) << " items ranked\n";
     if (cues_ == 1 && !shown_.empty()) PrintZ(shown_.front().second);
     if (is_certified()) {
-      out << "certified lists are of " << FormatCount(answer_.list_size)
-          << " in each partition: a cue within the radius of an item's key has that item in its "
-             "list\n";
+      out << "certified for lists of the " << FormatCount(answer_.list_size)
+          << " best: a cue within the radius of an item's key has that item in its list\n";
     }
     if (const std::string why = WhyNone(answer_.certificates); !why.empty()) out << why << "\n";
   }

@@ -56,9 +56,8 @@ absl::StatusOr<client::Operation> CancelAndWait(client::Client& client,
 }  // namespace
 
 std::string TrainLine(const client::TrainProgress& training) {
-  std::string line =
-      absl::StrCat("training ", training.memory, "  ", FormatBar(training.progress, kBarWidth), " ",
-                   FormatPercent(training.progress), ", ", training.phase);
+  std::string line = absl::StrCat(training.memory, "  ", FormatBar(training.progress, kBarWidth),
+                                  " ", FormatPercent(training.progress), ", ", training.phase);
   if (training.steps > 0) {
     absl::StrAppend(&line, ", step ", FormatCount(training.steps), ", loss ",
                     FormatNumber(training.loss));

@@ -12,7 +12,7 @@
 
 namespace mneme::cli {
 
-// "training words  ████░░░░  45 %, training, step 45, loss 0.4321, 1:05 left".
+// "memories/words  ████░░░░  45 %, training, step 45, loss 0.4321, 1:05 left".
 std::string TrainLine(const client::TrainProgress& training);
 
 // Waits with a line that shows how it goes, and prints how it ended; an operation that failed is

@@ -127,7 +127,7 @@ struct TrainedState {
   Epoch epoch;  // names the weights: certificates of another epoch are void
   uint64_t items = 0;
   uint64_t certified = 0;  // of the items: at its own key it is in the certified list
-  uint64_t list_size = 0;  // length of the certified list, in each partition
+  uint64_t list_size = 0;  // length of the certified list
   double radius_min = 0;   // over certified items, a distance between unit vectors
   double loss = 0;         // ln 2 is that of W = 0
   double weights_norm =

@@ -227,7 +227,7 @@ struct CueList {
   double score_mean = 0;
   double score_std = 0;
   double mass = 0;
-  double tail_average = 0;  // mean score of the best QueryResult::list_size items (trained)
+  double tail_average = 0;  // mean score of the certified list, of the best item's partition
 };
 
 struct QueryResult {

@@ -62,7 +62,7 @@ class AppLearnTest : public AppTest {
     prediction.set_theory(theory);
     prediction.set_value(theory);
     prediction.set_formula("CMM_FINITE_SIZE");
-    prediction.set_assumption("isotropic keys");
+    prediction.set_assumption("Keys are isotropic. It concerns " + quantity + ".");
     return prediction;
   }
 };
@@ -147,12 +147,11 @@ TEST_F(AppLearnTest, ShowsPhaseLossAndTimeLeftWhileItTrains) {
                                  .start_time = start,
                                  .expected_end_time = start + seconds(100)};
   EXPECT_EQ(TrainLine(training),
-            "training memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training, step 12, loss 0.5, "
+            "memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training, step 12, loss 0.5, "
             "1:15 left");
   training.expected_end_time.reset();
   training.steps = 0;
-  EXPECT_EQ(TrainLine(training),
-            "training memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training");
+  EXPECT_EQ(TrainLine(training), "memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training");
 }
 
 TEST_F(AppLearnTest, ForecastsAMemoryAndSaysWhereTheProbeDisagrees) {
@@ -165,7 +164,9 @@ TEST_F(AppLearnTest, ForecastsAMemoryAndSaysWhereTheProbeDisagrees) {
       outcome.out,
       HasSubstr("hit@10    0.625     0.9  0.625 ± 0.01  CMM_FINITE_SIZE  the probe disagrees"));
   EXPECT_THAT(outcome.out, HasSubstr("by more than 20 % on hit@10:"));
-  EXPECT_THAT(outcome.out, HasSubstr("isotropic keys (CMM_FINITE_SIZE)"));
+  EXPECT_THAT(outcome.out, HasSubstr("assumes      Keys are isotropic.\n"
+                                     "               It concerns top1. (top1)\n"
+                                     "               It concerns hit@10. (hit@10)\n"));
   EXPECT_THAT(outcome.err, HasSubstr("warning: keys are not isotropic (ANISOTROPIC)"));
   const auto request = server_.Received<v1::ForecastRequest>().at(0);
   EXPECT_EQ(request.memory(), "memories/words");

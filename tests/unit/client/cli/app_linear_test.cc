@@ -136,7 +136,7 @@ TEST_F(AppLinearTest, AsksATrainedMemoryForItsCertifiedList) {
   ASSERT_EQ(outcome.code, kExitOk) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("CERTIFIED  RADIUS  DISTANCE  INSIDE"));
   EXPECT_THAT(outcome.out, HasSubstr("yes          0.25     0.125  yes"));
-  EXPECT_THAT(outcome.out, HasSubstr("certified lists are of 20"));
+  EXPECT_THAT(outcome.out, HasSubstr("certified for lists of the 20 best"));
   const auto request = server_.Received<v1::ListwiseQueryRequest>().at(0);
   EXPECT_EQ(request.size_case(), v1::ListwiseQueryRequest::SIZE_NOT_SET);
   EXPECT_TRUE(request.check_radius());

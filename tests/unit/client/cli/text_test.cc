@@ -18,6 +18,15 @@ TEST(Format, IsForPeople) {
   EXPECT_EQ(FormatBytes(uint64_t{1} << 41), "2.0 TiB");
   EXPECT_EQ(FormatNumber(-0.0), "0");
   EXPECT_EQ(FormatNumber(-0.5), "-0.5");
+  EXPECT_EQ(FormatPercent(0), "0 %");
+  EXPECT_EQ(FormatPercent(0.754), "75 %");
+  EXPECT_EQ(FormatPercent(1), "100 %");
+  EXPECT_EQ(FormatPercent(0.999), "99.9 %");
+  EXPECT_EQ(FormatPercent(0.99998), "99.998 %");
+  EXPECT_EQ(FormatPercent(0.00004), "0.004 %");
+  EXPECT_EQ(FormatPercent(1.5), "150 %");
+  EXPECT_EQ(FormatBar(0.5, 4), "██░░");
+  EXPECT_EQ(FormatBar(2, 2), "██");
   EXPECT_EQ(FormatRate(950), "950");
   EXPECT_EQ(FormatRate(12345), "12.3k");
   EXPECT_EQ(FormatTimeLeft(std::chrono::seconds(65)), "1:05");
