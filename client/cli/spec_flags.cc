@@ -61,6 +61,31 @@ std::string Meant(const std::vector<std::string>& kinds) {
   return is_dense ? absl::StrCat("a dense memory, or ", linear) : linear;
 }
 
+// The mean of the rows of a file.
+absl::StatusOr<std::vector<float>> ReadMean(const std::string& path, uint32_t key_dim) {
+  constexpr size_t kRowsAtOnce = 1024;
+  auto file = OpenMatrix(path);
+  if (!file.ok()) return file.status();
+  if ((*file)->cols() != key_dim || (*file)->rows() == 0) {
+    return UsageError("--key-mean has rows of another length than the keys",
+                      absl::StrCat((*file)->rows(), " x ", (*file)->cols(), " in ", path),
+                      absl::StrCat("rows of ", key_dim),
+                      "Give the mean, or the keys whose mean it is.");
+  }
+  std::vector<double> sums(key_dim);
+  for (;;) {
+    const auto rows = (*file)->Read(kRowsAtOnce);
+    if (!rows.ok()) return rows.status();
+    if (rows->rows == 0) break;
+    for (size_t i = 0; i < rows->data.size(); ++i) sums[i % key_dim] += rows->data[i];
+  }
+  std::vector<float> mean(key_dim);
+  for (size_t j = 0; j < mean.size(); ++j) {
+    mean[j] = static_cast<float>(sums[j] / static_cast<double>((*file)->rows()));
+  }
+  return mean;
+}
+
 }  // namespace
 
 void SpecFlags::AddTo(CLI::App& command, CLI::Option* needed) {
@@ -138,9 +163,11 @@ void SpecFlags::AddLoad(CLI::App& command) {
                                    "Linear: scaling of responses")
                        ->transform(OneOf(kNormalizations)),
                    AllRules()});
-  uses_.push_back({command.add_option("--key-mean", key_mean_,
-                                      "Linear: .npy of the mean to subtract from keys and cues"),
-                   AllRules()});
+  uses_.push_back(
+      {command.add_option("--key-mean", key_mean_,
+                          "Linear: .npy of the mean to subtract from keys and cues, or of keys "
+                          "whose mean it is"),
+       AllRules()});
   CLI::Option* policy =
       command.add_option("--load-policy", load_policy_, "Linear: what happens at the load limit")
           ->transform(OneOf(kLoadPolicies));
@@ -180,13 +207,8 @@ absl::StatusOr<client::LinearSpec> SpecFlags::MakeLinear(uint32_t key_dim) const
                           .load_limit = load_limit_,
                           .fast_statistics = fast_statistics_};
   if (key_mean_.empty()) return spec;
-  auto mean = ReadColumn(key_mean_);
+  auto mean = ReadMean(key_mean_, key_dim);
   if (!mean.ok()) return mean.status();
-  if (mean->size() != key_dim) {
-    return UsageError("the mean has another length than the keys",
-                      absl::StrCat(mean->size(), " numbers in ", key_mean_), absl::StrCat(key_dim),
-                      "Give one number for each coordinate of a key.");
-  }
   spec.key_mean = *std::move(mean);
   return spec;
 }

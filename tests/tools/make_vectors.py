@@ -16,7 +16,7 @@ The file, all numbers little-endian:
     count*dim numbers, row-major, as they are in the source: neither centred nor scaled
     words     count of them in the order of the rows, most frequent first, UTF-8, each with a newline at its end
 
-Beside it, on request, what `mnemectl` reads: the same as NumPy's .npy, a list of ids, and the mean of the vectors.
+Beside it, on request, what `mnemectl` reads: the same as NumPy's .npy, and a list of ids.
 """
 
 import argparse
@@ -165,10 +165,6 @@ def encode(dim, words, data):
     return header + payload
 
 
-def mean_of(dim, numbers):
-    return array.array("f", (sum(numbers[j::dim]) * dim / len(numbers) for j in range(dim)))
-
-
 def encode_npy(rows, dim, data):
     description = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}"
     header = description.ljust(128 - 10 - 1).encode() + b"\n"
@@ -188,7 +184,6 @@ def main(arguments=None):
     parser.add_argument("--source", required=True, help="the package's JSON file")
     parser.add_argument("--out", required=True, help="file to write")
     parser.add_argument("--npy", help="write the vectors also as this .npy")
-    parser.add_argument("--mean", help="write their mean as this .npy, for mnemectl memory create --key-mean")
     parser.add_argument("--ids", help="write the words also as this list of ids for mnemectl")
     parser.add_argument("--words", type=int, default=60_000, help="how many, most frequent first (0: all)")
     options = parser.parse_args(arguments)
@@ -206,8 +201,6 @@ def main(arguments=None):
     data = little_endian(numbers)
     if options.npy:
         write_whole(options.npy, encode_npy(len(words), dim, data))
-    if options.mean:
-        write_whole(options.mean, encode_npy(1, dim, little_endian(mean_of(dim, numbers))))
     if options.ids:
         write_whole(options.ids, encode_ids(words))
     write_whole(options.out, encode(dim, words, data))

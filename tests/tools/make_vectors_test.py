@@ -94,18 +94,14 @@ class MakeVectors(unittest.TestCase):
         self.assertIn("'a' has 2 numbers", err)
 
     def test_writes_what_mnemectl_reads(self):
-        npy, mean, ids = self.out + ".npy", self.out + ".mean", self.out + ".ids"
+        npy, ids = self.out + ".npy", self.out + ".ids"
         vectors = {"17": [0.5, 1.5, 9, 0], "text:a": [1, 2, 9, 1], "b": [3, 4, 9, 2]}
-        self.assertEqual(self.convert(source_of(vectors), "--npy", npy, "--mean", mean, "--ids", ids)[0], 0)
+        self.assertEqual(self.convert(source_of(vectors), "--npy", npy, "--ids", ids)[0], 0)
         with open(npy, "rb") as file:
             content = file.read()
         self.assertEqual(content[:10], b"\x93NUMPY\x01\x00\x76\x00")
         self.assertIn(b"'shape': (3, 2)", content[:128])
         self.assertEqual(struct.unpack("<6f", content[128:]), (0.5, 1.5, 1, 2, 3, 4))
-        with open(mean, "rb") as file:
-            content = file.read()
-        self.assertIn(b"'shape': (1, 2)", content[:128])
-        self.assertEqual(struct.unpack("<2f", content[128:]), (1.5, 2.5))
         with open(ids, encoding="utf-8") as file:
             self.assertEqual(file.read(), "text:17\ntext:text:a\nb\n")
 

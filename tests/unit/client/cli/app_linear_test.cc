@@ -40,7 +40,7 @@ class AppLinearTest : public AppTest {
 };
 
 TEST_F(AppLinearTest, CreatesWithEveryFlagOfItsRule) {
-  const std::string mean = SaveNpy("mean.npy", 1, 4);
+  const std::string mean = SaveNpy("keys.npy", 3, 4);  // 0 1 2 3, 4 5 6 7, 8 9 10 11
   ASSERT_EQ(Run({"memory", "create",         "a",    "--model",      "linear",      "--dim",
                  "4",      "--response-dim", "2",    "--rule",       "gated-delta", "--beta",
                  "0.5",    "--gamma",        "0.9",  "--partitions", "3",           "--key-mean",
@@ -60,7 +60,7 @@ TEST_F(AppLinearTest, CreatesWithEveryFlagOfItsRule) {
   EXPECT_EQ(Created().gamma(), 0.9);
   EXPECT_EQ(Created().load_policy(), v1::LOAD_POLICY_GROW);
   EXPECT_EQ(Created().load_limit(), 0.25);
-  EXPECT_THAT(Created().key_mean(), ::testing::ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(Created().key_mean(), ::testing::ElementsAre(4, 5, 6, 7));
   EXPECT_FALSE(Created().has_lambda());
   EXPECT_EQ(Created(1).rule(), v1::LINEAR_RULE_TAM);
   EXPECT_EQ(Created(1).lambda(), 0.01);
@@ -86,7 +86,7 @@ TEST_F(AppLinearTest, RefusesAFlagThatTheModelDoesNotUse) {
   EXPECT_THAT(refused({"--model", "linear", "--list-size", "5"}), HasSubstr("rule tam"));
   EXPECT_THAT(refused({"--model", "linear", "--load-limit", "0.5"}), HasSubstr("--load-policy"));
   EXPECT_THAT(refused({"--model", "linear", "--key-mean", SaveNpy("mean.npy", 1, 3)}),
-              HasSubstr("expected:  4"));
+              HasSubstr("expected:  rows of 4"));
   EXPECT_EQ(server_.calls(), 0);
 }
 
