@@ -240,17 +240,10 @@ class ForecastMaker {
     const double high = 2 * std::max({reply_.load_effective,
                                       static_cast<double>(reply_.capacity_items) / cells, 1e-6});
     const int points = static_cast<int>(std::max<size_t>(2, command_.curve_points));
-    for (const double list : question.list_sizes) {
-      theory::ForecastQuestion one = question;
-      one.list_sizes = {list};
-      MNEME_ASSIGN_OR_RETURN(const std::vector<theory::CurvePoint> curve,
-                             theory::HitCurve(one, high / points, high, points));
-      reply_.curve.resize(curve.size());
-      for (size_t i = 0; i < curve.size(); ++i) {
-        reply_.curve[i].load = curve[i].load;
-        reply_.curve[i].items = curve[i].n;
-        reply_.curve[i].hits.push_back(curve[i].hit);
-      }
+    MNEME_ASSIGN_OR_RETURN(const std::vector<theory::CurvePoint> curve,
+                           theory::HitCurve(question, high / points, high, points));
+    for (const theory::CurvePoint& point : curve) {
+      reply_.curve.push_back({.load = point.load, .items = point.n, .hits = point.hits});
     }
     return absl::OkStatus();
   }
