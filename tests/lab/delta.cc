@@ -56,21 +56,35 @@ struct Recalls {
   std::vector<double> noise;  // |e|^2
   std::vector<double> along;  // <e, v>
 
-  double MeanGain() const { return Mean(gain); }
-  // E|y - gain v|^2 / gain^2, gain the mean. Nothing cancels: it is as small as it is.
+  double MeanGain() const {
+    return std::accumulate(gain.begin(), gain.end(), 0.0) / static_cast<double>(gain.size());
+  }
+  // E|y - gain v|^2 / gain^2, gain the mean. Nothing cancels: it is as small as it is. A ratio with
+  // the square of a mean of few is biased: the jackknife takes out the bias of first order.
   double InverseSnr() const {
-    const double mean = MeanGain();
-    double power = 0;
-    for (size_t i = 0; i < gain.size(); ++i) {
-      const double off = gain[i] - mean;
-      power += noise[i] + 2 * off * along[i] + off * off;
-    }
-    return power / static_cast<double>(gain.size()) / (mean * mean);
+    const double n = static_cast<double>(gain.size());
+    const double whole = InverseSnrWithout(gain.size());
+    if (gain.size() < 2) return whole;
+    double without_one = 0;
+    for (size_t i = 0; i < gain.size(); ++i) without_one += InverseSnrWithout(i) / n;
+    return n * whole - (n - 1) * without_one;
   }
 
  private:
-  static double Mean(std::span<const double> x) {
-    return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  double InverseSnrWithout(size_t left_out) const {
+    double sum = 0, power = 0, count = 0;
+    for (size_t i = 0; i < gain.size(); ++i) {
+      if (i == left_out) continue;
+      sum += gain[i];
+      ++count;
+    }
+    const double mean = sum / count;
+    for (size_t i = 0; i < gain.size(); ++i) {
+      if (i == left_out) continue;
+      const double off = gain[i] - mean;
+      power += noise[i] + 2 * off * along[i] + off * off;
+    }
+    return power / count / (mean * mean);
   }
 };
 
@@ -104,58 +118,44 @@ void AddRecall(std::span<const float> y, std::span<const float> negated, std::sp
   recalls.along.push_back(along);
 }
 
-// One memory: what it recalls at the ages, and what erasing does to it.
-class OneMemory {
- public:
-  OneMemory(const models::MemorySpec& spec, Matrix keys, Matrix responses)
-      : spec_(spec), items_(std::move(keys), std::move(responses)) {}
+absl::StatusOr<LiveMemory> Written(const models::MemorySpec& spec, const Items& items) {
+  MNEME_ASSIGN_OR_RETURN(LiveMemory memory, LiveMemory::Open(spec));
+  MNEME_RETURN_IF_ERROR(memory.Store(items, 0, items.size()));
+  return memory;
+}
 
-  // `looked_at`: rows of the items.
-  absl::Status Look(std::span<const size_t> looked_at, std::vector<Recalls>& recalls) {
-    const Items negated(items_.keys.Clone(), WithNegated(items_.responses, looked_at));
-    MNEME_ASSIGN_OR_RETURN(LiveMemory memory, Written(items_));
-    MNEME_ASSIGN_OR_RETURN(LiveMemory other, Written(negated));
-    for (size_t a = 0; a < looked_at.size(); ++a) {
-      const MatrixView cue = items_.keys.view().slice(looked_at[a], 1);
-      MNEME_ASSIGN_OR_RETURN(const Matrix y, memory.Recall(cue));
-      MNEME_ASSIGN_OR_RETURN(const Matrix z, other.Recall(cue));
-      AddRecall(y.row(0), z.row(0), items_.responses.row(looked_at[a]), recalls[a]);
-    }
-    return absl::OkStatus();
+// Looks at the items of these rows.
+absl::Status Look(LiveMemory& memory, LiveMemory& negated, const Items& items,
+                  std::span<const size_t> rows, std::vector<Recalls>& recalls) {
+  for (size_t a = 0; a < rows.size(); ++a) {
+    const MatrixView cue = items.keys.view().slice(rows[a], 1);
+    MNEME_ASSIGN_OR_RETURN(const Matrix y, memory.Recall(cue));
+    MNEME_ASSIGN_OR_RETURN(const Matrix z, negated.Recall(cue));
+    AddRecall(y.row(0), z.row(0), items.responses.row(rows[a]), recalls[a]);
   }
+  return absl::OkStatus();
+}
 
-  // Erases the key of one item: the power of its recall before, and the mean square by which the
-  // recalls of the others change.
-  struct Erasure {
-    double power = 0;
-    double perturbation = 0;
-  };
-  absl::StatusOr<Erasure> Erase(size_t erased) {
-    MNEME_ASSIGN_OR_RETURN(LiveMemory memory, Written(items_));
-    MNEME_ASSIGN_OR_RETURN(const Matrix before, memory.Recall(items_.keys));
-    MNEME_RETURN_IF_ERROR(memory.Forget(items_, erased, 1));
-    MNEME_ASSIGN_OR_RETURN(const Matrix after, memory.Recall(items_.keys));
-    Erasure out;
-    for (size_t i = 0; i < items_.size(); ++i) {
-      for (size_t j = 0; j < before.cols(); ++j) {
-        const double y = before.at(i, j), change = after.at(i, j) - y;
-        (i == erased ? out.power : out.perturbation) += i == erased ? y * y : change * change;
-      }
-    }
-    if (items_.size() > 1) out.perturbation /= static_cast<double>(items_.size() - 1);
-    return out;
-  }
-
- private:
-  absl::StatusOr<LiveMemory> Written(const Items& items) const {
-    MNEME_ASSIGN_OR_RETURN(LiveMemory memory, LiveMemory::Open(spec_));
-    MNEME_RETURN_IF_ERROR(memory.Store(items, 0, items.size()));
-    return memory;
-  }
-
-  const models::MemorySpec& spec_;
-  Items items_;
+// Erases the key of one item: the power of its recall before, and the mean square by which the
+// recalls of the others change.
+struct Erasure {
+  double power = 0;
+  double perturbation = 0;
 };
+absl::StatusOr<Erasure> Erase(LiveMemory& memory, const Items& items, size_t erased) {
+  MNEME_ASSIGN_OR_RETURN(const Matrix before, memory.Recall(items.keys));
+  MNEME_RETURN_IF_ERROR(memory.Forget(items, erased, 1));
+  MNEME_ASSIGN_OR_RETURN(const Matrix after, memory.Recall(items.keys));
+  Erasure out;
+  for (size_t i = 0; i < items.size(); ++i) {
+    for (size_t j = 0; j < before.cols(); ++j) {
+      const double y = before.at(i, j), change = after.at(i, j) - y;
+      (i == erased ? out.power : out.perturbation) += i == erased ? y * y : change * change;
+    }
+  }
+  if (items.size() > 1) out.perturbation /= static_cast<double>(items.size() - 1);
+  return out;
+}
 
 absl::Status RunDelta(const Parameters& parameters, Run& run) {
   const auto ages = AgesOf(parameters);
@@ -167,10 +167,13 @@ absl::Status RunDelta(const Parameters& parameters, Run& run) {
   std::vector<Recalls> recalls(ages.size());
   double power = 0, perturbation = 0;
   for (size_t m = 0; m < memories; ++m) {
-    OneMemory memory(spec, RandomItems(writes, spec.key_dim, 0, true, keys_random),
-                     RandomItems(writes, spec.response_dim, 0, true, values_random));
-    MNEME_RETURN_IF_ERROR(memory.Look(looked_at, recalls));
-    MNEME_ASSIGN_OR_RETURN(const OneMemory::Erasure one, memory.Erase(erase_random.Below(writes)));
+    const Items items(RandomItems(writes, spec.key_dim, 0, true, keys_random),
+                      RandomItems(writes, spec.response_dim, 0, true, values_random));
+    const Items other(items.keys.Clone(), WithNegated(items.responses, looked_at));
+    MNEME_ASSIGN_OR_RETURN(LiveMemory memory, Written(spec, items));
+    MNEME_ASSIGN_OR_RETURN(LiveMemory negated, Written(spec, other));
+    MNEME_RETURN_IF_ERROR(Look(memory, negated, items, looked_at, recalls));
+    MNEME_ASSIGN_OR_RETURN(const Erasure one, Erase(memory, items, erase_random.Below(writes)));
     power += one.power / static_cast<double>(memories);
     perturbation += one.perturbation / static_cast<double>(memories);
     run.Progress(static_cast<double>(m + 1) / static_cast<double>(memories));
@@ -180,7 +183,7 @@ absl::Status RunDelta(const Parameters& parameters, Run& run) {
     run.Measure(absl::StrCat("inverse_snr@", ages[a].first), recalls[a].InverseSnr());
   }
   run.Measure("erased_power", power);
-  run.Measure("erase_perturbation", perturbation);
+  if (writes > 1) run.Measure("erase_perturbation", perturbation);
   return absl::OkStatus();
 }
 
@@ -195,7 +198,8 @@ void PredictDelta(const Parameters& parameters, const Quantities& measured, Quan
     predicted.Set(absl::StrCat("inverse_snr@", label), recall.inverse_snr());
   }
   // |W k|^2 / d_k, of the recall that was erased.
-  if (const auto power = measured.Find("erased_power")) {
+  const auto power = measured.Find("erased_power");
+  if (power.has_value() && parameters.Real("writes") > 1) {
     predicted.Set("erase_perturbation", *power / parameters.Real("d_k"));
   }
 }
