@@ -239,6 +239,29 @@ TEST(CertificateRenewal, StoresVoidThemAndTheNextTrainingProvesThemAnew) {
   EXPECT_EQ(tally.wrong_mark, 0u);
 }
 
+TEST(CertificateRivals, ItemsThatCouldNotBeTrainedCompete) {
+  RecordProperty("seed", std::to_string(kSeed));
+  TestRows rows(60, 24, 24, kSeed);
+  LinearSpec spec{.rule = LinearRule::kTam, .normalize_keys = false, .list_size = 1};
+  // Keys without a direction, and the responses of ten other items: these are never first alone.
+  for (size_t i = 50; i < 60; ++i) {
+    std::ranges::fill(rows.keys.row(i), 0.0f);
+    std::ranges::copy(rows.responses.row(i - 50), rows.responses.row(i).begin());
+  }
+  LinearModel model(LinearMemory(24, 24, spec));
+  ASSERT_TRUE(model.Absorb(rows.Block()).ok());
+  ASSERT_TRUE(TrainOn(model, rows, Indices(0, 60)).ok());
+  const std::vector<float> radii = RadiiByRow(model, 60);
+  const std::vector<uint64_t> targets(rows.row_numbers.begin(), rows.row_numbers.begin() + 50);
+  const auto ranks = Ask(*model.Publish(), {.cues = rows.keys.view().slice(0, 50)},
+                         {.kind = QueryKind::kList, .target_rows = targets});
+  ASSERT_TRUE(ranks.ok());
+  for (size_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(radii[i] > 0, i >= 10) << "item " << i;
+    EXPECT_EQ(ranks->cues[i].target.rank, i < 10 ? 2u : 1u);
+  }
+}
+
 TEST(CertificateAttack, FindsCuesThatMissTheListOutsideTheRadius) {
   RecordProperty("seed", std::to_string(kSeed));
   const TestRows rows(210, 32, 32, kSeed);

@@ -328,6 +328,8 @@ TEST(LinearTam, WhatIsServedChangesByInstallOnly) {
   EXPECT_GT(LargestDifference(ServedBits(*at.model.Publish(), kDim), first), 1e-4);
   EXPECT_EQ(at.model.Publish()->stats().trained->job, "second");
   EXPECT_EQ(at.model.Publish()->stats().trained->list_size, 28u);  // ceil(0.2 * 139)
+  ASSERT_TRUE(TrainOn(at.model, at.rows, live, {.list_size = 19}).ok());
+  EXPECT_EQ(at.model.Publish()->stats().trained->list_size, 19u);
 }
 
 TEST(LinearTam, AStoppedTrainingLeavesEverythingAsItWas) {
@@ -531,12 +533,19 @@ void Play(LinearModel& model, const TestRows& rows, size_t first, size_t last) {
       case 4:
         ASSERT_TRUE(model.Absorb(rows.Block(145, 1)).ok());
         break;
+      case 5:  // all of the delta
+        ASSERT_TRUE(model.Forget(rows.Block(100, 3)).ok());
+        ASSERT_TRUE(model.Forget(rows.Block(113, 33)).ok());
+        break;
+      case 6:
+        ASSERT_TRUE(model.Absorb(rows.Block(146, 3)).ok());
+        break;
     }
     model.Publish();
   }
 }
 
-constexpr size_t kSteps = 5;
+constexpr size_t kSteps = 7;
 
 TEST(LinearTam, ReplayFromAnyCheckpointIsLive) {
   RecordProperty("seed", std::to_string(kSeed));
@@ -553,9 +562,9 @@ TEST(LinearTam, ReplayFromAnyCheckpointIsLive) {
       EXPECT_EQ(replayed.Save(), before.model.Save());
       // The rows that are there, into the codebook.
       std::vector<size_t> rows;
-      if (stop > 0) rows = Indices(0, stop > 2 ? 145 : stop > 1 ? 105 : 100);
+      if (stop > 0) rows = Indices(0, stop > 4 ? 146 : stop > 2 ? 145 : stop > 1 ? 105 : 100);
       std::erase_if(rows, [stop](size_t i) {
-        return (stop > 1 && i >= 7 && i < 10) ||
+        return (stop > 1 && i >= 7 && i < 10) || (stop > 5 && i >= 100) ||
                (stop > 3 && ((i >= 103 && i < 113) || (i >= 50 && i < 60)));
       });
       ASSERT_TRUE(replayed.Restore(PickedRows(live.rows, rows).Block()).ok());
