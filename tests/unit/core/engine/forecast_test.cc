@@ -70,11 +70,11 @@ TEST_F(ForecastTest, TheProbeWinsWhereTheoryIsWrong) {
   ASSERT_TRUE(Create("m", LinearSpecOf(64, 64, models::LinearRule::kCmm)).ok());
   // Pairs of items with nearly the same key: independence is broken, the effective dimension of
   // random pairs does not see it.
-  Matrix keys = UnitRows(800, 64, 1);
-  for (size_t i = 0; i + 1 < 800; i += 2) {
+  Matrix keys = UnitRows(300, 64, 1);
+  for (size_t i = 0; i + 1 < 300; i += 2) {
     std::copy(keys.row(i).begin(), keys.row(i).end(), keys.row(i + 1).begin());
   }
-  StoreRows("m", keys, UnitRows(800, 64, 2));
+  StoreRows("m", keys, UnitRows(300, 64, 2));
   const absl::StatusOr<ForecastReply> reply = Forecast({.memory = "m", .list_sizes = {1}});
   ASSERT_TRUE(reply.ok()) << reply.status();
   const ForecastQuantity* top1 = Find(*reply, "top1");
