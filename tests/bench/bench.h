@@ -34,6 +34,12 @@ struct GroupCommitOptions {
 };
 int RunGroupCommit(const Environment& environment, const GroupCommitOptions& options);
 
+struct LinearOptions {
+  int rounds = 15;
+  double round_us = 20000;  // of each of the two, a round, at the least
+};
+int RunLinear(const Environment& environment, const LinearOptions& options);
+
 // Serves Echo until killed; writes its port to the file.
 int RunEchoServer(const std::string& port_file);
 

@@ -41,13 +41,20 @@ int main(int argc, char** argv) {
   group_command->add_option("--dim", group.dim, "Numbers in a key [128]")
       ->check(CLI::Range(1, 16384));
 
+  bench::LinearOptions linear;
+  CLI::App* linear_command = app.add_subcommand(
+      "linear", "Store and recall of a linear memory beside the bare BLAS calls of their shapes");
+  linear_command->add_option("--rounds", linear.rounds, "Alternating rounds [15]")
+      ->check(CLI::Range(1, 100000));
+
   std::string port_file;
   CLI::App* echo = app.add_subcommand("echo-server", "The floor of `latency`; started by it");
   echo->add_option("port_file", port_file)->required();
-  for (CLI::App* sub : {latency_command, group_command}) sub->fallthrough();
+  for (CLI::App* sub : {latency_command, group_command, linear_command}) sub->fallthrough();
   CLI11_PARSE(app, argc, argv);
 
   if (echo->parsed()) return bench::RunEchoServer(port_file);
+  if (linear_command->parsed()) return bench::RunLinear(environment, linear);
   return latency_command->parsed() ? bench::RunLatency(environment, latency)
                                    : bench::RunGroupCommit(environment, group);
 }

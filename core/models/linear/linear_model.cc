@@ -109,20 +109,26 @@ void LinearModel::ForBlocks(const RowBlock& rows, const PartitionRows& group, Vi
 }
 
 absl::Status LinearModel::AppendToCodebook(const RowBlock& rows, const PartitionRows& group) {
-  Matrix units(group.rows.size(), spec_.response_dim);
-  std::vector<ItemId> ids;
-  std::vector<uint64_t> row_numbers;
-  ids.reserve(group.rows.size());
-  row_numbers.reserve(group.rows.size());
-  for (size_t i = 0; i < group.rows.size(); ++i) {
-    const size_t row = group.rows[i];
-    Normalize(rows.responses.row(row), units.row(i));  // a zero response scores 0
-    ids.push_back(rows.ids[row]);
-    row_numbers.push_back(rows.row_numbers[row]);
-  }
+  constexpr size_t kRowsAtOnce = 64;  // scratch that the allocator has at hand, and the cache holds
   Partition& partition = partitions_[group.partition];
   partition.published = nullptr;
-  return partition.codebook.Append({.keys = units, .ids = ids, .row_numbers = row_numbers});
+  Matrix units(std::min(kRowsAtOnce, group.rows.size()), spec_.response_dim);
+  std::vector<ItemId> ids;
+  std::vector<uint64_t> row_numbers;
+  for (size_t first = 0; first < group.rows.size(); first += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, group.rows.size() - first);
+    ids.clear();
+    row_numbers.clear();
+    for (size_t i = 0; i < count; ++i) {
+      const size_t row = group.rows[first + i];
+      Normalize(rows.responses.row(row), units.row(i));  // a zero response scores 0
+      ids.push_back(rows.ids[row]);
+      row_numbers.push_back(rows.row_numbers[row]);
+    }
+    MNEME_RETURN_IF_ERROR(partition.codebook.Append(
+        {.keys = units.view().slice(0, count), .ids = ids, .row_numbers = row_numbers}));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LinearModel::RemoveFromCodebook(const RowBlock& rows, const PartitionRows& group) {

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
+#include <type_traits>
 
+#include "core/base/status.h"
 #include "core/math/kernels.h"
 
 namespace mneme::models {
@@ -21,14 +24,29 @@ double Norm(std::span<const float> x) {
   return std::sqrt((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-// to = times x, or times x / |x|.
+// |x| to float32, by vector instructions: for numbers that become float32.
+double NormToFloat(std::span<const float> x) {
+  const float squared = math::SquaredNorm(x.data(), x.size());
+  // Beyond, squares overflow or vanish.
+  return squared > 1e-20f && squared < 1e30f ? std::sqrt(static_cast<double>(squared)) : Norm(x);
+}
+
 template <typename T>
-void FillScaled(std::span<const float> x, bool normalize, double times, std::span<T> to) {
-  if (normalize) {
-    const double norm = Norm(x);
-    if (norm > 0) times /= norm;
+double NormFor(std::span<const float> x) {
+  return std::is_same_v<T, float> ? NormToFloat(x) : Norm(x);
+}
+
+// to = factor x
+void FillScaled(std::span<const float> x, double factor, std::span<double> to) {
+  for (size_t i = 0; i < x.size(); ++i) to[i] = factor * x[i];
+}
+void FillScaled(std::span<const float> x, double factor, std::span<float> to) {
+  if (factor > 1e-30 && factor < 1e30) {
+    std::memcpy(to.data(), x.data(), x.size_bytes());
+    math::Scale(static_cast<float>(factor), to.data(), to.size());
+  } else {
+    for (size_t i = 0; i < x.size(); ++i) to[i] = static_cast<float>(factor * x[i]);
   }
-  for (size_t i = 0; i < x.size(); ++i) to[i] = static_cast<T>(times * x[i]);
 }
 
 // |x - mean|.
@@ -67,18 +85,17 @@ std::vector<PartitionRows> GroupRows(const RowBlock& block, const PartitionRoute
 }
 
 bool Normalize(std::span<const float> x, std::span<float> unit) {
-  const double norm = Norm(x);
-  const double factor = norm > 0 ? 1 / norm : 0;
-  for (size_t i = 0; i < x.size(); ++i) unit[i] = static_cast<float>(x[i] * factor);
+  const double norm = NormToFloat(x);
+  FillScaled(x, norm > 0 ? 1 / norm : 0, unit);
   return norm > 0;
 }
 
 template <typename T>
 bool KeyFrame::Apply(std::span<const float> x, double times, std::span<T> out) const {
-  const double norm = normalize_ ? (mean_.empty() ? Norm(x) : Norm(x, mean_)) : 1;
+  const double norm = !normalize_ ? 1 : mean_.empty() ? NormFor<T>(x) : Norm(x, mean_);
   const double factor = norm > 0 ? times / norm : 0;
   if (mean_.empty()) {
-    for (size_t i = 0; i < x.size(); ++i) out[i] = static_cast<T>(x[i] * factor);
+    FillScaled(x, factor, out);
   } else {
     for (size_t i = 0; i < x.size(); ++i) {
       out[i] = static_cast<T>((static_cast<double>(x[i]) - mean_[i]) * factor);
@@ -96,11 +113,19 @@ bool KeyFrame::Apply(std::span<const float> x, std::span<float> out) const {
 template <typename T>
 ScaledBlock<T>::ScaledBlock(const LearnerRows& rows, Weights weights)
     : keys_(rows.size(), rows.block.keys.cols), responses_(rows.size(), rows.block.responses.cols) {
-  for (size_t i = 0; i < rows.size(); ++i) {
+  Fill(rows, weights);
+}
+
+template <typename T>
+void ScaledBlock<T>::Fill(const LearnerRows& rows, Weights weights) {
+  MNEME_CHECK(rows.size() <= keys_.rows());
+  count_ = rows.size();
+  for (size_t i = 0; i < count_; ++i) {
     const double times = weights == Weights::kTaken ? std::sqrt(rows.weight(i)) : 1;
     rows.key_frame.Apply(rows.block.keys.row(rows.rows[i]), times, keys_.row(i));
-    FillScaled(rows.block.responses.row(rows.rows[i]), rows.normalize_responses, times,
-               responses_.row(i));
+    const std::span<const float> v = rows.block.responses.row(rows.rows[i]);
+    const double norm = rows.normalize_responses ? NormFor<T>(v) : 1;
+    FillScaled(v, norm > 0 ? times / norm : times, responses_.row(i));
   }
 }
 

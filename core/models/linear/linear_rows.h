@@ -28,7 +28,7 @@ struct PartitionRows {
 // Groups the rows of a block; partitions ascend, those without rows are left out.
 std::vector<PartitionRows> GroupRows(const RowBlock& block, const PartitionRouter& router);
 
-// x / |x|, computed in float64. False, and zero, for zero.
+// x / |x|, to float32 rounding. False, and zero, for zero.
 bool Normalize(std::span<const float> x, std::span<float> unit);
 
 // How keys, and cues alike, come into the frame of W: less the mean of the spec, then brought to
@@ -42,9 +42,10 @@ class KeyFrame {
   bool normalizes() const { return normalize_; }
   // False where Apply only copies.
   bool changes() const { return normalize_ || !mean_.empty(); }
-  // Computed in float64. False, and zero, where there is no direction: x is zero, or the mean.
+  // To float32 rounding; the mean is taken off in float64. False, and zero, where there is no
+  // direction: x is zero, or the mean.
   bool Apply(std::span<const float> x, std::span<float> out) const;
-  // times * Apply, in T without a rounding to float32 between.
+  // times * Apply, for float64 without a rounding to float32 between.
   template <typename T>
   bool Apply(std::span<const float> x, double times, std::span<T> out) const;
 
@@ -64,6 +65,9 @@ struct LearnerRows {
   bool normalize_responses = true;
 
   size_t size() const { return rows.size(); }
+  LearnerRows slice(size_t first, size_t count) const {
+    return {block, rows.subspan(first, count), key_frame, normalize_responses};
+  }
   uint64_t row_number(size_t i) const { return block.row_numbers[rows[i]]; }
   double weight(size_t i) const { return block.weights.empty() ? 1 : block.weights[rows[i]]; }
 };
@@ -76,13 +80,19 @@ class ScaledBlock {
   enum class Weights { kTaken, kIgnored };
 
   explicit ScaledBlock(const LearnerRows& rows, Weights weights = Weights::kTaken);
-  BasicScaledRows<T> rows() const { return {keys_.view(), responses_.view()}; }
+  // The same for other rows, no more than at first: without another allocation.
+  void Fill(const LearnerRows& rows, Weights weights = Weights::kTaken);
+
+  BasicScaledRows<T> rows() const {
+    return {keys_.view().slice(0, count_), responses_.view().slice(0, count_)};
+  }
   // Multiplies key and response of a row.
   void Multiply(size_t i, T factor);
 
  private:
   BasicMatrix<T> keys_;
   BasicMatrix<T> responses_;
+  size_t count_ = 0;
 };
 
 }  // namespace mneme::models

@@ -31,16 +31,19 @@ void LinearSums::Accumulate(const ScaledRows& rows, Sign sign) {
   if (!c.empty()) math::GramUpdate(count, d_k, factor, rows.keys.data, 1.0, c.data());
 }
 
-void LinearSums::AccumulateFast(const BasicScaledRows<float>& rows, Sign sign) {
-  MNEME_CHECK(rows.size() <= kFastRowsMax && c.empty());
-  const size_t d_k = a.cols();
-  const size_t d_v = a.rows();
-  Matrix product(d_v, d_k);
-  math::Gemm(math::Transpose::kYes, math::Transpose::kNo, d_v, d_k, rows.size(),
-             static_cast<float>(sign), rows.responses.data, d_v, rows.keys.data, d_k, 0.0f,
-             product.data(), d_k);
-  for (size_t i = 0; i < d_v * d_k; ++i) a.data()[i] += product.data()[i];
-  n += static_cast<int64_t>(sign) * static_cast<int64_t>(rows.size());
+void LinearSums::AddProduct(MatrixView product, size_t rows, Sign sign) {
+  MNEME_CHECK(c.empty() && product.rows == a.rows() && product.cols == a.cols());
+  const double factor = static_cast<double>(sign);
+  // In eights, which compilers turn into vector instructions.
+  double* to = a.data();
+  const float* from = product.data;
+  const size_t count = a.flat().size();
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (size_t j = 0; j < 8; ++j) to[i + j] += factor * static_cast<double>(from[i + j]);
+  }
+  for (; i < count; ++i) to[i] += factor * static_cast<double>(from[i]);
+  n += static_cast<int64_t>(sign) * static_cast<int64_t>(rows);
 }
 
 }  // namespace mneme::models

@@ -42,10 +42,8 @@ struct LinearSums {
 
   // Cost: 2 d_v d_k (+ d_k^2) multiply-adds a row, by dgemm and dsyrk for blocks.
   void Accumulate(const ScaledRows& rows, Sign sign);
-  // A alone, its products taken in float32 by one sgemm and added up in float64: at most
-  // kFastRowsMax rows, each product off by about 1e-7 sqrt(rows) of its size.
-  void AccumulateFast(const BasicScaledRows<float>& rows, Sign sign);
-  static constexpr size_t kFastRowsMax = 1024;
+  // A += sign * `product`, the sum of w v k^T over `rows` rows [d_v, d_k]; where no C is kept.
+  void AddProduct(MatrixView product, size_t rows, Sign sign);
 
   size_t bytes() const { return a.bytes() + c.bytes(); }
 

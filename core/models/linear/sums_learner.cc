@@ -38,11 +38,7 @@ CmmLearner::CmmLearner(const MemorySpec& spec)
 
 void CmmLearner::Change(const LearnerRows& rows, Sign sign) {
   const bool was_known = known();
-  if (fast_ && rows.size() > kFactorsMax) {
-    weights_.MarkStale();
-    sums_.AccumulateFast(ScaledBlock<float>(rows).rows(), sign);
-    return;
-  }
+  if (fast_ && rows.size() > kFactorsMax) return ChangeFast(rows, sign);
   const ScaledBlock<double> block(rows);
   const ScaledRows scaled = block.rows();
   sums_.Accumulate(scaled, sign);
@@ -50,6 +46,24 @@ void CmmLearner::Change(const LearnerRows& rows, Sign sign) {
   for (size_t i = 0; i < rows.size() && !weights_.stale(); ++i) {
     weights_.Append(sign, static_cast<double>(sign), scaled.responses.row(i), scaled.keys.row(i));
   }
+}
+
+// At most LearnerRows::kRowsMax rows, so that float32 sums stay short; their numbers are made in
+// blocks that stay in the cache from the conversion to the product.
+void CmmLearner::ChangeFast(const LearnerRows& rows, Sign sign) {
+  constexpr size_t kRowsAtOnce = 128;
+  const size_t d_k = sums_.a.cols(), d_v = sums_.a.rows();
+  Matrix product(d_v, d_k);
+  ScaledBlock<float> block(rows.slice(0, std::min(kRowsAtOnce, rows.size())));
+  for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
+    if (first > 0) block.Fill(rows.slice(first, std::min(kRowsAtOnce, rows.size() - first)));
+    const BasicScaledRows<float> some = block.rows();
+    math::Gemm(math::Transpose::kYes, math::Transpose::kNo, d_v, d_k, some.size(), 1.0f,
+               some.responses.data, d_v, some.keys.data, d_k, first > 0 ? 1.0f : 0.0f,
+               product.data(), d_k);
+  }
+  sums_.AddProduct(product, rows.size(), sign);
+  weights_.MarkStale();
 }
 
 ServedWeights CmmLearner::Publish() {

@@ -54,6 +54,7 @@ class CmmLearner final : public SumsLearner {
 
  private:
   void Change(const LearnerRows& rows, Sign sign);
+  void ChangeFast(const LearnerRows& rows, Sign sign);
 
   bool fast_;  // LinearSpec::fast_statistics
 };
