@@ -41,14 +41,6 @@ absl::Status ValidateTrain(const models::TrainSpec& spec) {
     return Range("learning_rate", spec.learning_rate, "a positive finite number",
                  "Leave it out for the optimiser's default.");
   }
-  const bool fista = spec.optimizer == models::TrainSpec::Optimizer::kFista;
-  if (fista && spec.loss != models::TrainSpec::Loss::kTam) {
-    return InvalidArgument("FISTA minimises the TAM loss only",
-                           {.reason = "TRAIN",
-                            .given = "optimizer=FISTA with another loss",
-                            .expected = "OGD, ADAM or MUON",
-                            .next_step = "Choose one of these optimizers for this loss."});
-  }
   return absl::OkStatus();
 }
 

@@ -143,7 +143,7 @@ TEST(Spec, RoundTripsThroughTheWire) {
   auto spec = DecodeSpec(wire);
   ASSERT_TRUE(spec.ok());
   v1::Memory back;
-  EncodeMemory({.name = "m", .uid = 1, .spec = *spec}, &back);
+  EncodeMemory({.name = "m", .uid = 1, .spec = *spec}, std::nullopt, &back);
   EXPECT_EQ(back.name(), "memories/m");
   EXPECT_EQ(back.retain(), v1::RETAIN_RESPONSES);
   EXPECT_EQ(back.linear().partitions(), 4u);

@@ -144,14 +144,30 @@ TEST_F(TrainTest, RefusesWhatCannotBeTrained) {
     spec.lambda = lambda;
     EXPECT_EQ(Reason(engine_->Train({.memory = "m", .spec = spec}).status()), "TRAIN") << lambda;
   }
-  models::TrainSpec fista_of_another_loss;
-  fista_of_another_loss.loss = models::TrainSpec::Loss::kCrossEntropy;
-  EXPECT_EQ(Reason(engine_->Train({.memory = "m", .spec = fista_of_another_loss}).status()),
-            "TRAIN");
   ASSERT_TRUE(
       Create("ridge", LinearSpecOf(kKeyDim, kResponseDim, models::LinearRule::kRidge)).ok());
   EXPECT_EQ(Reason(engine_->Train({.memory = "ridge"}).status()), "NOT_TRAINED");
   EXPECT_FALSE(trained().has_value());
+}
+
+TEST_F(TrainTest, EveryLossAndOptimizerGivesCertifiedWeights) {
+  using Loss = models::TrainSpec::Loss;
+  using Optimizer = models::TrainSpec::Optimizer;
+  ASSERT_TRUE(Create("m", TamSpec(12)).ok());
+  StoreItems(1, 40);
+  for (const Loss loss : {Loss::kTam, Loss::kCrossEntropy, Loss::kLeastSquares}) {
+    for (const Optimizer optimizer :
+         {Optimizer::kFista, Optimizer::kOgd, Optimizer::kAdam, Optimizer::kMuon}) {
+      models::TrainSpec spec;
+      spec.loss = loss;
+      spec.optimizer = optimizer;
+      spec.steps_max = 50;
+      const JobInfo job = Train(spec);
+      ASSERT_TRUE(job.status.ok()) << job.status;
+      EXPECT_GT(trained()->certified, 20u)
+          << static_cast<int>(loss) << " " << static_cast<int>(optimizer);
+    }
+  }
 }
 
 TEST_F(TrainTest, CancellingLeavesTheServedEpochUntouched) {
