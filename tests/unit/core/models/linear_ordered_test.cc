@@ -236,12 +236,12 @@ TEST(DecayedRule, StepsAreKeptInRunsAndNotForEver) {
   EXPECT_EQ(steps.Find(507), 500u);
 
   // gamma = 0.5 leaves nothing after 1,000 rows; in three partitions runs are short.
-  const TestRows rows = WeightedRows(1000);
   LinearModel model(LinearMemory(
       kDk, kDv, {.rule = LinearRule::kDecayed, .partitions = 3, .gamma = 0.5}, Retain::kResponses));
   TestRows moving = WeightedRows(1000);
   const auto ages = [&] {
-    for (const ByteAccount& account : model.Publish()->stats().bytes) {
+    const ModelStats stats = model.Publish()->stats();
+    for (const ByteAccount& account : stats.bytes) {
       if (account.what == "ages") return account.bytes;
     }
     return uint64_t{0};
