@@ -23,6 +23,7 @@ import health_pb2_grpc  # noqa: E402
 import reflection_pb2  # noqa: E402
 import reflection_pb2_grpc  # noqa: E402
 from google.protobuf import descriptor_pb2  # noqa: E402
+from google.longrunning import operations_pb2, operations_pb2_grpc  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 from mneme.v1 import memory_pb2, memory_service_pb2 as api, memory_service_pb2_grpc, vectors_pb2  # noqa: E402
 
@@ -257,6 +258,38 @@ class ForeignClient(TestCase):
         reply = self.client.Retrieve(memory=self.memory, cues=matrix(keys))
         # 16 independent keys in 64 dimensions, hardly any penalty: W interpolates.
         self.assert_close(rows_of(reply.recalls), responses, tolerance=1e-3)
+
+    def test_linear_delta_recalls_the_newest_response_of_a_key_exactly(self):
+        spec = memory_pb2.LinearSpec(
+            rule=memory_pb2.LINEAR_RULE_DELTA, response_normalization=memory_pb2.NORMALIZATION_NONE)
+        self.client.create(self.name, key_dim=8, response_dim=5, linear=spec)
+        key, others = gaussian_rows(self.rng, 1, 8), gaussian_rows(self.rng, 6, 8)
+        old, new, theirs = (gaussian_rows(self.rng, n, 5) for n in (1, 1, 6))
+        self.client.Store(memory=self.memory, keys=matrix(key), responses=matrix(old))
+        self.client.Store(memory=self.memory, keys=matrix(others), responses=matrix(theirs))
+        self.client.Store(memory=self.memory, keys=matrix(key), responses=matrix(new))
+        self.assert_close(rows_of(self.client.Retrieve(memory=self.memory, cues=matrix(key)).recalls), new)
+
+    def test_a_training_is_a_long_running_operation_that_certifies_lists(self):
+        spec = memory_pb2.LinearSpec(rule=memory_pb2.LINEAR_RULE_TAM, list_size=8)
+        self.client.create(self.name, key_dim=16, response_dim=16, linear=spec)
+        keys = gaussian_rows(self.rng, 30, 16)
+        self.client.Store(memory=self.memory, keys=matrix(keys), responses=matrix(gaussian_rows(self.rng, 30, 16)),
+                          ids=[number(i) for i in range(30)])
+        jobs = operations_pb2_grpc.OperationsStub(self.client.channel)
+        job = self.client.Train(memory=self.memory)
+        while not job.done:
+            job = jobs.WaitOperation(operations_pb2.WaitOperationRequest(name=job.name), timeout=DEADLINE_SECONDS)
+        trained = api.TrainResponse()
+        self.assertTrue(job.response.Unpack(trained), job.error)
+        reply = self.client.ListwiseQuery(memory=self.memory, cues=matrix(keys))
+        self.assertEqual((reply.certificates, reply.list_size), (api.CERTIFICATE_STATE_SEALED, 8))
+        certified = 0
+        for i, found in enumerate(reply.lists):
+            ids = [item.id.number for item in found.items if item.id.number == i and item.certificate.certified]
+            certified += len(ids)
+        self.assertEqual(certified, trained.memory.state.trained.certified)
+        self.assertGreater(certified, 0)
 
     def test_candidates_are_ranked_and_unknown_ones_come_last_as_not_found(self):
         keys = gaussian_rows(self.rng, 10, 8)
