@@ -40,6 +40,16 @@ const RuleRow& RowOf(LinearRule rule) {
   return *row;
 }
 
+void Account(std::string_view what, uint64_t bytes, ModelStats& stats) {
+  if (bytes == 0) return;
+  const auto kind = std::ranges::find(stats.bytes, what, &ByteAccount::what);
+  if (kind == stats.bytes.end()) {
+    stats.bytes.push_back({.what = what, .bytes = bytes});
+  } else {
+    kind->bytes += bytes;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<PartitionLearner> MakeLearner(const MemorySpec& spec) {
@@ -49,14 +59,13 @@ std::unique_ptr<PartitionLearner> MakeLearner(const MemorySpec& spec) {
 Law LawOf(LinearRule rule) { return RowOf(rule).law; }
 
 void AddBytes(std::string_view what, uint64_t bytes, ModelStats& stats) {
-  if (bytes == 0) return;
   stats.fixed_bytes += bytes;
-  const auto kind = std::ranges::find(stats.bytes, what, &ByteAccount::what);
-  if (kind == stats.bytes.end()) {
-    stats.bytes.push_back({.what = what, .bytes = bytes});
-  } else {
-    kind->bytes += bytes;
-  }
+  Account(what, bytes, stats);
+}
+
+void AddRowBytes(std::string_view what, uint64_t bytes, ModelStats& stats) {
+  stats.row_bytes += bytes;
+  Account(what, bytes, stats);
 }
 
 }  // namespace mneme::models

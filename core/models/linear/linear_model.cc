@@ -217,12 +217,11 @@ ModelStats LinearModel::Stats() const {
     items += partition.learner->items();
     fullest = std::max(fullest, partition.learner->items());
     partition.learner->Describe(stats);
-    stats.row_bytes += partition.published->codebook.bytes();
+    AddRowBytes("codebook", partition.published->codebook.bytes(), stats);
   }
   stats.items = static_cast<uint64_t>(std::max<int64_t>(0, items));
   stats.partitions = static_cast<uint32_t>(partitions_.size());
   stats.partition_items = static_cast<uint64_t>(fullest);
-  if (stats.row_bytes > 0) stats.bytes.push_back({.what = "codebook", .bytes = stats.row_bytes});
   return stats;
 }
 

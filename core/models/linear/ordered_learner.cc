@@ -85,7 +85,7 @@ ServedWeights OrderedLearner::Publish() {
 void OrderedLearner::Describe(ModelStats& stats) const {
   weights_.Describe(stats);
   AddBytes("statistics", matrix_.bytes(), stats);
-  AddBytes("ages", decay_.bytes(), stats);
+  AddRowBytes("ages", decay_.bytes(), stats);
   stats.suppressed += suppressed_;
 }
 

@@ -66,8 +66,9 @@ std::unique_ptr<PartitionLearner> MakeLearner(const MemorySpec& spec);
 // How what the rule has learned combines.
 Law LawOf(LinearRule rule);
 
-// Counts bytes that do not grow with the items under their kind.
+// Counts bytes under their kind: those that do not grow with the items, and those that do.
 void AddBytes(std::string_view what, uint64_t bytes, ModelStats& stats);
+void AddRowBytes(std::string_view what, uint64_t bytes, ModelStats& stats);
 
 }  // namespace mneme::models
 

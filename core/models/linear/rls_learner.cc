@@ -166,7 +166,7 @@ ServedWeights RlsLearner::Publish() {
 void RlsLearner::Describe(ModelStats& stats) const {
   SumsLearner::Describe(stats);
   AddBytes("solver", p_.bytes() + w_.bytes(), stats);
-  AddBytes("ages", decay_.bytes(), stats);
+  AddRowBytes("ages", decay_.bytes(), stats);
   stats.lambda = std::max(stats.lambda, lambda_held_ * decay_.scale());
 }
 
