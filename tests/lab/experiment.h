@@ -64,6 +64,12 @@ struct Experiment {
                   Quantities& predicted) = nullptr;
 };
 
+// The flags d_k and d_v, which most experiments on linear memories have.
+inline constexpr double kDimensionMax = 16384;
+inline constexpr double kSquaresMax = 4096;  // of keys, where d_k x d_k matrices are factored
+Flag KeyDimension(double most = kDimensionMax);
+Flag ResponseDimension();
+
 // All experiments, by name.
 const std::vector<Experiment>& Experiments();
 

@@ -4,6 +4,26 @@
 
 namespace mneme::lab {
 
+Flag KeyDimension(double most) {
+  return {.name = "d_k",
+          .kind = FlagKind::kInteger,
+          .default_value = "64",
+          .unit = "numbers",
+          .help = "dimension of keys (--d: of both)",
+          .least = 2,
+          .most = most};
+}
+
+Flag ResponseDimension() {
+  return {.name = "d_v",
+          .kind = FlagKind::kInteger,
+          .default_value = "64",
+          .unit = "numbers",
+          .help = "dimension of responses",
+          .least = 2,
+          .most = kDimensionMax};
+}
+
 const std::vector<Experiment>& Experiments() {
   static const auto& experiments = *new std::vector<Experiment>{
       CapacityExperiment(),  CmmExperiment(),        DeltaExperiment(), ForgetExperiment(),

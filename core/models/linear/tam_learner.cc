@@ -116,8 +116,8 @@ void TamLearner::Describe(ModelStats& stats) const {
   AddBytes("statistics", trained_->delta.sums().bytes(), stats);
   AddBytes("W", epoch.weights->bytes() + trained_->delta.served_bytes(), stats);
   AddBytes("factors", trained_->delta.factor_bytes(), stats);
-  AddBytes("certificates", items.rows.size() * (sizeof(items.rows[0]) + sizeof(items.radii[0])),
-           stats);
+  AddRowBytes("certificates", items.rows.size() * (sizeof(items.rows[0]) + sizeof(items.radii[0])),
+              stats);
   if (!stats.trained) stats.trained.emplace();
   TrainedStats& trained = *stats.trained;
   trained.position = epoch.position;
