@@ -141,9 +141,11 @@ void PrintForecast(const ForecastResult& forecast, const ForecastFlags& flags, s
                                        ", dimensions ", FormatNumber(forecast.key_dim_effective),
                                        " -> ", FormatNumber(forecast.response_dim_effective)));
   fields.Add("phase", ForPeople(forecast.phase));
-  fields.Add("capacity", absl::StrCat(FormatCount(forecast.capacity_items), " items by ",
-                                      forecast.capacity_formula, "; ",
-                                      FormatCount(forecast.items_left), " left"));
+  if (!forecast.capacity_formula.empty()) {
+    fields.Add("capacity", absl::StrCat(FormatCount(forecast.capacity_items), " items by ",
+                                        forecast.capacity_formula, "; ",
+                                        FormatCount(forecast.items_left), " left"));
+  }
   AddBytes(forecast.bytes, forecast.memory_bytes, fields);
   if (forecast.probe) fields.Add("probe", ProbeText(*forecast.probe));
   AddAssumptions(forecast, fields);

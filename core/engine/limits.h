@@ -57,7 +57,8 @@ inline constexpr uint64_t kRecallBytesMax = 256ull << 20;
 // run inline.
 inline constexpr int kStepsMax = 1'000;
 inline constexpr int kInlineStepsMax = 32;
-// Most steps of a training.
+// Keys and responses that one training holds in main memory, and the most steps it takes.
+inline constexpr uint64_t kTrainBytesMax = 4ull << 30;
 inline constexpr int kTrainStepsMax = 100'000;
 // A forecast: lists, points of its curve, items of its probe, pairs for the effective dimension.
 inline constexpr size_t kForecastListsMax = 16;

@@ -180,6 +180,12 @@ absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
          .expected = "at least 2",
          .next_step = "Store items first."});
   }
+  const uint64_t bytes = memory->published().view->stats().items *
+                         (memory->spec().key_dim + memory->spec().response_dim) * sizeof(float);
+  if (bytes > kTrainBytesMax) {
+    return OverLimit("bytes of keys and responses in one training", bytes, kTrainBytesMax,
+                     "Split the items over several memories.");
+  }
   command.spec.threads = options_.train_threads;
   auto job = std::make_shared<TrainJob>(*storage_, *committer_, std::move(memory), command.spec);
   return jobs_->Submit(command.memory,
