@@ -56,7 +56,9 @@ absl::Status AllFailed(const models::Answer& answer) {
 }
 
 // A list without a size, and without candidates, is the certified one of a trained memory.
-absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory) {
+absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory,
+                                 const std::optional<models::TrainedStats>& trained,
+                                 const Limits& limits) {
   models::QuerySpec& spec = command.spec;
   if (spec.kind != models::QueryKind::kList || spec.top > 0 || command.fraction.has_value() ||
       command.candidates.has_value() || spec.candidate_responses.rows > 0) {
@@ -69,7 +71,6 @@ absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory) {
                             .expected = "k >= 1, a fraction, or candidates",
                             .next_step = "Set k or fraction, or name the candidates to rank."});
   }
-  const std::optional<models::TrainedStats>& trained = memory.published().view->stats().trained;
   if (!trained.has_value()) {
     return FailedPrecondition(
         absl::StrFormat("memory '%s' is not trained yet: it has no certified list", memory.name()),
@@ -77,6 +78,11 @@ absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory) {
          .given = "a list without a size",
          .expected = "a trained memory, or a list size",
          .next_step = "Train the memory, or set k."});
+  }
+  if (trained->list_size > limits.list_size_max) {
+    return OverLimit("items in the certified list", trained->list_size, limits.list_size_max,
+                     "Train for a shorter list, or raise limits.list_size_max in the server's "
+                     "configuration.");
   }
   spec.certified_list = true;
   return absl::OkStatus();
@@ -132,7 +138,8 @@ absl::Status Engine::PrepareQuery(Pending& pending) const {
     MNEME_RETURN_IF_ERROR(ValidateCandidates(spec.candidate_responses, memory, options_.limits));
     if (spec.top == 0) spec.top = spec.candidate_responses.rows;
   }
-  MNEME_RETURN_IF_ERROR(ChooseCertifiedList(command, memory));
+  MNEME_RETURN_IF_ERROR(ChooseCertifiedList(
+      command, memory, pending.published.view->stats().trained, options_.limits));
   if (spec.top > options_.limits.list_size_max) {
     return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
                      "Ask for a shorter list.");

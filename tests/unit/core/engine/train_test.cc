@@ -150,6 +150,17 @@ TEST_F(TrainTest, RefusesWhatCannotBeTrained) {
   EXPECT_FALSE(trained().has_value());
 }
 
+TEST_F(TrainTest, ACertifiedListOverTheLimitIsRefusedByName) {
+  ASSERT_TRUE(engine_->Close().ok());
+  engine_.reset();
+  limits_.list_size_max = 11;
+  Open();
+  ASSERT_TRUE(Create("m", TamSpec(12)).ok());
+  StoreItems(1, 40);
+  ASSERT_TRUE(Train().status.ok());
+  EXPECT_EQ(Reason(CertifiedList(1).status()), "LIMIT");
+}
+
 TEST_F(TrainTest, EveryLossAndOptimizerGivesCertifiedWeights) {
   using Loss = models::TrainSpec::Loss;
   using Optimizer = models::TrainSpec::Optimizer;
