@@ -14,7 +14,9 @@ DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate
             .fixed_bytes = sizeof(DenseView),
             .row_bytes = store_.bytes(),
             .beta = beta.beta,
-            .beta_fallback = beta.fallback};
+            .beta_fallback = beta.fallback,
+            .bytes = {{.what = "view", .bytes = sizeof(DenseView)},
+                      {.what = "keys, responses, ids, norms", .bytes = store_.bytes()}}};
 }
 
 absl::Status DenseView::Check(const QuerySpec& spec) const {
