@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "core/base/status.h"
 #include "gmock/gmock.h"
@@ -148,15 +149,19 @@ TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
 }
 
 TEST_F(JobRunnerTest, CancelsEverythingWhenItStops) {
-  Gate gate;
-  const absl::StatusOr<JobInfo> running = jobs_.Submit("faces", gate.Work());
+  std::promise<void> entered;
+  const absl::StatusOr<JobInfo> running = jobs_.Submit(
+      "faces",
+      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+        entered.set_value();
+        while (report({.phase = "training"})) std::this_thread::yield();
+        return absl::CancelledError("stopped");
+      });
   Gate never;
   const absl::StatusOr<JobInfo> waiting = jobs_.Submit("digits", never.Work());
-  gate.entered.get_future().wait();
-  std::thread stopper([this] { jobs_.Stop(); });
-  gate.go.set_value();
-  stopper.join();
-  EXPECT_TRUE(jobs_.Get(running->id)->done);
+  entered.get_future().wait();
+  jobs_.Stop();
+  EXPECT_EQ(ReasonOf(jobs_.Get(running->id)->status), "CANCELLED");
   EXPECT_EQ(ReasonOf(jobs_.Get(waiting->id)->status), "CANCELLED");
   EXPECT_EQ(ReasonOf(jobs_.Submit("words", never.Work()).status()), "STOPPING");
 }
