@@ -61,10 +61,23 @@ absl::Status ValidateForecast(const ForecastCommand& command) {
   return absl::OkStatus();
 }
 
+// A question must not take the memory that it asks about: larger matrices are planned by halves.
+constexpr uint64_t kPlannedNumbersMax = 1u << 22;
+
 // What a planned memory will take: one matrix of the model with two rows in it, times the
-// partitions, and the rows in tiles.
-absl::StatusOr<models::ModelStats> PlannedStats(const models::MemorySpec& spec, uint64_t items) {
-  const uint32_t partitions = std::get<models::LinearSpec>(spec.model).partitions;
+// partitions, and the rows in tiles. Bytes of large matrices are those of one `scale` times smaller
+// in both dimensions, times scale squared (factors: times scale).
+absl::StatusOr<models::ModelStats> PlannedStats(const models::MemorySpec& planned, uint64_t items) {
+  const uint32_t partitions = std::get<models::LinearSpec>(planned.model).partitions;
+  models::MemorySpec spec = planned;
+  uint64_t scale = 1;
+  while (spec.key_dim * (spec.key_dim + spec.response_dim) > kPlannedNumbersMax) {
+    scale *= 2;
+    spec.key_dim = std::max<size_t>(1, spec.key_dim / 2);
+    spec.response_dim = std::max<size_t>(1, spec.response_dim / 2);
+  }
+  std::vector<float>& key_mean = std::get<models::LinearSpec>(spec.model).key_mean;
+  if (!key_mean.empty()) key_mean.resize(spec.key_dim);
   models::MemorySpec one = spec;
   std::get<models::LinearSpec>(one.model).partitions = 1;
   MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Model> model, models::MakeModel(one));
@@ -83,13 +96,18 @@ absl::StatusOr<models::ModelStats> PlannedStats(const models::MemorySpec& spec, 
   constexpr uint64_t kIdBytes = 16, kRowNumberBytes = 8;
   stats.items = items;
   stats.partitions = partitions;
-  stats.fixed_bytes *= partitions;
+  stats.fixed_bytes = 0;
   stats.row_bytes = 0;
   if (spec.retain != models::Retain::kStatistics) {
-    stats.row_bytes = items * (spec.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
+    stats.row_bytes = items * (planned.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
   }
   for (models::ByteAccount& account : stats.bytes) {
-    account.bytes = account.what == "codebook" ? stats.row_bytes : account.bytes * partitions;
+    if (account.what == "codebook") {
+      account.bytes = stats.row_bytes;
+      continue;
+    }
+    account.bytes *= partitions * (account.what == "factors" ? scale : scale * scale);
+    stats.fixed_bytes += account.bytes;
   }
   return stats;
 }

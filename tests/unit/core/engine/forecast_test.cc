@@ -145,6 +145,22 @@ TEST_F(ForecastTest, APlannedMemoryNeedsNoMemory) {
   EXPECT_EQ(w, 256u * 256u * 4u);
 }
 
+TEST_F(ForecastTest, BytesOfALargePlannedMemoryAreThoseItWouldTake) {
+  models::MemorySpec spec = LinearSpecOf(4'096, 2'048, models::LinearRule::kRidge);
+  std::get<models::LinearSpec>(spec.model).partitions = 2;
+  const absl::StatusOr<ForecastReply> reply = Forecast({.planned = spec, .planned_items = 100});
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  const uint64_t cells = 2ull * 4'096 * 2'048, squares = 2ull * 4'096 * 4'096;
+  for (const models::ByteAccount& account : reply->bytes) {
+    if (account.what == "W") {
+      EXPECT_EQ(account.bytes, cells * sizeof(float));
+    }
+    if (account.what == "statistics") {
+      EXPECT_EQ(account.bytes, (cells + squares) * sizeof(double));
+    }
+  }
+}
+
 TEST_F(ForecastTest, BadFiguresAreRefused) {
   ASSERT_TRUE(Create("m", LinearSpecOf(8, 8, models::LinearRule::kCmm)).ok());
   ASSERT_TRUE(Create("dense", DenseSpecOf(8)).ok());
