@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "client/cli/commands.h"
+#include "client/cli/cone.h"
 #include "client/cli/cues.h"
 #include "client/cli/json.h"
 #include "client/cli/matrix_file.h"
@@ -23,6 +24,7 @@ struct QueryFlags {
   std::vector<std::string> candidates;
   std::string candidate_responses;
   bool check_radius = false;
+  bool cone = false;
 };
 
 // Why the items carry no certificates, and what would change that; empty where a memory of this
@@ -57,6 +59,7 @@ class Printer {
   void Add(uint64_t first, client::QueryResult answer) {
     for (size_t i = 0; i < answer.lists.size(); ++i) {
       ++cues_;
+      if (flags_.cone) cone_.Add(answer.lists[i]);
       if (context_.json) {
         PrintJson(first + i, answer.lists[i], answer);
       } else if (first + i < flags_.cues.shown_max) {
@@ -68,7 +71,10 @@ class Printer {
   }
 
   void Finish() {
-    if (context_.json) return;
+    if (context_.json) {
+      if (flags_.cone) PrintConeJson();
+      return;
+    }
     std::ostream& out = context_.io.out;
     Table table(Columns());
     for (const auto& [cue, list] : shown_) AddRows(std::to_string(cue), list, table);
@@ -81,6 +87,7 @@ class Printer {
           << " best: a cue within the radius of an item's key has that item in its list\n";
     }
     if (const std::string why = WhyNone(answer_.certificates); !why.empty()) out << why << "\n";
+    if (flags_.cone && is_certified()) PrintCone();
   }
 
  private:
@@ -158,6 +165,24 @@ class Printer {
     cells.push_back(certificate.distance ? YesNo(certificate.inside_radius) : "");
   }
 
+  void PrintCone() const {
+    const std::vector<client::ItemId> items = cone_.items();
+    context_.io.out << FormatCount(items.size()) << (items.size() == 1 ? " item is" : " items are")
+                    << " proved to be in the list of every sum of these cues with weights >= 0";
+    for (size_t i = 0; i < items.size(); ++i) {
+      context_.io.out << (i == 0 ? ": " : ", ") << FormatId(items[i]);
+    }
+    context_.io.out << "\n";
+  }
+
+  void PrintConeJson() const {
+    Json ids = Json::array();
+    if (is_certified()) {
+      for (const client::ItemId& id : cone_.items()) ids.push_back(ToJson(id));
+    }
+    context_.io.out << Dump(Json{{"cone", ids}}) << "\n";
+  }
+
   void PrintZ(const client::CueList& list) const {
     if (list.z_best <= 0 || answer_.items_scored < 2) return;
     const double strangers = std::sqrt(2 * std::log(static_cast<double>(answer_.items_scored)));
@@ -172,6 +197,7 @@ class Printer {
   Context& context_;
   std::vector<std::pair<uint64_t, client::CueList>> shown_;
   client::QueryResult answer_;  // the last one, without its lists
+  Cone cone_;
   uint64_t cues_ = 0;
 };
 
@@ -185,6 +211,11 @@ absl::StatusOr<client::QueryOptions> SizeOf(client::Client& client, const QueryF
   }
   const auto memory = client.GetMemory(flags.cues.memory, context.call());
   if (!memory.ok()) return memory.status();
+  if (flags.cone && (!memory->state.trained || memory->state.partitions > 1)) {
+    return UsageError("--cone needs a trained memory of one partition", "--cone",
+                      "a linear memory of rule tam that was trained",
+                      "Train it first, or leave --cone out.");
+  }
   if (memory->state.trained) return client::QueryOptions{.size = client::CertifiedList()};
   return client::QueryOptions{.size = kListSize};
 }
@@ -243,18 +274,27 @@ void AddQueryCommand(CLI::App& app, Context& context) {
   auto flags = std::make_shared<QueryFlags>();
   AddCueFlags(*query, flags->cues);
   CLI::Option* k = query->add_option("--k,-k", flags->k, "Length of a list");
-  query->add_option("--fraction", flags->fraction, "Length of a list as a share of all items")
-      ->excludes(k);
+  CLI::Option* fraction =
+      query->add_option("--fraction", flags->fraction, "Length of a list as a share of all items");
+  fraction->excludes(k);
   CLI::Option* candidates =
       query->add_option("--candidates", flags->candidates, "Rank only these ids, commas between")
           ->delimiter(',')
           ->allow_extra_args(false);
-  query
-      ->add_option("--candidate-responses", flags->candidate_responses,
-                   "Rank the responses in this .npy or .fvecs, named by row from 0 (linear)")
-      ->excludes(candidates);
+  CLI::Option* responses =
+      query->add_option("--candidate-responses", flags->candidate_responses,
+                        "Rank the responses in this .npy or .fvecs, named by row from 0 (linear)");
+  responses->excludes(candidates);
   query->add_flag("--check-radius", flags->check_radius,
                   "Also say whether each cue is within the radius of an item's key");
+  query
+      ->add_flag("--cone", flags->cone,
+                 "Also name the items proved to be in the list of every sum of the cues with "
+                 "weights >= 0")
+      ->excludes(k)
+      ->excludes(fraction)
+      ->excludes(candidates)
+      ->excludes(responses);
   query->callback(
       [&context, flags] { context.action = [&context, flags] { return Run(*flags, context); }; });
 }
