@@ -203,7 +203,12 @@ void Committer::PublishGroup(CommitGroup& group) {
       written = storage_.Commit(std::move(batch), Sync::kOs);
       memory->rows_since_checkpoint = 0;
     }
-    if (!written.ok()) GoFatal(written);
+    if (!written.ok()) {
+      GoFatal(written);
+      // What is nowhere but in this checkpoint must not be seen: its op answers that it failed.
+      memory->checkpoint_due = durable;
+      if (durable) continue;
+    }
     memory->Publish();
   }
 }

@@ -42,6 +42,11 @@ class ModelOp final : public WriteOp {
   void Finish(const absl::Status& status, Sync) override {
     if (!status.ok()) return done_(status);
     if (!changed_.ok()) return done_(changed_);
+    if (checkpoint_ && memory_->checkpoint_due) {  // the committer takes it back once it is written
+      return done_(Unavailable("it is not known whether what was learned is on disk",
+                               {.reason = "OUTCOME_UNKNOWN",
+                                .next_step = "Look at the memory once the server is back."}));
+    }
     done_(memory_->info());
   }
 

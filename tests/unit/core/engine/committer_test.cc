@@ -8,6 +8,7 @@
 
 #include "core/base/status.h"
 #include "core/engine/limits.h"
+#include "core/engine/ops.h"
 #include "gtest/gtest.h"
 
 namespace mneme::engine {
@@ -208,6 +209,35 @@ TEST_F(CommitterTest, AfterAFailedCommitNothingMoreIsAcknowledged) {
   EXPECT_EQ(fatal_, 1);
   EXPECT_EQ(storage_.commits(), 1);  // no second try
   EXPECT_EQ(trace_.applied, 0);
+}
+
+TEST_F(CommitterTest, WhatItsCheckpointAloneHoldsIsNeitherSeenNorAcknowledgedWhenThatFails) {
+  for (const bool fails : {false, true}) {
+    SCOPED_TRACE(fails);
+    GatedStorage storage;
+    Committer committer(storage, clock_, [this](const absl::Status&) { ++fatal_; });
+    const models::MemorySpec spec{.key_dim = 2, .response_dim = 2, .model = models::LinearSpec{}};
+    auto memory = std::make_shared<Memory>(MemoryInfo{.name = "m", .uid = 1, .spec = spec},
+                                           *models::MakeModel(spec));
+    memory->Publish();
+    const std::shared_ptr<const models::View> before = memory->published().view;
+    std::promise<absl::StatusOr<MemoryInfo>> end;
+    committer.Submit(MakeModelOp(
+        memory, [](Memory&) { return absl::OkStatus(); }, /*checkpoint=*/true,
+        [&end](absl::StatusOr<MemoryInfo> info) { end.set_value(std::move(info)); }));
+    storage.Allow(1);
+    storage.WaitEntered(2);  // the checkpoint
+    storage.fail = fails;
+    storage.Allow(2);
+    const absl::StatusOr<MemoryInfo> info = end.get_future().get();
+    EXPECT_EQ(storage.last_sync, Sync::kDisk);
+    EXPECT_EQ(info.ok(), !fails);
+    EXPECT_EQ(memory->published().view == before, fails);
+    EXPECT_EQ(fatal_, fails ? 1 : 0);
+    if (fails) {
+      EXPECT_EQ(GetErrorDetail(info.status())->reason, "OUTCOME_UNKNOWN");
+    }
+  }
 }
 
 TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
