@@ -3,4 +3,5 @@ foreach(name linear_codebook linear_growth linear_model linear_ordered linear_rl
 endforeach()
 mneme_unit_test(core/models/linear_law DEPS mneme::models mneme::theory LABELS core)
 mneme_unit_test(core/models/linear_certificate DEPS mneme::models LABELS core TIMEOUT 300)
+mneme_unit_test(core/models/linear_tam_checkpoint DEPS mneme::models LABELS core)
 mneme_unit_test(core/models/linear_tam DEPS mneme::models mneme::theory LABELS core)

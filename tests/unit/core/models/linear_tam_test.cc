@@ -13,49 +13,8 @@
 namespace mneme::models {
 namespace {
 
-constexpr uint64_t kSeed = 90125;
-constexpr size_t kDim = 24;
-
-struct Setting {
-  explicit Setting(uint32_t partitions, size_t n = 160, double r = 0.1)
-      : rows(n, kDim, kDim, kSeed),
-        spec(LinearMemory(kDim, kDim, TamSpec(partitions, r))),
-        model(spec) {}
-
-  TestRows rows;
-  MemorySpec spec;
-  LinearModel model;
-};
-
-CertificateState StateOf(const View& view, MatrixView cues, const QuerySpec& spec) {
-  const auto answer = Ask(view, {.cues = cues}, spec);
-  EXPECT_TRUE(answer.ok()) << answer.status();
-  return answer.ok() ? answer->certificates : CertificateState::kNone;
-}
-
-constexpr QuerySpec CertifiedList() { return {.kind = QueryKind::kList, .certified_list = true}; }
-
-// Every number of two answers.
-void ExpectSameAnswers(const View& a, const View& b, MatrixView cues, const QuerySpec& spec) {
-  const auto x = Ask(a, {.cues = cues}, spec), y = Ask(b, {.cues = cues}, spec);
-  ASSERT_TRUE(x.ok() && y.ok());
-  EXPECT_EQ(x->certificates, y->certificates);
-  EXPECT_EQ(x->list_size, y->list_size);
-  for (size_t i = 0; i < cues.rows; ++i) {
-    const CueAnswer &u = x->cues[i], &v = y->cues[i];
-    ASSERT_EQ(u.top.size(), v.top.size());
-    EXPECT_EQ(u.tail_average, v.tail_average);
-    for (size_t r = 0; r < u.top.size(); ++r) {
-      EXPECT_EQ(u.top[r].row, v.top[r].row);
-      EXPECT_EQ(u.top[r].score, v.top[r].score);
-      EXPECT_EQ(u.top[r].certified, v.top[r].certified);
-      EXPECT_EQ(u.top[r].radius, v.top[r].radius);
-    }
-  }
-}
-
 TEST(LinearTam, ServesTheCorrelationMatrixUntilItIsTrained) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   ASSERT_TRUE(at.model.Forget(at.rows.Block(100, 60)).ok());
@@ -73,7 +32,7 @@ TEST(LinearTam, ServesTheCorrelationMatrixUntilItIsTrained) {
 }
 
 TEST(LinearTam, TrainingLiftsItemsIntoTheirListsAndReportsWhatItProved) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   for (uint32_t partitions : {1u, 2u}) {
     Setting at(partitions, 120 * partitions);
     ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
@@ -119,7 +78,7 @@ TEST(LinearTam, TrainingLiftsItemsIntoTheirListsAndReportsWhatItProved) {
 }
 
 TEST(LinearTam, TheCertifiedListIsTheUnionOfThePartitionsLists) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(3, 200);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   ASSERT_TRUE(TrainOn(at.model, at.rows, Indices(0, 200)).ok());
@@ -159,7 +118,7 @@ TEST(LinearTam, TheCertifiedListIsTheUnionOfThePartitionsLists) {
 }
 
 TEST(LinearTam, ListsSayWhyTheyCarryNoCertificates) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   const MatrixView cues = at.rows.keys.view().slice(0, 2);
@@ -192,12 +151,12 @@ TEST(LinearTam, ListsSayWhyTheyCarryNoCertificates) {
 }
 
 TEST(LinearTam, AStoreVoidsTheCertificatesForGoodAndIsForgottenExactly) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 200);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block(0, 160)).ok());
   ASSERT_TRUE(TrainOn(at.model, at.rows, Indices(0, 160)).ok());
   const auto sealed_view = at.model.Publish();
-  const Matrix sealed = ServedBits(*sealed_view, kDim);
+  const Matrix sealed = ServedBits(*sealed_view, kTamDim);
   const double scale = TamOf(at.model, 0).sealed()->score_mean;
   EXPECT_GT(scale, 0);
   for (const size_t count : {size_t{1}, size_t{40}}) {  // as a factor, and folded
@@ -221,7 +180,7 @@ TEST(LinearTam, AStoreVoidsTheCertificatesForGoodAndIsForgottenExactly) {
     EXPECT_EQ(at.model.CountSuppressed(at.rows.Block(160, count)), 0u);
     ASSERT_TRUE(at.model.Forget(at.rows.Block(160, count)).ok());
     const auto after = at.model.Publish();
-    EXPECT_EQ(LargestDifference(ServedBits(*after, kDim), sealed), 0);
+    EXPECT_EQ(LargestDifference(ServedBits(*after, kTamDim), sealed), 0);
     EXPECT_EQ(after->stats().trained->delta_items, 0u);
     EXPECT_EQ(StateOf(*after, at.rows.keys, CertifiedList()), CertificateState::kDelta);
     // Row numbers are never used twice.
@@ -230,7 +189,7 @@ TEST(LinearTam, AStoreVoidsTheCertificatesForGoodAndIsForgottenExactly) {
 }
 
 TEST(LinearTam, ATrainedItemThatIsDeletedIsSuppressedUntilTheNextTraining) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   for (uint32_t partitions : {1u, 3u}) {
     Setting at(partitions, 160);
     ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
@@ -270,7 +229,7 @@ TEST(LinearTam, ATrainedItemThatIsDeletedIsSuppressedUntilTheNextTraining) {
 }
 
 TEST(LinearTam, RowsThatComeAndGoWhileItTrainsEndInTheDeltaOrSuppressed) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 170);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block(0, 150)).ok());
   auto training = at.model.BeginTraining({});
@@ -282,7 +241,7 @@ TEST(LinearTam, RowsThatComeAndGoWhileItTrainsEndInTheDeltaOrSuppressed) {
   ASSERT_TRUE(at.model.Forget(at.rows.Block(20, 2)).ok());   // after
   ASSERT_TRUE(at.model.Forget(at.rows.Block(151, 1)).ok());  // of the delta to come
   ASSERT_TRUE((*training)->Run({}).ok());
-  const Matrix before = ServedBits(*at.model.Publish(), kDim);
+  const Matrix before = ServedBits(*at.model.Publish(), kTamDim);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block(160, 3)).ok());
   EXPECT_FALSE(at.model.Publish()->stats().trained);
   ASSERT_TRUE(at.model.Install(**training, 5, "j").ok());
@@ -298,23 +257,23 @@ TEST(LinearTam, RowsThatComeAndGoWhileItTrainsEndInTheDeltaOrSuppressed) {
   std::erase(delta, 151u);
   const TamEpoch& epoch = *TamOf(at.model, 0).epoch();
   const ServedWeights alone{.base = epoch.weights};
-  Matrix unit(170, kDim), expected(170, kDim);
+  Matrix unit(170, kTamDim), expected(170, kTamDim);
   for (size_t i = 0; i < 170; ++i) Normalize(at.rows.keys.row(i), unit.row(i));
-  alone.Recall(unit, kDim, expected.data());
+  alone.Recall(unit, kTamDim, expected.data());
   const Matrix added = NaiveRecall(at.rows, delta, LinearRule::kCmm, 0, at.rows.keys);
   for (size_t i = 0; i < expected.flat().size(); ++i) {
     expected.flat()[i] += static_cast<float>(epoch.sealed.score_mean) * added.flat()[i];
   }
   EXPECT_LT(LargestDifference(Recall(*view, at.rows.keys), expected), 1e-5);
-  EXPECT_GT(LargestDifference(ServedBits(*view, kDim), before), 1e-3);
+  EXPECT_GT(LargestDifference(ServedBits(*view, kTamDim), before), 1e-3);
 }
 
 TEST(LinearTam, WhatIsServedChangesByInstallOnly) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 180);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   ASSERT_TRUE(TrainOn(at.model, at.rows, Indices(0, 180)).ok());
-  const Matrix first = ServedBits(*at.model.Publish(), kDim);
+  const Matrix first = ServedBits(*at.model.Publish(), kTamDim);
   ASSERT_TRUE(at.model.Forget(at.rows.Block(10, 40)).ok());
   std::vector<size_t> live = Indices(50, 180);
   for (size_t i = 0; i < 10; ++i) live.insert(live.begin() + static_cast<ptrdiff_t>(i), i);
@@ -322,10 +281,10 @@ TEST(LinearTam, WhatIsServedChangesByInstallOnly) {
   ASSERT_TRUE(training.ok());
   ASSERT_TRUE((*training)->Take(PickedRows(at.rows, live).Block()).ok());
   ASSERT_TRUE((*training)->Run({}).ok());
-  EXPECT_EQ(LargestDifference(ServedBits(*at.model.Publish(), kDim), first), 0);
+  EXPECT_EQ(LargestDifference(ServedBits(*at.model.Publish(), kTamDim), first), 0);
   EXPECT_EQ(at.model.Publish()->stats().trained->job, "job");
   ASSERT_TRUE(at.model.Install(**training, 9, "second").ok());
-  EXPECT_GT(LargestDifference(ServedBits(*at.model.Publish(), kDim), first), 1e-4);
+  EXPECT_GT(LargestDifference(ServedBits(*at.model.Publish(), kTamDim), first), 1e-4);
   EXPECT_EQ(at.model.Publish()->stats().trained->job, "second");
   EXPECT_EQ(at.model.Publish()->stats().trained->list_size, 28u);  // ceil(0.2 * 139)
   ASSERT_TRUE(TrainOn(at.model, at.rows, live, {.list_size = 19}).ok());
@@ -333,7 +292,7 @@ TEST(LinearTam, WhatIsServedChangesByInstallOnly) {
 }
 
 TEST(LinearTam, AStoppedTrainingLeavesEverythingAsItWas) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   for (uint32_t partitions : {1u, 2u}) {
     Setting at(partitions, 160);
     ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
@@ -371,7 +330,7 @@ TEST(LinearTam, AStoppedTrainingLeavesEverythingAsItWas) {
 }
 
 TEST(LinearTam, TooFewItemsAndTooMuchLoadAreRefusedWithAdvice) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 700);
   const auto run = [&](size_t items, const TrainSpec& spec) {
     LinearModel model(at.spec);
@@ -395,7 +354,7 @@ TEST(LinearTam, TooFewItemsAndTooMuchLoadAreRefusedWithAdvice) {
   const auto detail = GetErrorDetail(status);
   ASSERT_TRUE(detail);
   EXPECT_EQ(detail->reason, "LOAD_PAST_COLLAPSE");
-  const double smallest = theory::SmallestTailFraction(700.0 / (kDim * kDim));
+  const double smallest = theory::SmallestTailFraction(700.0 / (kTamDim * kTamDim));
   const std::string list = std::to_string(static_cast<int>(smallest * 699) + 1);
   EXPECT_NE(detail->next_step.find("list_size " + list), std::string::npos) << detail->next_step;
   EXPECT_TRUE(
@@ -427,12 +386,12 @@ TEST(LinearTam, BadRequestsAreRefusedBeforeATrainingBegins) {
     EXPECT_EQ(GetErrorDetail(status)->reason, "TRAIN");
     EXPECT_NE(GetErrorDetail(status)->given.find(field), std::string::npos);
   }
-  LinearModel cmm(LinearMemory(kDim, kDim, {.rule = LinearRule::kCmm}));
+  LinearModel cmm(LinearMemory(kTamDim, kTamDim, {.rule = LinearRule::kCmm}));
   EXPECT_EQ(cmm.BeginTraining({}).status().code(), absl::StatusCode::kUnimplemented);
 }
 
 TEST(LinearTam, OnlyTheTrainingThatBeganLastIsInstalled) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 100);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   auto first = at.model.BeginTraining({});
@@ -451,7 +410,7 @@ TEST(LinearTam, OnlyTheTrainingThatBeganLastIsInstalled) {
 }
 
 TEST(LinearTam, ATrainingThatMissedAnItemProvesNothing) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   Setting at(1, 100);
   ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
   auto training = at.model.BeginTraining({});
@@ -470,7 +429,7 @@ TEST(LinearTam, ATrainingThatMissedAnItemProvesNothing) {
 }
 
 TEST(LinearTam, ItemsOfAGenerationThatBeganSinceScoreAsTrainedOnesDo) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   for (const bool while_training : {false, true}) {
     SCOPED_TRACE(while_training);
     Setting at(1, 200);
@@ -507,113 +466,8 @@ TEST(LinearTam, ItemsOfAGenerationThatBeganSinceScoreAsTrainedOnesDo) {
   }
 }
 
-// Writes and trainings, step by step; `stop` of them.
-void Play(LinearModel& model, const TestRows& rows, size_t first, size_t last) {
-  for (size_t step = first; step < last; ++step) {
-    switch (step) {
-      case 0:
-        ASSERT_TRUE(model.Absorb(rows.Block(0, 100)).ok());
-        break;
-      case 1: {
-        auto training = model.BeginTraining({.threads = 2});
-        ASSERT_TRUE((*training)->Take(rows.Block(0, 100)).ok());
-        ASSERT_TRUE(model.Absorb(rows.Block(100, 5)).ok());
-        ASSERT_TRUE(model.Forget(rows.Block(7, 3)).ok());
-        ASSERT_TRUE((*training)->Run({}).ok());
-        ASSERT_TRUE(model.Install(*training.value(), 12, "a job").ok());
-        break;
-      }
-      case 2:
-        ASSERT_TRUE(model.Absorb(rows.Block(105, 40)).ok());
-        break;
-      case 3:
-        ASSERT_TRUE(model.Forget(rows.Block(103, 10)).ok());
-        ASSERT_TRUE(model.Forget(rows.Block(50, 10)).ok());
-        break;
-      case 4:
-        ASSERT_TRUE(model.Absorb(rows.Block(145, 1)).ok());
-        break;
-      case 5:  // all of the delta
-        ASSERT_TRUE(model.Forget(rows.Block(100, 3)).ok());
-        ASSERT_TRUE(model.Forget(rows.Block(113, 33)).ok());
-        break;
-      case 6:
-        ASSERT_TRUE(model.Absorb(rows.Block(146, 3)).ok());
-        break;
-    }
-    model.Publish();
-  }
-}
-
-constexpr size_t kSteps = 7;
-
-TEST(LinearTam, ReplayFromAnyCheckpointIsLive) {
-  RecordProperty("seed", std::to_string(kSeed));
-  for (uint32_t partitions : {1u, 3u}) {
-    Setting live(partitions, 150);
-    Play(live.model, live.rows, 0, kSteps);
-    const auto view = live.model.Publish();
-    for (size_t stop = 0; stop < kSteps; ++stop) {
-      SCOPED_TRACE(stop);
-      Setting before(partitions, 150);
-      Play(before.model, before.rows, 0, stop);
-      LinearModel replayed(live.spec);
-      ASSERT_TRUE(replayed.Load(before.model.Save()).ok());
-      EXPECT_EQ(replayed.Save(), before.model.Save());
-      // The rows that are there, into the codebook.
-      std::vector<size_t> rows;
-      if (stop > 0) rows = Indices(0, stop > 4 ? 146 : stop > 2 ? 145 : stop > 1 ? 105 : 100);
-      std::erase_if(rows, [stop](size_t i) {
-        return (stop > 1 && i >= 7 && i < 10) || (stop > 5 && i >= 100) ||
-               (stop > 3 && ((i >= 103 && i < 113) || (i >= 50 && i < 60)));
-      });
-      ASSERT_TRUE(replayed.Restore(PickedRows(live.rows, rows).Block()).ok());
-      Play(replayed, live.rows, stop, kSteps);
-      EXPECT_EQ(replayed.Save(), live.model.Save());
-      const auto again = replayed.Publish();
-      EXPECT_LT(LargestDifference(Recall(*again, live.rows.keys), Recall(*view, live.rows.keys)),
-                1e-5);
-      EXPECT_EQ(again->stats().items, view->stats().items);
-      EXPECT_EQ(again->stats().trained->delta_items, view->stats().trained->delta_items);
-      EXPECT_EQ(again->stats().trained->suppressed, view->stats().trained->suppressed);
-      EXPECT_EQ(again->stats().trained->job, "a job");
-    }
-  }
-}
-
-TEST(LinearTam, ACheckpointOfASealedMemoryGivesTheSameAnswersBitForBit) {
-  RecordProperty("seed", std::to_string(kSeed));
-  Setting at(2, 160);
-  ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
-  ASSERT_TRUE(TrainOn(at.model, at.rows, Indices(0, 160)).ok());
-  LinearModel loaded(at.spec);
-  ASSERT_TRUE(loaded.Load(at.model.Save()).ok());
-  ASSERT_TRUE(loaded.Restore(at.rows.Block()).ok());
-  const auto a = at.model.Publish(), b = loaded.Publish();
-  EXPECT_EQ(StateOf(*b, at.rows.keys, CertifiedList()), CertificateState::kSealed);
-  ExpectSameAnswers(*a, *b, at.rows.keys, CertifiedList());
-  EXPECT_EQ(a->stats().trained->radius_min, b->stats().trained->radius_min);
-  EXPECT_EQ(a->stats().trained->certified, b->stats().trained->certified);
-  EXPECT_EQ(a->stats().trained->weights_norm, b->stats().trained->weights_norm);
-  EXPECT_EQ(a->stats().trained->score_sigmas, b->stats().trained->score_sigmas);
-}
-
-TEST(LinearTam, ADamagedCheckpointIsRefused) {
-  RecordProperty("seed", std::to_string(kSeed));
-  Setting at(1, 40, 0.2);
-  ASSERT_TRUE(at.model.Absorb(at.rows.Block()).ok());
-  ASSERT_TRUE(TrainOn(at.model, at.rows, Indices(0, 40)).ok());
-  const std::string saved = at.model.Save();
-  for (size_t cut = 1; cut < saved.size(); cut += 97) {
-    LinearModel model(at.spec);
-    EXPECT_EQ(model.Load(saved.substr(0, saved.size() - cut)).code(), absl::StatusCode::kDataLoss);
-  }
-  LinearModel model(at.spec);
-  EXPECT_EQ(model.Load(saved + "x").code(), absl::StatusCode::kDataLoss);
-}
-
 TEST(LinearTam, EveryLossAndOptimiserGivesWeightsWithTheirCertificates) {
-  RecordProperty("seed", std::to_string(kSeed));
+  RecordProperty("seed", std::to_string(kTamSeed));
   using Loss = TrainSpec::Loss;
   using Optimizer = TrainSpec::Optimizer;
   Setting at(1, 100, 0.2);

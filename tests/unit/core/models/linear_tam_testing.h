@@ -146,6 +146,49 @@ class Attack {
   std::vector<std::vector<double>> units_;
 };
 
+inline constexpr uint64_t kTamSeed = 90125;
+inline constexpr size_t kTamDim = 24;
+
+// A memory of rule TAM and rows for it.
+struct Setting {
+  explicit Setting(uint32_t partitions, size_t n = 160, double r = 0.1)
+      : rows(n, kTamDim, kTamDim, kTamSeed),
+        spec(LinearMemory(kTamDim, kTamDim, TamSpec(partitions, r))),
+        model(spec) {}
+
+  TestRows rows;
+  MemorySpec spec;
+  LinearModel model;
+};
+
+inline CertificateState StateOf(const View& view, MatrixView cues, const QuerySpec& spec) {
+  const auto answer = Ask(view, {.cues = cues}, spec);
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  return answer.ok() ? answer->certificates : CertificateState::kNone;
+}
+
+inline QuerySpec CertifiedList() { return {.kind = QueryKind::kList, .certified_list = true}; }
+
+// Every number of two answers.
+inline void ExpectSameAnswers(const View& a, const View& b, MatrixView cues,
+                              const QuerySpec& spec) {
+  const auto x = Ask(a, {.cues = cues}, spec), y = Ask(b, {.cues = cues}, spec);
+  ASSERT_TRUE(x.ok() && y.ok());
+  EXPECT_EQ(x->certificates, y->certificates);
+  EXPECT_EQ(x->list_size, y->list_size);
+  for (size_t i = 0; i < cues.rows; ++i) {
+    const CueAnswer &u = x->cues[i], &v = y->cues[i];
+    ASSERT_EQ(u.top.size(), v.top.size());
+    EXPECT_EQ(u.tail_average, v.tail_average);
+    for (size_t r = 0; r < u.top.size(); ++r) {
+      EXPECT_EQ(u.top[r].row, v.top[r].row);
+      EXPECT_EQ(u.top[r].score, v.top[r].score);
+      EXPECT_EQ(u.top[r].certified, v.top[r].certified);
+      EXPECT_EQ(u.top[r].radius, v.top[r].radius);
+    }
+  }
+}
+
 }  // namespace mneme::models
 
 #endif  // MNEME_TESTS_UNIT_CORE_MODELS_LINEAR_TAM_TESTING_H_
