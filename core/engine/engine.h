@@ -39,7 +39,13 @@ struct EngineOptions {
   int read_threads = 2;
   int train_threads = 2;  // of one training
   int train_nice = 19;
-  uint64_t seed = 0;  // of memory uids
+  uint64_t seed = 0;                       // of memory uids
+  uint64_t memory_bytes_max = 0;           // Stores that would exceed it are refused; 0: none
+  uint64_t memory_bytes_reserved = 0;      // of these, what the storage's caches take
+  uint64_t disk_bytes_reserve = 64 << 20;  // Stores are refused while less is free
+  std::string backup_dir;                  // empty: backups are refused
+  // Metadata only: memories can be listed, described and dropped (health kUnloaded), nothing else.
+  bool recovery_mode = false;
   // Called once, on the committer's thread, when the log is in doubt: the process should end and
   // recover.
   std::function<void(const absl::Status&)> on_fatal = [](const absl::Status&) {};
@@ -50,8 +56,14 @@ struct EngineOptions {
 
 class Engine {
  public:
-  // Recovers every memory from `storage`. A memory whose data is damaged is DEGRADED; the others
-  // serve.
+  // Reads the catalogue. All memories are there (kStarting); Recover makes them serve.
+  static absl::StatusOr<std::unique_ptr<Engine>> Begin(std::unique_ptr<storage::Storage> storage,
+                                                       const Clock& clock, EngineOptions options);
+  // Reads every memory, on the caller's thread, once; each serves as soon as it is read, and all
+  // calls may be made meanwhile (a memory that is not read yet answers Unavailable STARTING). A
+  // memory whose data is damaged is DEGRADED; the others serve. Stops early (Cancelled) on Close.
+  absl::Status Recover();
+  // Begin and Recover.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(std::unique_ptr<storage::Storage> storage,
                                                       const Clock& clock, EngineOptions options);
   ~Engine();
@@ -63,6 +75,27 @@ class Engine {
   absl::StatusOr<MemoryInfo> GetMemory(std::string_view name) const;
   // Memories after the name `after`, in order, at most `most`.
   std::vector<MemoryInfo> ListMemories(std::string_view after, size_t most) const;
+
+  // ---- aliases: names that stand for memories, wherever a memory is named
+  void SetAlias(SetAliasCommand command, Done<AliasInfo> done);
+  void DropAlias(DropAliasCommand command, Done<bool> done);
+  // Aliases after `after`, in order, at most `most`.
+  std::vector<AliasInfo> ListAliases(std::string_view after, size_t most) const;
+
+  // ---- administration
+  absl::StatusOr<MemoryUsage> UsageOf(std::string_view name) const;
+  absl::StatusOr<JobInfo> CloneMemory(CloneCommand command);
+  // FailedPrecondition (NO_BACKUP_DIR) where options.backup_dir is empty, for all of these.
+  absl::StatusOr<JobInfo> CreateBackup(std::string description);
+  absl::StatusOr<JobInfo> RestoreBackup(RestoreCommand command);
+  absl::StatusOr<BackupInfo> GetBackup(uint32_t id);
+  absl::StatusOr<std::vector<BackupInfo>> ListBackups();  // newest first
+  absl::Status DeleteBackup(uint32_t id);
+  Startup startup() const;
+  Resources resources() const;
+  // Takes out what is due now, as the sweep does by itself every kSweepMs: for tests with clocks of
+  // their own. `done`: items that went out.
+  void SweepExpired(Done<uint64_t> done);
 
   // ---- writes
   void Store(StoreCommand command, Done<WriteReply> done);
@@ -96,7 +129,6 @@ class Engine {
 
  private:
   Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options);
-  absl::Status Recover();
 
   struct Pending;  // a query on its way
   absl::Status PrepareQuery(Pending& pending) const;

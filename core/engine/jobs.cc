@@ -66,7 +66,7 @@ absl::StatusOr<std::shared_ptr<JobRunner::Job>> JobRunner::FindOrError(std::stri
                    .next_step = "List the operations; after a restart there are none."});
 }
 
-absl::StatusOr<JobInfo> JobRunner::Submit(std::string memory, Work work) {
+absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work work) {
   MutexLock lock(&mutex_);
   if (stopping_) {
     return Unavailable("the server is stopping",
@@ -91,6 +91,7 @@ absl::StatusOr<JobInfo> JobRunner::Submit(std::string memory, Work work) {
   auto job = std::make_shared<Job>();
   const int64_t now = clock_.NowUnixNanos();
   job->info = {.id = absl::StrFormat("%x-%x", now, ++made_),
+               .kind = kind,
                .memory = std::move(memory),
                .start_unix_nanos = now};
   job->work = std::move(work);
@@ -165,7 +166,7 @@ bool JobRunner::Note(Job& job, const JobProgress& progress) {
 }
 
 // Ends a job once; a second call finds it done.
-void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<MemoryInfo> result) {
+void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result) {
   std::vector<std::function<void(JobInfo)>> waiters;
   JobInfo info;
   {
@@ -212,7 +213,7 @@ void JobRunner::Run() {
       End(job, StoppedByUser());
       continue;
     }
-    absl::StatusOr<MemoryInfo> result =
+    absl::StatusOr<JobResult> result =
         work(job->info.id, [&](const JobProgress& progress) { return Note(*job, progress); });
     // Whatever the work made of being stopped, its user hears the same.
     if (absl::IsCancelled(result.status())) result = StoppedByUser();

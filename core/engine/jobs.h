@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,11 @@ inline constexpr size_t kJobsKept = 1'000;
 // Callers waiting for jobs to end: further ones are answered at once.
 inline constexpr size_t kJobWaitersMax = 1'024;
 
+enum class JobKind { kTrain, kClone, kBackup, kRestore };
+
+// What a job that was carried out gives: a memory (kTrain, kClone), or what its kind says.
+using JobResult = std::variant<std::monostate, MemoryInfo, BackupInfo, RestoreReply>;
+
 struct JobProgress {
   std::string phase = "queued";
   double share = 0;  // 0 to 1, an estimate
@@ -41,26 +47,27 @@ struct JobProgress {
 
 struct JobInfo {
   std::string id;
-  std::string memory;
+  JobKind kind = JobKind::kTrain;
+  std::string memory;  // or backup: what it is about
   JobProgress progress;
   int64_t start_unix_nanos = 0;
   int64_t expected_end_unix_nanos = 0;  // 0: not known yet
   bool done = false;
-  absl::Status status;               // of a job that is done
-  std::optional<MemoryInfo> result;  // of one that was carried out
+  absl::Status status;  // of a job that is done
+  JobResult result;     // of one that was carried out
 };
 
 class JobRunner {
  public:
   // Tells how far it is; false: stop.
   using Report = std::function<bool(const JobProgress&)>;
-  using Work = std::function<absl::StatusOr<MemoryInfo>(const std::string& id, const Report&)>;
+  using Work = std::function<absl::StatusOr<JobResult>(const std::string& id, const Report&)>;
 
   explicit JobRunner(const Clock& clock, int nice);
   ~JobRunner();  // Stop()
 
   // FailedPrecondition (JOB_RUNNING): the memory has one already. ResourceExhausted (BUSY).
-  absl::StatusOr<JobInfo> Submit(std::string memory, Work work);
+  absl::StatusOr<JobInfo> Submit(JobKind kind, std::string memory, Work work);
   absl::StatusOr<JobInfo> Get(std::string_view id) const;  // NotFound
   // Newest first, those after the id `after` (empty: from the start), at most `most`.
   std::vector<JobInfo> List(std::string_view after, size_t most) const;
@@ -85,7 +92,7 @@ class JobRunner {
 
   void Run();
   bool Note(Job& job, const JobProgress& progress);
-  void End(const std::shared_ptr<Job>& job, absl::StatusOr<MemoryInfo> result);
+  void End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result);
   std::shared_ptr<Job> Find(std::string_view id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::shared_ptr<Job>> FindOrError(std::string_view id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -81,6 +81,10 @@ absl::Status Memory::Apply(const Mutation& mutation) {
   MNEME_CHECK(mutation.position == applied_position + 1);
   if (mutation.forgotten.size() > 0) MNEME_RETURN_IF_ERROR(model_->Forget(mutation.forgotten));
   if (mutation.stored.size() > 0) MNEME_RETURN_IF_ERROR(model_->Absorb(mutation.stored));
+  expiry_.Remove(mutation.forgotten.row_numbers);
+  for (size_t i = 0; i < mutation.expire_unix_nanos.size(); ++i) {
+    expiry_.Add(mutation.stored.row_numbers[i], mutation.expire_unix_nanos[i]);
+  }
   applied_position = mutation.position;
   if (mutation.stored.size() > 0) applied_next_row = mutation.stored.row_numbers.back() + 1;
   rows_since_checkpoint += mutation.forgotten.size() + mutation.stored.size();
@@ -118,6 +122,8 @@ void Memory::Publish() {
 void Memory::SetDescription(const MemoryInfo& info) {
   MutexLock lock(&mutex_);
   info_.labels = info.labels;
+  info_.item_policy = info.item_policy;
+  info_.frozen = info.frozen;
   info_.revision = info.revision;
   info_.update_unix_nanos = info.update_unix_nanos;
 }

@@ -20,6 +20,7 @@
 
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/engine/expiry_index.h"
 #include "core/engine/forecast.h"
 #include "core/engine/types.h"
 
@@ -53,6 +54,8 @@ struct Mutation {
   uint64_t position = 0;
   models::RowBlock forgotten;
   models::RowBlock stored;
+  std::span<const int64_t> expire_unix_nanos;  // of the stored rows; empty: they never expire
+  std::span<const storage::Payload> payloads;  // of the stored rows; empty: none
 };
 
 class Memory {
@@ -74,6 +77,8 @@ class Memory {
   absl::Status CheckRows(const models::RowBlock& rows) const { return model_->Check(rows); }
   Published published() const;
   MemoryInfo info() const;
+  // Rows that expire; read by queries, which hide those that are due.
+  const ExpiryIndex& expiry() const { return expiry_; }
   bool dropped() const { return dropped_.load(std::memory_order_acquire); }
   // OK while the memory serves; otherwise why it does not (FailedPrecondition DEGRADED).
   absl::Status CheckServing() const;
@@ -90,6 +95,7 @@ class Memory {
   void Publish();
   std::string SaveModel() const { return model_->Save(); }
   models::Model& model() { return *model_; }
+  ExpiryIndex& expiry() { return expiry_; }
   void SetDescription(const MemoryInfo& info);
   void MarkDropped() { dropped_.store(true, std::memory_order_release); }
   void Degrade(const absl::Status& why);
@@ -115,6 +121,7 @@ class Memory {
   const std::unique_ptr<models::Model> model_;
   const models::Law law_;
   std::atomic<bool> dropped_{false};
+  ExpiryIndex expiry_;
 
   mutable Mutex mutex_;  // a leaf: nothing else is locked under it
   MemoryInfo info_ ABSL_GUARDED_BY(mutex_);

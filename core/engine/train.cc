@@ -187,11 +187,13 @@ absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
                      "Split the items over several memories.");
   }
   command.spec.threads = options_.train_threads;
+  std::string memory_name = memory->name();
   auto job = std::make_shared<TrainJob>(*storage_, *committer_, std::move(memory), command.spec);
-  return jobs_->Submit(command.memory,
-                       [job](const std::string& id, const JobRunner::Report& report) {
-                         return job->Run(id, report);
-                       });
+  return jobs_->Submit(
+      JobKind::kTrain, memory_name,
+      [job](const std::string\& id, const JobRunner::Report\& report) -> absl::StatusOr<JobResult> {
+        return job->Run(id, report);
+      });
 }
 
 }  // namespace mneme::engine

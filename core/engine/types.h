@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,7 +31,20 @@ struct Labels {
   std::map<std::string, std::string> labels;
 };
 
-enum class Health { kServing, kDegraded };
+// What happens to a Store that would exceed a cap.
+enum class FullPolicy { kRefuse, kEvictOldest, kEvictLeastUsed };
+
+// How long items live and how many a memory holds. May change.
+struct ItemPolicy {
+  int64_t ttl_nanos = 0;   // of items stored from now on; 0: they live for ever
+  uint64_t items_max = 0;  // 0: no cap
+  uint64_t bytes_max = 0;  // of main memory; 0: no cap
+  FullPolicy full_policy = FullPolicy::kRefuse;
+  friend bool operator==(const ItemPolicy&, const ItemPolicy&) = default;
+};
+
+// kStarting: recovery has not come to it yet. kUnloaded: the server runs for recovery only.
+enum class Health { kServing, kDegraded, kStarting, kUnloaded };
 
 // A memory as `describe` shows it.
 struct MemoryInfo {
@@ -41,7 +55,12 @@ struct MemoryInfo {
   int64_t update_unix_nanos = 0;
   Labels labels;
   models::MemorySpec spec;
+  ItemPolicy item_policy;
+  bool frozen = false;  // no Store, no DeleteItems; expiry goes on
   uint64_t position = 0;
+  uint64_t checkpoint_position = 0;
+  uint64_t expired = 0;  // items, since the start
+  uint64_t evicted = 0;  // items, since the start
   models::ModelStats stats;
   Health health = Health::kServing;
   std::string health_reason;
@@ -51,6 +70,7 @@ struct CreateCommand {
   std::string name;
   Labels labels;
   models::MemorySpec spec;
+  ItemPolicy item_policy;
   std::string request_id;
   uint64_t body_hash = 0;
 };
@@ -68,11 +88,23 @@ struct UpdateCommand {
   std::optional<Etag> etag;  // must be the present one
   std::optional<std::string> description;
   std::optional<std::map<std::string, std::string>> labels;
+  std::optional<int64_t> ttl_nanos;
+  std::optional<uint64_t> items_max;
+  std::optional<uint64_t> bytes_max;
+  std::optional<FullPolicy> full_policy;
+  std::optional<bool> frozen;
 };
 
 struct DropCommand {
   std::string name;
   std::optional<Etag> etag;
+};
+
+// Names a version of an item: the row under which it is kept is never used again.
+struct ItemEtag {
+  MemoryUid uid = 0;
+  uint64_t row = 0;
+  friend bool operator==(const ItemEtag&, const ItemEtag&) = default;
 };
 
 // Columns of a batch; the numbers and payloads are borrowed until the call is done.
@@ -83,6 +115,11 @@ struct StoreCommand {
   std::vector<ItemId> ids;  // empty: made here
   std::span<const float> weights;
   std::vector<storage::Payload> payloads;  // empty, or one a row
+  std::vector<int64_t> expire_unix_nanos;  // empty, or one a row; 0: by ttl
+  std::optional<int64_t> ttl_nanos;        // absent: the memory's; 0: for ever
+  // Empty, or one a row: the item must be there with this etag (Aborted ETAG if not). With upsert
+  // only.
+  std::vector<std::optional<ItemEtag>> etags;
   bool upsert = false;
   std::string request_id;
   uint64_t body_hash =
@@ -96,6 +133,8 @@ struct DeleteCommand {
   MatrixView keys;  // pairs to forget, where vectors are not kept
   MatrixView responses;
   std::span<const float> weights;
+  std::string filter;  // instead of ids: items whose attributes match, at most rows_per_store_max
+  std::vector<std::optional<ItemEtag>> etags;  // empty, or one an id
   bool allow_missing = false;
   std::string request_id;
   uint64_t body_hash = 0;
@@ -117,6 +156,8 @@ struct WriteReply {
   uint64_t deleted = 0;
   uint64_t missing = 0;
   uint64_t suppressed = 0;  // of `deleted`: never returned again, but not unlearned
+  uint64_t evicted = 0;     // to make room
+  bool more = false;        // by filter: more items match
   uint64_t first_id = 0;
   uint64_t item_count = 0;
   std::optional<double> load;     // linear: after this write
@@ -144,12 +185,17 @@ struct QueryCommand {
   std::optional<std::vector<ItemId>> candidates;  // kList: only these
   bool check_radius = false;  // kList: also the distance of each certified item's key from the cue
   std::optional<ReadToken> token;
+  std::string filter;  // only items whose attributes match; empty: all
   bool payloads = false;
   std::function<bool()> cancelled;  // polled between slices; may be empty
 };
 
+// Why a list is shorter than asked.
+enum class Shortfall { kNone, kMemorySmaller, kFilter, kCandidates };
+
 struct QueryReply {
   models::Answer answer;
+  std::vector<Shortfall> shortfalls;  // one a cue
   MemoryUid uid = 0;
   uint64_t position = 0;
   std::vector<ItemId> candidates_missing;  // asked for, not held
@@ -165,8 +211,9 @@ struct ItemRecord {
   ItemId id;
   uint64_t row = 0;
   float weight = 1;
-  std::vector<float> key;       // empty if not kept
-  std::vector<float> response;  // empty for auto-association
+  std::vector<float> key;         // empty if not kept
+  std::vector<float> response;    // empty for auto-association
+  int64_t expire_unix_nanos = 0;  // 0: never
   storage::OwnedPayload payload;
 };
 
@@ -175,6 +222,7 @@ struct ListItemsCommand {
   std::optional<MemoryUid> uid;  // of the page before
   uint64_t first_row = 0;
   size_t page_size = 0;
+  std::string filter;  // only items whose attributes match
   bool vectors = false;
   bool payloads = false;
   uint64_t page_bytes_max = 3'800'000;  // under the 4 MiB that gRPC clients take by default
@@ -183,6 +231,88 @@ struct ItemPage {
   MemoryUid uid = 0;
   std::vector<ItemRecord> items;
   std::optional<uint64_t> next_row;
+};
+
+// ---- administration
+
+struct AliasInfo {
+  std::string alias;
+  std::string memory;
+  int64_t update_unix_nanos = 0;
+};
+struct SetAliasCommand {
+  std::string alias;
+  std::string memory;
+  std::string expected_memory;  // Aborted (ALIAS_RACED) if it stands for another; empty: whatever
+};
+struct DropAliasCommand {
+  std::string alias;
+  bool allow_missing = false;
+};
+
+struct CloneCommand {
+  std::string source;
+  std::string name;  // of the copy
+};
+
+struct BackupMemory {
+  std::string name;
+  MemoryUid uid = 0;
+  uint64_t position = 0;
+  uint64_t items = 0;
+  uint32_t samples = 0;         // answers that a restore must repeat
+  std::string degraded_reason;  // not empty: in the backup as damaged as it was
+};
+struct BackupInfo {
+  uint32_t id = 0;
+  int64_t create_unix_nanos = 0;
+  uint64_t bytes = 0;
+  uint64_t new_bytes = 0;
+  std::string description;
+  std::vector<BackupMemory> memories;
+};
+struct RestoreCommand {
+  uint32_t backup = 0;
+  std::vector<std::string> memories;  // empty: all
+  std::string name;                   // with exactly one memory: its new name; empty: its own
+};
+struct RestoreReply {
+  std::vector<MemoryInfo> memories;
+  uint64_t samples_compared = 0;
+};
+
+// Where the bytes of a memory are.
+struct MemoryUsage {
+  std::string name;
+  uint64_t items = 0;
+  std::vector<models::ByteAccount> memory;
+  std::vector<models::ByteAccount> disk;
+  uint64_t memory_bytes_twice = 0;  // with twice the items
+  uint64_t disk_bytes_twice = 0;
+  std::optional<double> top1;  // by theory (linear)
+  std::optional<double> top1_twice;
+  uint64_t log_records = 0;  // that no checkpoint covers
+};
+
+// How far recovery is.
+struct Startup {
+  bool done = false;
+  bool recovery_mode = false;
+  uint32_t memories_done = 0;
+  uint32_t memories_total = 0;
+  uint64_t rows_done = 0;
+  uint64_t rows_total = 0;
+  std::string memory;  // that is being read
+  int64_t elapsed_nanos = 0;
+  std::optional<int64_t> remaining_nanos;
+};
+
+struct Resources {
+  uint64_t memory_bytes_max = 0;  // 0: none
+  uint64_t memory_bytes_used = 0;
+  uint64_t disk_bytes_free = 0;
+  uint64_t disk_bytes_reserve = 0;
+  uint64_t disk_bytes_used = 0;
 };
 
 struct EngineCounters {

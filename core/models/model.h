@@ -47,6 +47,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/ids.h"
+#include "core/base/row_set.h"
 #include "core/math/matrix.h"
 #include "core/models/spec.h"
 
@@ -86,6 +87,9 @@ struct QuerySpec {
   int steps_max = 0;           // dense: 0 = the memory's
   // kList over given items only: their row numbers, ascending, no duplicates. nullopt: all items.
   std::optional<std::vector<uint64_t>> candidate_rows;
+  // Only these rows take part; null: all. Dense: in recalls, lists and their statistics. Linear: in
+  // lists; a recall with it is InvalidArgument (FILTER), for W holds all rows at once.
+  std::shared_ptr<const RowSet> rows;
   // kList over given responses only ([candidates, response_dim], linear): scores of W q against
   // them, unit length taken; no codebook is needed. Entries are named by number, 0 upwards, and
   // `row` is that number. The numbers must outlive the Query; empty: not asked for.

@@ -96,9 +96,9 @@ void EncodeJob(const engine::JobInfo& job, google::longrunning::Operation* to) {
   to->mutable_metadata()->PackFrom(metadata);
   to->set_done(job.done);
   if (!job.done) return;
-  if (job.result.has_value()) {
+  if (const auto* memory = std::get_if<engine::MemoryInfo>(&job.result); memory != nullptr) {
     v1::TrainResponse response;
-    EncodeMemory(*job.result, std::nullopt, response.mutable_memory());
+    EncodeMemory(*memory, std::nullopt, response.mutable_memory());
     to->mutable_response()->PackFrom(response);
   } else {
     ToProto(job.status, to->mutable_error());

@@ -24,7 +24,7 @@ struct Gate {
 
   JobRunner::Work Work() {
     return
-        [this](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+        [this](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
           entered.set_value();
           go.get_future().wait();
           if (!report({.phase = "training", .share = 0.5, .steps = 3, .loss = 0.25})) {
@@ -50,15 +50,15 @@ class JobRunnerTest : public ::testing::Test {
 
 TEST_F(JobRunnerTest, CarriesAJobOutAndKeepsItsResult) {
   Gate gate;
-  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
   ASSERT_TRUE(job.ok());
   EXPECT_FALSE(job->done);
   gate.go.set_value();
   const JobInfo end = WaitFor(jobs_, job->id);
   EXPECT_TRUE(end.done);
   EXPECT_TRUE(end.status.ok());
-  ASSERT_TRUE(end.result.has_value());
-  EXPECT_EQ(end.result->name, "faces");
+  ASSERT_TRUE(std::holds_alternative<MemoryInfo>(end.result));
+  EXPECT_EQ(std::get<MemoryInfo>(end.result).name, "faces");
   EXPECT_EQ(end.progress.phase, "done");
   EXPECT_EQ(end.progress.steps, 3);
   EXPECT_TRUE(jobs_.Get(job->id)->done);
@@ -68,8 +68,8 @@ TEST_F(JobRunnerTest, EstimatesTheEndFromTheShareDone) {
   Gate gate;
   std::promise<void> reported, go_on;
   const absl::StatusOr<JobInfo> job = jobs_.Submit(
-      "faces",
-      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+      JobKind::kTrain, "faces",
+      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
         clock_.Advance(3'000);
         report({.phase = "training", .share = 0.75});
         reported.set_value();
@@ -85,23 +85,24 @@ TEST_F(JobRunnerTest, EstimatesTheEndFromTheShareDone) {
 
 TEST_F(JobRunnerTest, StopsARunningJobThatIsCancelled) {
   Gate gate;
-  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
   gate.entered.get_future().wait();
   EXPECT_TRUE(jobs_.Cancel(job->id).ok());
   gate.go.set_value();
   const JobInfo end = WaitFor(jobs_, job->id);
   EXPECT_TRUE(gate.told_to_stop);
   EXPECT_EQ(ReasonOf(end.status), "CANCELLED");
-  EXPECT_FALSE(end.result.has_value());
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(end.result));
 }
 
 TEST_F(JobRunnerTest, EndsAWaitingJobAtOnceWhenItIsCancelled) {
   Gate first;
-  const absl::StatusOr<JobInfo> running = jobs_.Submit("faces", first.Work());
+  const absl::StatusOr<JobInfo> running = jobs_.Submit(JobKind::kTrain, "faces", first.Work());
   first.entered.get_future().wait();
   std::atomic<bool> ran{false};
   const absl::StatusOr<JobInfo> waiting = jobs_.Submit(
-      "digits", [&ran](const std::string&, const JobRunner::Report&) -> absl::StatusOr<MemoryInfo> {
+      JobKind::kTrain, "digits",
+      [&ran](const std::string&, const JobRunner::Report&) -> absl::StatusOr<JobResult> {
         ran = true;
         return MemoryInfo{};
       });
@@ -111,20 +112,21 @@ TEST_F(JobRunnerTest, EndsAWaitingJobAtOnceWhenItIsCancelled) {
   WaitFor(jobs_, running->id);
   Gate third;  // the thread has passed the cancelled one when this one is through
   third.go.set_value();
-  WaitFor(jobs_, jobs_.Submit("words", third.Work())->id);
+  WaitFor(jobs_, jobs_.Submit(JobKind::kTrain, "words", third.Work())->id);
   EXPECT_FALSE(ran);
 }
 
 TEST_F(JobRunnerTest, TakesOneJobAMemory) {
   Gate gate;
-  const absl::StatusOr<JobInfo> job = jobs_.Submit("faces", gate.Work());
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
   Gate second;
-  EXPECT_EQ(ReasonOf(jobs_.Submit("faces", second.Work()).status()), "JOB_RUNNING");
+  EXPECT_EQ(ReasonOf(jobs_.Submit(JobKind::kTrain, "faces", second.Work()).status()),
+            "JOB_RUNNING");
   EXPECT_EQ(ReasonOf(jobs_.Forget(job->id)), "JOB_RUNNING");
   gate.go.set_value();
   WaitFor(jobs_, job->id);
   second.go.set_value();
-  const absl::StatusOr<JobInfo> again = jobs_.Submit("faces", second.Work());
+  const absl::StatusOr<JobInfo> again = jobs_.Submit(JobKind::kTrain, "faces", second.Work());
   ASSERT_TRUE(again.ok());
   WaitFor(jobs_, again->id);
   EXPECT_TRUE(jobs_.Forget(job->id).ok());
@@ -136,7 +138,7 @@ TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
   for (const char* name : {"a", "b", "c"}) {
     Gate gate;
     gate.go.set_value();
-    ids.push_back(jobs_.Submit(name, gate.Work())->id);
+    ids.push_back(jobs_.Submit(JobKind::kTrain, name, gate.Work())->id);
     WaitFor(jobs_, ids.back());
   }
   const std::vector<JobInfo> page = jobs_.List("", 2);
@@ -151,19 +153,19 @@ TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
 TEST_F(JobRunnerTest, CancelsEverythingWhenItStops) {
   std::promise<void> entered;
   const absl::StatusOr<JobInfo> running = jobs_.Submit(
-      "faces",
-      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<MemoryInfo> {
+      JobKind::kTrain, "faces",
+      [&](const std::string&, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
         entered.set_value();
         while (report({.phase = "training"})) std::this_thread::yield();
         return absl::CancelledError("stopped");
       });
   Gate never;
-  const absl::StatusOr<JobInfo> waiting = jobs_.Submit("digits", never.Work());
+  const absl::StatusOr<JobInfo> waiting = jobs_.Submit(JobKind::kTrain, "digits", never.Work());
   entered.get_future().wait();
   jobs_.Stop();
   EXPECT_EQ(ReasonOf(jobs_.Get(running->id)->status), "CANCELLED");
   EXPECT_EQ(ReasonOf(jobs_.Get(waiting->id)->status), "CANCELLED");
-  EXPECT_EQ(ReasonOf(jobs_.Submit("words", never.Work()).status()), "STOPPING");
+  EXPECT_EQ(ReasonOf(jobs_.Submit(JobKind::kTrain, "words", never.Work()).status()), "STOPPING");
 }
 
 }  // namespace
