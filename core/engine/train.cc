@@ -191,7 +191,7 @@ absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
   auto job = std::make_shared<TrainJob>(*storage_, *committer_, std::move(memory), command.spec);
   return jobs_->Submit(
       JobKind::kTrain, memory_name,
-      [job](const std::string\& id, const JobRunner::Report\& report) -> absl::StatusOr<JobResult> {
+      [job](const std::string& id, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
         return job->Run(id, report);
       });
 }
