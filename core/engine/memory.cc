@@ -40,13 +40,25 @@ models::RowBlock OwnedRows::block() const {
   return block;
 }
 
-Memory::Memory(MemoryInfo info, std::unique_ptr<models::Model> model)
+Memory::Memory(MemoryInfo info, std::unique_ptr<models::Model> model,
+               std::shared_ptr<const StartupProgress> startup)
     : name_(info.name),
       uid_(info.uid),
       spec_(info.spec),
-      model_(std::move(model)),
-      law_(model_->law()),
-      info_(std::move(info)) {}
+      startup_(std::move(startup)),
+      info_(std::move(info)) {
+  if (model != nullptr) Equip(std::move(model));
+}
+
+void Memory::Equip(std::unique_ptr<models::Model> model) {
+  model_ = std::move(model);
+  law_ = model_->law();
+}
+
+void Memory::Serve() {
+  MutexLock lock(&mutex_);
+  if (info_.health == Health::kStarting) info_.health = Health::kServing;
+}
 
 Memory::Published Memory::published() const {
   MutexLock lock(&mutex_);
@@ -67,10 +79,18 @@ MemoryInfo Memory::info() const {
 }
 
 absl::Status Memory::CheckServing() const {
-  MutexLock lock(&mutex_);
-  if (info_.health == Health::kServing) return absl::OkStatus();
+  Health health;
+  std::string reason;
+  {
+    MutexLock lock(&mutex_);
+    if (info_.health == Health::kServing) return absl::OkStatus();
+    health = info_.health;
+    reason = info_.health_reason;
+  }
+  if (health == Health::kStarting) return startup_->StillStarting(name_);
+  if (health == Health::kUnloaded) return RefusedInRecoveryMode();
   return FailedPrecondition(
-      absl::StrFormat("memory '%s' is degraded and refuses work: %s", name_, info_.health_reason),
+      absl::StrFormat("memory '%s' is degraded and refuses work: %s", name_, reason),
       {.reason = "DEGRADED",
        .given = name_,
        .expected = "a memory in health SERVING",
@@ -117,6 +137,7 @@ void Memory::Publish() {
   MutexLock lock(&mutex_);
   published_.view.swap(view);  // the old one dies after the lock, with `view`
   published_.position = applied_position;
+  info_.checkpoint_position = checkpoint_position;
 }
 
 void Memory::SetDescription(const MemoryInfo& info) {

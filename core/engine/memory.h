@@ -22,6 +22,7 @@
 #include "core/base/status.h"
 #include "core/engine/expiry_index.h"
 #include "core/engine/forecast.h"
+#include "core/engine/startup.h"
 #include "core/engine/types.h"
 
 namespace mneme::engine {
@@ -65,12 +66,15 @@ class Memory {
     uint64_t position = 0;
   };
 
-  Memory(MemoryInfo info, std::unique_ptr<models::Model> model);
+  // `startup`: of a memory in health kStarting.
+  Memory(MemoryInfo info, std::unique_ptr<models::Model> model,
+         std::shared_ptr<const StartupProgress> startup = nullptr);
 
   // ---- any thread
   const std::string& name() const { return name_; }
   MemoryUid uid() const { return uid_; }
   const models::MemorySpec& spec() const { return spec_; }
+  // Of a memory that serves, or did.
   models::Law law() const { return law_; }
   bool keeps_ids() const { return spec_.retain != models::Retain::kStatistics; }
   bool keeps_keys() const { return spec_.retain == models::Retain::kAll; }
@@ -80,7 +84,8 @@ class Memory {
   // Rows that expire; read by queries, which hide those that are due.
   const ExpiryIndex& expiry() const { return expiry_; }
   bool dropped() const { return dropped_.load(std::memory_order_acquire); }
-  // OK while the memory serves; otherwise why it does not (FailedPrecondition DEGRADED).
+  // OK while the memory serves; otherwise why it does not: FailedPrecondition (DEGRADED,
+  // RECOVERY_MODE), Unavailable (STARTING). All but the description is there only once it was OK.
   absl::Status CheckServing() const;
   // The newest measurement of this memory, and its load meter: kept here by those who make them.
   std::shared_ptr<const Probe> newest_probe() const;
@@ -99,6 +104,9 @@ class Memory {
   void SetDescription(const MemoryInfo& info);
   void MarkDropped() { dropped_.store(true, std::memory_order_release); }
   void Degrade(const absl::Status& why);
+  // Recovery: the model of a memory that was made without one, and the moment from which it serves.
+  void Equip(std::unique_ptr<models::Model> model);
+  void Serve();
 
   // What has been given out to prepared writes, ahead of what was applied.
   uint64_t next_position = 1;
@@ -118,8 +126,10 @@ class Memory {
   const std::string name_;
   const MemoryUid uid_;
   const models::MemorySpec spec_;
-  const std::unique_ptr<models::Model> model_;
-  const models::Law law_;
+  // Set once, before the memory serves.
+  std::unique_ptr<models::Model> model_;
+  models::Law law_ = models::Law::kAnswersAdd;
+  const std::shared_ptr<const StartupProgress> startup_;
   std::atomic<bool> dropped_{false};
   ExpiryIndex expiry_;
 
