@@ -94,11 +94,35 @@ absl::StatusOr<Memory> Client::UpdateMemory(std::string_view memory, const Memor
     request.mutable_memory()->mutable_labels()->insert(update.labels->begin(),
                                                        update.labels->end());
   }
+  v1::ItemPolicy* policy = request.mutable_memory()->mutable_item_policy();
+  const auto change = [&request](const char* path) {
+    request.mutable_update_mask()->add_paths(path);
+  };
+  if (update.ttl) {
+    change("item_policy.ttl");
+    if (update.ttl->count() != 0) *policy->mutable_ttl() = MakeDuration(*update.ttl);
+  }
+  if (update.items_max) {
+    change("item_policy.items_max");
+    policy->set_items_max(*update.items_max);
+  }
+  if (update.bytes_max) {
+    change("item_policy.bytes_max");
+    policy->set_bytes_max(*update.bytes_max);
+  }
+  if (update.full_policy) {
+    change("item_policy.full_policy");
+    policy->set_full_policy(static_cast<v1::FullPolicy>(*update.full_policy));
+  }
+  if (update.frozen) {
+    change("frozen");
+    request.mutable_memory()->set_frozen(*update.frozen);
+  }
   if (request.update_mask().paths().empty()) {  // on the wire it would mean: clear both
     return MakeError({.code = absl::StatusCode::kInvalidArgument,
                       .reason = "NOTHING_TO_DO",
                       .message = "the update changes nothing",
-                      .expected = "a description or labels",
+                      .expected = "a description, labels, an item policy or frozen",
                       .next_step = "Set at least one of them."});
   }
   const Repeatable repeatable = update.etag.empty() ? Repeatable::kYes : Repeatable::kNo;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/src/columns.h"
 #include "client/cpp/src/convert.h"
 #include "client/cpp/src/impl.h"
 #include "client/cpp/src/status.h"
@@ -11,35 +12,6 @@
 
 namespace mneme::client {
 namespace {
-
-bool IsGiven(MatrixRef matrix) {
-  return matrix.data != nullptr || matrix.rows != 0 || matrix.cols != 0;
-}
-
-// A column must have as many entries as there are rows, or none.
-absl::Status CheckColumn(std::string_view column, size_t given, size_t rows) {
-  if (given == 0 || given == rows) return absl::OkStatus();
-  return MakeError(
-      {.code = absl::StatusCode::kInvalidArgument,
-       .reason = "SHAPE",
-       .message = absl::StrCat("the batch has ", rows, " rows but ", given, " ", AbslView(column)),
-       .given = absl::StrCat(given),
-       .expected = absl::StrCat(rows),
-       .next_step =
-           absl::StrCat("Give one of the ", AbslView(column), " for each row, or none at all.")});
-}
-
-absl::Status Check(const StoreBatch& batch) {
-  const size_t rows = batch.keys.rows;
-  for (const auto& [column, given] : {std::pair<std::string_view, size_t>{"ids", batch.ids.size()},
-                                      {"weights", batch.weights.size()},
-                                      {"payloads", batch.payloads.size()},
-                                      {"attributes", batch.attributes.size()},
-                                      {"responses", batch.responses.rows}}) {
-    if (absl::Status status = CheckColumn(column, given, rows); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
 
 size_t RowCount(const DeleteBatch& batch) {
   return batch.ids.empty() ? batch.keys.rows : batch.ids.size();
@@ -49,6 +21,7 @@ absl::Status Check(const DeleteBatch& batch) {
   for (const auto& [column, given] :
        {std::pair<std::string_view, size_t>{"weights", batch.weights.size()},
         {"keys", batch.keys.rows},
+        {"etags", batch.etags.size()},
         {"responses", batch.responses.rows}}) {
     if (absl::Status status = CheckColumn(column, given, RowCount(batch)); !status.ok()) {
       return status;
@@ -62,29 +35,12 @@ std::string PartId(const std::string& base, const RowRange& range, size_t ranges
   return ranges == 1 ? base : absl::StrCat(base, "/", range.index);
 }
 
-size_t RowBytes(const StoreBatch& batch, size_t row) {
-  size_t bytes = (batch.keys.cols + batch.responses.cols + 1) * sizeof(float);
-  if (!batch.ids.empty()) bytes += WireBytes(batch.ids[row]);
-  if (!batch.payloads.empty()) bytes += 8 + batch.payloads[row].size();
-  if (!batch.attributes.empty()) bytes += WireBytes(batch.attributes[row]);
-  return bytes;
-}
-
 v1::StoreRequest MakeStore(std::string_view memory, const StoreBatch& batch,
                            const StoreOptions& options, const RowRange& range) {
   v1::StoreRequest request;
   request.set_memory(ResourceName(memory));
-  SetRows(batch.keys, range, request.mutable_keys());
-  if (IsGiven(batch.responses)) SetRows(batch.responses, range, request.mutable_responses());
-  for (size_t row = range.begin; row < range.end; ++row) {
-    if (!batch.ids.empty()) SetId(batch.ids[row], request.add_ids());
-    if (!batch.payloads.empty()) request.add_payloads(batch.payloads[row]);
-    if (!batch.attributes.empty()) SetAttributes(batch.attributes[row], request.add_attributes());
-  }
-  if (!batch.weights.empty()) {
-    const auto weights = batch.weights.subspan(range.begin, range.rows());
-    request.mutable_weights()->Assign(weights.begin(), weights.end());
-  }
+  SetColumns(batch, range, request);
+  if (options.ttl) *request.mutable_ttl() = MakeDuration(*options.ttl);
   request.set_upsert(options.upsert);
   request.set_durability(static_cast<v1::Durability>(options.durability));
   return request;
@@ -95,7 +51,10 @@ v1::DeleteItemsRequest MakeDelete(std::string_view memory, const DeleteBatch& ba
   v1::DeleteItemsRequest request;
   request.set_memory(ResourceName(memory));
   if (!batch.ids.empty()) {
-    for (size_t row = range.begin; row < range.end; ++row) SetId(batch.ids[row], request.add_ids());
+    for (size_t row = range.begin; row < range.end; ++row) {
+      SetId(batch.ids[row], request.add_ids());
+      if (!batch.etags.empty()) request.add_etags(batch.etags[row]);
+    }
   }
   if (IsGiven(batch.keys)) SetRows(batch.keys, range, request.mutable_keys());
   if (IsGiven(batch.responses)) SetRows(batch.responses, range, request.mutable_responses());
@@ -139,6 +98,7 @@ void Add(v1::StoreResponse response, const RowRange& range, bool ids_given, Stor
   AddWarnings(response, result.warnings);
   result.stored += response.stored();
   result.replaced += response.replaced();
+  result.evicted += response.evicted();
   if (!ids_given) result.made_ids.push_back({range.begin, range.rows(), response.first_id()});
 }
 
@@ -192,6 +152,7 @@ absl::StatusOr<ItemPage> Client::ListItems(std::string_view memory,
   request.set_page_token(options.page_token);
   request.set_include_vectors(options.include_vectors);
   request.set_include_payloads(options.include_payloads);
+  request.set_filter(options.filter);
   v1::ListItemsResponse response;
   absl::Status status =
       impl_->Call(options.call, Repeatable::kYes, &Impl::Memories::ListItems, request, response);
@@ -236,6 +197,31 @@ absl::StatusOr<DeleteResult> Client::DeleteItems(std::string_view memory, const 
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<DeleteResult> Client::DeleteItemsWhere(std::string_view memory,
+                                                      std::string_view filter,
+                                                      const DeleteOptions& options) {
+  const std::string base = options.request_id.empty() ? MakeRequestId() : options.request_id;
+  DeleteResult result;
+  bool more = true;
+  for (size_t part = 0; more; ++part) {
+    v1::DeleteItemsRequest request;
+    request.set_memory(ResourceName(memory));
+    request.set_filter(std::string(filter));
+    request.set_durability(static_cast<v1::Durability>(options.durability));
+    request.set_request_id(absl::StrCat(base, "/", part));
+    v1::DeleteItemsResponse response;
+    absl::Status status = impl_->Call(options.call, Repeatable::kYes, &Impl::Memories::DeleteItems,
+                                      request, response);
+    if (!status.ok()) return status;
+    AddLatest(response, result);
+    result.deleted += response.deleted();
+    result.suppressed += response.suppressed();
+    more = response.more();
+    if (options.progress) options.progress(result.deleted, result.deleted);
+  }
   return result;
 }
 

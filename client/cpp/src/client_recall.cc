@@ -145,6 +145,7 @@ v1::RetrieveRequest MakeRetrieve(std::string_view memory, MatrixRef cues, const 
   if (options.beta) request.set_beta(*options.beta);
   request.set_steps_max(options.steps_max);
   request.set_read_token(options.read_token);
+  request.set_filter(options.filter);
   request.set_include_payloads(options.include_payloads);
   return request;
 }
@@ -165,6 +166,7 @@ v1::ListwiseQueryRequest MakeQuery(std::string_view memory, MatrixRef cues, cons
   request.set_check_radius(options.check_radius);
   if (options.beta) request.set_beta(*options.beta);
   request.set_read_token(options.read_token);
+  request.set_filter(options.filter);
   request.set_include_payloads(options.include_payloads);
   return request;
 }

@@ -13,20 +13,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "vectors travel as the bytes of little-endian floats");
 
-google::protobuf::Timestamp MakeTime(Timestamp time) {
-  const int64_t nanos = time.time_since_epoch().count();
-  int64_t seconds = nanos / 1'000'000'000;
-  int64_t rest = nanos % 1'000'000'000;
-  if (rest < 0) {
-    rest += 1'000'000'000;
-    --seconds;
-  }
-  google::protobuf::Timestamp wire;
-  wire.set_seconds(seconds);
-  wire.set_nanos(static_cast<int32_t>(rest));
-  return wire;
-}
-
 void SetValue(const AttributeValue& value, v1::AttributeValue* out) {
   std::visit(
       [out](const auto& v) {
@@ -105,6 +91,29 @@ ScoredItem GetScoredItem(v1::ScoredItem& wire) {
   return item;
 }
 
+Startup GetStartup(const v1::Startup& wire) {
+  Startup startup{.done = wire.done(),
+                  .recovery_mode = wire.recovery_mode(),
+                  .memories_done = wire.memories_done(),
+                  .memories_total = wire.memories_total(),
+                  .rows_done = wire.rows_done(),
+                  .rows_total = wire.rows_total(),
+                  .memory = wire.memory(),
+                  .elapsed = FromWire(wire.elapsed())};
+  if (wire.has_remaining()) startup.remaining = FromWire(wire.remaining());
+  return startup;
+}
+
+Resources GetResources(const v1::Resources& wire) {
+  return {.memory_bytes_max = wire.memory_bytes_max(),
+          .memory_limit_source = wire.memory_limit_source(),
+          .memory_bytes_used = wire.memory_bytes_used(),
+          .resident_bytes = wire.resident_bytes(),
+          .disk_bytes_free = wire.disk_bytes_free(),
+          .disk_bytes_reserve = wire.disk_bytes_reserve(),
+          .disk_bytes_used = wire.disk_bytes_used()};
+}
+
 std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::ScoredItem>* wire) {
   std::vector<ScoredItem> items;
   items.reserve(wire->size());
@@ -117,6 +126,31 @@ std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::Sc
 std::string ResourceName(std::string_view name, std::string_view collection) {
   if (name.starts_with(collection)) return std::string(name);
   return std::string(collection).append(name);
+}
+
+google::protobuf::Timestamp MakeTime(Timestamp time) {
+  const int64_t nanos = time.time_since_epoch().count();
+  int64_t seconds = nanos / 1'000'000'000;
+  int64_t rest = nanos % 1'000'000'000;
+  if (rest < 0) {
+    rest += 1'000'000'000;
+    --seconds;
+  }
+  google::protobuf::Timestamp wire;
+  wire.set_seconds(seconds);
+  wire.set_nanos(static_cast<int32_t>(rest));
+  return wire;
+}
+
+google::protobuf::Duration MakeDuration(std::chrono::nanoseconds duration) {
+  google::protobuf::Duration wire;
+  wire.set_seconds(duration.count() / 1'000'000'000);
+  wire.set_nanos(static_cast<int32_t>(duration.count() % 1'000'000'000));
+  return wire;
+}
+
+std::chrono::nanoseconds FromWire(const google::protobuf::Duration& wire) {
+  return std::chrono::seconds(wire.seconds()) + std::chrono::nanoseconds(wire.nanos());
 }
 
 Timestamp FromWire(const google::protobuf::Timestamp& wire) {
@@ -173,13 +207,20 @@ ItemId FromWire(const v1::ItemId& wire) {
   return wire.kind_case() == v1::ItemId::kText ? ItemId(wire.text()) : ItemId(wire.number());
 }
 
+NamedLimit FromWire(const v1::NamedLimit& wire) {
+  return {.name = wire.name(),
+          .value = wire.value(),
+          .unit = wire.unit(),
+          .description = wire.description(),
+          .configurable = wire.configurable()};
+}
+
 ServerInfo FromWire(const v1::ServerInfo& wire) {
   const v1::Limits& limits = wire.limits();
   const v1::Counters& counters = wire.counters();
   return {.version = wire.version(),
           .start_time = FromWire(wire.start_time()),
-          .uptime = std::chrono::seconds(wire.uptime().seconds()) +
-                    std::chrono::nanoseconds(wire.uptime().nanos()),
+          .uptime = FromWire(wire.uptime()),
           .limits = {.rows_per_store_max = limits.rows_per_store_max(),
                      .cues_max = limits.cues_max(),
                      .list_size_max = limits.list_size_max(),
@@ -199,14 +240,19 @@ ServerInfo FromWire(const v1::ServerInfo& wire) {
           .memory_bytes = wire.memory_bytes(),
           .instruction_set = wire.instruction_set(),
           .blas_core = wire.blas_core(),
-          .scan_threads = wire.scan_threads()};
+          .scan_threads = wire.scan_threads(),
+          .startup = GetStartup(wire.startup()),
+          .resources = GetResources(wire.resources()),
+          .all_limits = AllFromWire(wire.all_limits())};
 }
 
 absl::StatusOr<Item> FromWire(const v1::Item& wire) {
   Item item{.id = FromWire(wire.id()),
             .weight = wire.weight(),
             .payload = wire.payload(),
-            .row = wire.row()};
+            .row = wire.row(),
+            .etag = wire.etag()};
+  if (wire.has_expire_time()) item.expire_time = FromWire(wire.expire_time());
   if (wire.has_key()) {
     absl::StatusOr<std::vector<float>> numbers = GetNumbers(wire.key());
     if (!numbers.ok()) return numbers.status();
@@ -237,7 +283,8 @@ CueResult FromWire(v1::CueResult wire) {
           .n_support = wire.n_support(),
           .top = GetScoredItems(wire.mutable_top()),
           .z_best = wire.z_best(),
-          .z_gap = wire.z_gap()};
+          .z_gap = wire.z_gap(),
+          .shortfall = static_cast<Shortfall>(wire.shortfall())};
 }
 
 CueList FromWire(v1::CueList wire) {
@@ -249,7 +296,8 @@ CueList FromWire(v1::CueList wire) {
           .score_mean = wire.score_mean(),
           .score_std = wire.score_std(),
           .mass = wire.mass(),
-          .tail_average = wire.tail_average()};
+          .tail_average = wire.tail_average(),
+          .shortfall = static_cast<Shortfall>(wire.shortfall())};
 }
 
 }  // namespace mneme::client

@@ -15,6 +15,7 @@
 #include "google/longrunning/operations.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "mneme/client.h"
+#include "mneme/v1/admin_service.pb.h"
 #include "mneme/v1/memory_service.pb.h"
 
 namespace mneme::client {
@@ -44,7 +45,11 @@ size_t WireBytes(const Attributes& attributes);
 // contradicts itself.
 absl::Status CopyNumbers(const v1::Matrix& wire, float* out);
 
+google::protobuf::Timestamp MakeTime(Timestamp time);
+google::protobuf::Duration MakeDuration(std::chrono::nanoseconds duration);
+
 Timestamp FromWire(const google::protobuf::Timestamp& wire);
+std::chrono::nanoseconds FromWire(const google::protobuf::Duration& wire);
 ItemId FromWire(const v1::ItemId& wire);
 Epoch FromWire(const v1::Epoch& wire);
 Memory FromWire(const v1::Memory& wire);
@@ -52,6 +57,11 @@ ByteAccount FromWire(const v1::ByteAccount& wire);
 Warning FromWire(const v1::Warning& wire);
 // Unpacks what it knows: the metadata and the result of a training.
 Operation FromWire(const google::longrunning::Operation& wire);
+Alias FromWire(const v1::Alias& wire);
+MemoryUsage FromWire(const v1::MemoryUsage& wire);
+BackupMemory FromWire(const v1::BackupMemory& wire);
+Backup FromWire(const v1::Backup& wire);
+NamedLimit FromWire(const v1::NamedLimit& wire);
 Prediction FromWire(const v1::Prediction& wire);
 CurvePoint FromWire(const v1::CurvePoint& wire);
 ProfilePoint FromWire(const v1::ProfilePoint& wire);

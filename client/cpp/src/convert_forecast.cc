@@ -13,19 +13,6 @@ Probe GetProbe(const v1::Probe& wire) {
           .score_std_ratio = wire.score_std_ratio()};
 }
 
-TrainProgress GetTraining(const v1::TrainMetadata& wire) {
-  TrainProgress training{.memory = wire.memory(),
-                         .phase = wire.phase(),
-                         .progress = wire.progress(),
-                         .steps = wire.steps(),
-                         .loss = wire.loss(),
-                         .start_time = FromWire(wire.start_time())};
-  if (wire.has_expected_end_time()) {
-    training.expected_end_time = FromWire(wire.expected_end_time());
-  }
-  return training;
-}
-
 }  // namespace
 
 Prediction FromWire(const v1::Prediction& wire) {
@@ -49,17 +36,6 @@ ProfilePoint FromWire(const v1::ProfilePoint& wire) {
   ProfilePoint point{.percentile = wire.percentile(), .theory = wire.theory()};
   if (wire.has_measured()) point.measured = wire.measured();
   return point;
-}
-
-Operation FromWire(const google::longrunning::Operation& wire) {
-  Operation operation{.name = wire.name(), .done = wire.done(), .error = FromProto(wire.error())};
-  if (v1::TrainMetadata metadata; wire.metadata().UnpackTo(&metadata)) {
-    operation.training = GetTraining(metadata);
-  }
-  if (v1::TrainResponse response; wire.response().UnpackTo(&response)) {
-    operation.memory = FromWire(response.memory());
-  }
-  return operation;
 }
 
 ForecastResult FromWire(const v1::ForecastResponse& wire) {

@@ -50,6 +50,21 @@ TrainedState GetTrained(const v1::TrainedState& wire) {
           .delta_count = wire.delta_count()};
 }
 
+ItemPolicy GetItemPolicy(const v1::ItemPolicy& wire) {
+  ItemPolicy policy{.items_max = wire.items_max(),
+                    .bytes_max = wire.bytes_max(),
+                    .full_policy = static_cast<FullPolicy>(wire.full_policy())};
+  if (wire.has_ttl()) policy.ttl = FromWire(wire.ttl());
+  return policy;
+}
+
+void SetItemPolicy(const ItemPolicy& policy, v1::ItemPolicy* out) {
+  if (policy.ttl) *out->mutable_ttl() = MakeDuration(*policy.ttl);
+  out->set_items_max(policy.items_max);
+  out->set_bytes_max(policy.bytes_max);
+  out->set_full_policy(static_cast<v1::FullPolicy>(policy.full_policy));
+}
+
 MemoryState GetState(const v1::MemoryState& wire) {
   MemoryState state{.item_count = wire.item_count(),
                     .position = wire.position(),
@@ -65,7 +80,10 @@ MemoryState GetState(const v1::MemoryState& wire) {
                     .weights_epoch = FromWire(wire.weights_epoch()),
                     .bytes = AllFromWire(wire.bytes()),
                     .partitions = wire.partitions(),
-                    .suppressed_count = wire.suppressed_count()};
+                    .suppressed_count = wire.suppressed_count(),
+                    .expired_count = wire.expired_count(),
+                    .evicted_count = wire.evicted_count(),
+                    .checkpoint_position = wire.checkpoint_position()};
   if (wire.has_load_meter()) state.load_meter = GetLoadMeter(wire.load_meter());
   if (wire.has_trained()) state.trained = GetTrained(wire.trained());
   return state;
@@ -101,6 +119,7 @@ void SetSpec(const MemorySpec& spec, v1::Memory* out) {
   out->set_key_dim(spec.key_dim);
   out->set_response_dim(spec.response_dim);
   out->set_retain(static_cast<v1::Retain>(spec.retain));
+  SetItemPolicy(spec.item_policy, out->mutable_item_policy());
   if (const auto* dense = std::get_if<DenseSpec>(&spec.model)) {
     SetDense(*dense, out->mutable_dense());
   } else if (const auto* linear = std::get_if<LinearSpec>(&spec.model)) {
@@ -121,6 +140,7 @@ Memory FromWire(const v1::Memory& wire) {
                 .etag = wire.etag(),
                 .create_time = FromWire(wire.create_time()),
                 .update_time = FromWire(wire.update_time()),
+                .frozen = wire.frozen(),
                 .state = GetState(wire.state())};
   memory.spec.name = wire.name();
   memory.spec.description = wire.description();
@@ -128,6 +148,7 @@ Memory FromWire(const v1::Memory& wire) {
   memory.spec.key_dim = wire.key_dim();
   memory.spec.response_dim = wire.response_dim();
   memory.spec.retain = static_cast<Retain>(wire.retain());
+  memory.spec.item_policy = GetItemPolicy(wire.item_policy());
   if (wire.has_dense()) memory.spec.model = GetDense(wire.dense());
   if (wire.has_linear()) memory.spec.model = GetLinear(wire.linear());
   return memory;

@@ -26,7 +26,7 @@ absl::Status Cancelled() {
 Client::Impl::Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
     : options_(std::move(options)),
       channel_(std::move(channel)),
-      stubs_(v1::MemoryService::NewStub(channel_),
+      stubs_(v1::MemoryService::NewStub(channel_), v1::AdminService::NewStub(channel_),
              google::longrunning::Operations::NewStub(channel_)),
       jitter_(std::random_device()()) {}
 
@@ -51,6 +51,12 @@ absl::Status Client::Impl::Call(const CallOptions& call, Repeatable repeatable,
     if (!delay || std::chrono::system_clock::now() + *delay >= deadline) return status;
     if (!Wait(*delay, call.stop)) return Cancelled();
   }
+}
+
+bool Client::Impl::WaitForNextTry(int tries_done, const absl::Status& status, Repeatable repeatable,
+                                  std::stop_token stop) {
+  const auto delay = NextDelay(options_.retry, tries_done, status, repeatable, jitter_.Take());
+  return delay && Wait(*delay, stop);
 }
 
 bool Client::Impl::Wait(std::chrono::nanoseconds delay, std::stop_token stop) {

@@ -20,6 +20,7 @@
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "mneme/client.h"
+#include "mneme/v1/admin_service.grpc.pb.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
 
 namespace mneme::client {
@@ -29,9 +30,11 @@ class Client::Impl {
   Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
 
   using Memories = v1::MemoryService::Stub;
+  using Admin = v1::AdminService::Stub;
   using Operations = google::longrunning::Operations::Stub;
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  Memories& memories() { return *std::get<std::unique_ptr<Memories>>(stubs_); }
   const ClientOptions& options() const { return options_; }
 
   // Calls until it succeeds, must not be tried again, or time is over; gives the last error.
@@ -41,7 +44,7 @@ class Client::Impl {
   template <typename Stub, typename Request, typename Response>
   using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
-  // The same for a method of a stub, Memories or Operations.
+  // The same for a method of a stub: Memories, Admin or Operations.
   template <typename Stub, typename Request, typename Response>
   absl::Status Call(const CallOptions& call, Repeatable repeatable,
                     Method<Stub, Request, Response> method, const Request& request,
@@ -67,6 +70,11 @@ class Client::Impl {
     });
   }
 
+  // The wait before try number `tries_done` + 1 after `status`, waited for; false when there shall
+  // be none or the caller wants to stop.
+  bool WaitForNextTry(int tries_done, const absl::Status& status, Repeatable repeatable,
+                      std::stop_token stop);
+
   // What the server takes; asked for once, and again after it has refused something for its size.
   absl::StatusOr<Limits> GetLimits(const CallOptions& call);
 
@@ -88,7 +96,8 @@ class Client::Impl {
 
   const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
-  const std::tuple<std::unique_ptr<Memories>, std::unique_ptr<Operations>> stubs_;
+  const std::tuple<std::unique_ptr<Memories>, std::unique_ptr<Admin>, std::unique_ptr<Operations>>
+      stubs_;
   Jitter jitter_;
   std::mutex mutex_;
   std::optional<Limits> limits_;  // guarded by mutex_

@@ -50,6 +50,11 @@ std::string Name(Health value) {
   return Strip(v1::Health_Name(number), "HEALTH_", number);
 }
 
+std::string Name(FullPolicy value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::FullPolicy_Name(number), "FULL_POLICY_", number);
+}
+
 std::string Name(Durability value) {
   const int number = static_cast<int>(value);
   return Strip(v1::Durability_Name(number), "DURABILITY_", number);
@@ -68,6 +73,11 @@ std::string Name(Exactness value) {
 std::string Name(CertificateState value) {
   const int number = static_cast<int>(value);
   return Strip(v1::CertificateState_Name(number), "CERTIFICATE_STATE_", number);
+}
+
+std::string Name(Shortfall value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Shortfall_Name(number), "SHORTFALL_", number);
 }
 
 std::string Name(TrainLoss value) {

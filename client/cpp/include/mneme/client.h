@@ -43,6 +43,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "mneme/admin.h"
 #include "mneme/error.h"
 #include "mneme/forecast.h"
 #include "mneme/memory.h"
@@ -88,6 +89,8 @@ using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
 struct StoreOptions {
   bool upsert = false;
+  // How long the items live; absent: as the memory's item policy says; zero: for ever.
+  std::optional<std::chrono::nanoseconds> ttl;
   Durability durability = Durability::kDefault;
   // At most 52 printable characters; empty: a new UUID. A split call appends "/N" for its N-th
   // request.
@@ -104,6 +107,42 @@ struct DeleteOptions {
   CallOptions call;
 };
 
+// Chunk `sequence` (1, 2, 3, ...) of a load; nullopt after the last one. Called by one thread at a
+// time; must give the same rows whenever it is asked for a chunk again (after a broken connection).
+// What the batch points at must live until the next call.
+using ChunkSource = std::function<absl::StatusOr<std::optional<StoreBatch>>(uint64_t sequence)>;
+
+struct LoadOptions {
+  // Names the load: the same id goes on where an earlier Load ended, even of another process. At
+  // most 40 printable characters; empty: a new UUID.
+  std::string session_id;
+  bool upsert = false;
+  Durability durability = Durability::kDefault;
+  std::function<void(uint64_t chunks, uint64_t rows)> progress;  // acknowledged so far
+  std::stop_token stop;
+};
+
+struct LoadResult {
+  std::string session_id;
+  uint64_t chunks = 0;          // acknowledged in this call
+  uint64_t chunks_skipped = 0;  // carried out by an earlier Load of the session
+  uint64_t stored = 0;
+  uint64_t replaced = 0;
+  uint64_t evicted = 0;
+  uint64_t replayed = 0;  // of the chunks, answered from an earlier try
+  uint32_t reconnects = 0;
+  std::string read_token;
+  uint64_t position = 0;
+  uint64_t item_count = 0;
+  Durability durability = Durability::kDefault;  // the least of them
+};
+
+struct RestoreOptions {
+  std::vector<std::string> memories;  // empty: all that the backup holds
+  std::string name;                   // with exactly one memory: what it shall be called
+  CallOptions call;
+};
+
 struct RetrieveOptions {
   // Known coordinates: bit j of a row is (mask[j / 8] >> (j % 8)) & 1; one row of ceil(cols / 8)
   // bytes for all cues, or one a cue. Empty: all are known.
@@ -111,6 +150,7 @@ struct RetrieveOptions {
   uint32_t top = 0;  // also name this many of the best items
   std::optional<double> beta;
   uint32_t steps_max = 0;
+  std::string filter;  // only items whose attributes match (docs/filters.md); dense
   std::string read_token;
   bool include_payloads = false;
   Progress progress;
@@ -130,6 +170,7 @@ struct QueryOptions {
   MatrixRef candidate_responses;
   bool check_radius = false;  // also fill Certificate::distance and inside_radius
   std::optional<double> beta;
+  std::string filter;  // rank only items whose attributes match (docs/filters.md)
   std::string read_token;
   bool include_payloads = false;
   Progress progress;
@@ -139,6 +180,7 @@ struct QueryOptions {
 struct ListItemsOptions {
   uint32_t page_size = 0;  // 0: the server's default
   std::string page_token;
+  std::string filter;  // only items whose attributes match; a page may be empty and not the last
   bool include_vectors = false;
   bool include_payloads = false;
   CallOptions call;
@@ -206,11 +248,22 @@ class Client {
 
   absl::StatusOr<StoreResult> Store(std::string_view memory, const StoreBatch& batch,
                                     const StoreOptions& options = {});
+  // Stores chunk after chunk over one stream, several on their way at a time; a broken connection
+  // is made anew (ClientOptions::retry) and the load goes on behind the last chunk that was
+  // acknowledged. When it fails for good, the chunks before the error are stored and the error says
+  // how many (Error::rows_done); a Load with the same session_id goes on from there.
+  absl::StatusOr<LoadResult> Load(std::string_view memory, const ChunkSource& source,
+                                  const LoadOptions& options = {});
   absl::StatusOr<Item> GetItem(std::string_view memory, const ItemId& id,
                                const CallOptions& call = {});
   absl::StatusOr<ItemPage> ListItems(std::string_view memory, const ListItemsOptions& options = {});
   absl::StatusOr<DeleteResult> DeleteItems(std::string_view memory, const DeleteBatch& batch,
                                            const DeleteOptions& options = {});
+
+  // All items whose attributes match, some thousands in one commit. `progress` gets the items
+  // deleted so far, and the same as total.
+  absl::StatusOr<DeleteResult> DeleteItemsWhere(std::string_view memory, std::string_view filter,
+                                                const DeleteOptions& options = {});
 
   absl::StatusOr<RetrieveResult> Retrieve(std::string_view memory, MatrixRef cues,
                                           const RetrieveOptions& options = {});
@@ -241,6 +294,27 @@ class Client {
                                           const ForecastOptions& options = {});
   absl::StatusOr<ForecastResult> Forecast(const PlannedMemory& planned,
                                           const ForecastOptions& options = {});
+
+  // Makes an alias, or points it at another memory, at once for all calls that come after. If
+  // `expected_memory` is not empty, the alias must stand for it now (else ABORTED).
+  absl::StatusOr<Alias> SetAlias(std::string_view alias, std::string_view memory,
+                                 std::string_view expected_memory = {},
+                                 const CallOptions& call = {});
+  absl::Status DeleteAlias(std::string_view alias, bool allow_missing = false,
+                           const CallOptions& call = {});
+  absl::StatusOr<std::vector<Alias>> ListAliases(const CallOptions& call = {});
+  absl::StatusOr<MemoryUsage> GetMemoryUsage(std::string_view memory, const CallOptions& call = {});
+  // These three begin long work: watch the operation. Not tried again after UNAVAILABLE.
+  absl::StatusOr<Operation> CloneMemory(std::string_view source, std::string_view name,
+                                        const CallOptions& call = {});
+  absl::StatusOr<Operation> CreateBackup(std::string_view description = {},
+                                         const CallOptions& call = {});
+  absl::StatusOr<Operation> RestoreBackup(std::string_view backup,
+                                          const RestoreOptions& options = {});
+  // Names of backups may be given with or without "backups/".
+  absl::StatusOr<Backup> GetBackup(std::string_view backup, const CallOptions& call = {});
+  absl::StatusOr<std::vector<Backup>> ListBackups(const CallOptions& call = {});  // newest first
+  absl::Status DeleteBackup(std::string_view backup, const CallOptions& call = {});
 
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
   // The standard gRPC health check; an empty service means the whole daemon.

@@ -43,7 +43,9 @@ enum class LoadPhase {
 };
 enum class Normalization { kDefault = 0, kUnit = 1, kNone = 2 };
 enum class Retain { kDefault = 0, kStatistics = 1, kResponses = 2, kAll = 3 };
-enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2 };
+enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2, kStarting = 3, kUnloaded = 4 };
+// What happens to a Store that would exceed a cap of the memory.
+enum class FullPolicy { kDefault = 0, kRefuse = 1, kEvictOldest = 2, kEvictLeastUsed = 3 };
 
 // As on the wire, without the prefix: "L2", "GATED_DELTA".
 std::string Name(Similarity value);
@@ -53,6 +55,7 @@ std::string Name(LoadPhase value);
 std::string Name(Normalization value);
 std::string Name(Retain value);
 std::string Name(Health value);
+std::string Name(FullPolicy value);
 
 struct DenseSpec {
   Similarity similarity = Similarity::kDefault;
@@ -87,7 +90,15 @@ struct LinearSpec {
   std::vector<float> key_mean;   // subtracted from keys and cues: key_dim numbers, or none
 };
 
-// What is fixed when a memory is made, but for the description and the labels.
+// How long items live and how many a memory holds.
+struct ItemPolicy {
+  std::optional<std::chrono::nanoseconds> ttl;  // of items stored from now on; absent: for ever
+  uint64_t items_max = 0;                       // 0: no cap
+  uint64_t bytes_max = 0;                       // of main memory; 0: no cap
+  FullPolicy full_policy = FullPolicy::kDefault;
+};
+
+// What is fixed when a memory is made, but for the description, the labels and the item policy.
 struct MemorySpec {
   std::string name;  // "faces"; "memories/faces" is the same
   std::string description;
@@ -96,6 +107,7 @@ struct MemorySpec {
   uint32_t response_dim = 0;  // 0: auto-association (dense only)
   Retain retain = Retain::kDefault;
   std::variant<DenseSpec, LinearSpec> model;
+  ItemPolicy item_policy;
 };
 
 // Names a state of a memory exactly.
@@ -154,6 +166,9 @@ struct MemoryState {
   std::optional<LoadMeter> load_meter;  // linear
   std::optional<TrainedState> trained;  // rule TAM, once trained
   uint64_t suppressed_count = 0;        // deleted items whose influence stays
+  uint64_t expired_count = 0;           // items, since the server started
+  uint64_t evicted_count = 0;           // items, since the server started
+  uint64_t checkpoint_position = 0;     // that the newest checkpoint stands for
 };
 
 // A memory as the server describes it.
@@ -163,6 +178,7 @@ struct Memory {
   std::string etag;
   Timestamp create_time;
   Timestamp update_time;
+  bool frozen = false;  // read-only
   MemoryState state;
 };
 
@@ -170,6 +186,11 @@ struct Memory {
 struct MemoryUpdate {
   std::optional<std::string> description;
   std::optional<std::map<std::string, std::string>> labels;
+  std::optional<std::chrono::nanoseconds> ttl;  // of items stored from now on; zero: for ever
+  std::optional<uint64_t> items_max;            // zero: no cap
+  std::optional<uint64_t> bytes_max;            // zero: no cap
+  std::optional<FullPolicy> full_policy;
+  std::optional<bool> frozen;
   std::string etag;  // if set, it must be the present one (else ABORTED)
 };
 

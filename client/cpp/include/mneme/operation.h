@@ -1,4 +1,5 @@
-// Long work on the server: a training, and how it is watched. Plain values, no protobuf.
+// Long work on the server (a training, a copy, a backup, a restore), and how it is watched. Plain
+// values, no protobuf.
 //
 //   auto begun = client.Train("words");
 //   auto ended = client.WaitOperation(begun->name, {.observe = [](const Operation& now) { ... }});
@@ -13,6 +14,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "mneme/admin.h"
 #include "mneme/memory.h"
 
 namespace mneme::client {
@@ -37,13 +39,26 @@ struct TrainProgress {
   std::optional<Timestamp> expected_end_time;  // absent while unknown
 };
 
-// Long work. Once `done`, either `error` is not OK or `memory` is set (of a training that ended).
+// How a copy, a backup or a restore goes.
+struct AdminProgress {
+  std::string kind;     // "clone", "backup", "restore"
+  std::string subject;  // the memory or backup in question
+  std::string phase;
+  double progress = 0;  // share done, 0 to 1; an estimate
+  Timestamp start_time;
+  std::optional<Timestamp> expected_end_time;  // absent while unknown
+};
+
+// Long work. Once `done`, either `error` is not OK or the result of its kind is set.
 struct Operation {
   std::string name;                       // "operations/..."
   std::optional<TrainProgress> training;  // absent for work of another kind
+  std::optional<AdminProgress> admin;     // absent for a training
   bool done = false;
-  absl::Status error;            // why it failed, or CANCELLED
-  std::optional<Memory> memory;  // with its new weights
+  absl::Status error;                // why it failed, or CANCELLED
+  std::optional<Memory> memory;      // with its new weights, or the copy
+  std::optional<Backup> backup;      // that was made
+  std::optional<Restored> restored;  // what came back
 };
 
 }  // namespace mneme::client

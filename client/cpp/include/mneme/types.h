@@ -47,6 +47,13 @@ enum class CertificateState {
   kUncertifiedPartitions = 5,  // the list merges partitions
   kUncertifiedCandidates = 6,  // only candidates were ranked
 };
+// Why a list holds fewer items than were asked for.
+enum class Shortfall {
+  kUnspecified = 0,  // it does not
+  kMemorySmaller = 1,
+  kFilter = 2,
+  kCandidates = 3,
+};
 // Of the daemon or one of its services, by the standard gRPC health protocol.
 enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
 
@@ -55,6 +62,7 @@ std::string Name(Durability value);
 std::string Name(AnswerStatus value);
 std::string Name(Exactness value);
 std::string Name(CertificateState value);
+std::string Name(Shortfall value);
 std::string Name(ServingStatus value);
 
 // Borrowed rows x cols floats, row after row.
@@ -115,6 +123,10 @@ struct StoreBatch {
   std::span<const float> weights;          // left out: 1 each
   std::span<const std::string> payloads;   // left out: none
   std::span<const Attributes> attributes;  // left out: none
+  // When each expires; left out: by StoreOptions::ttl or the memory's.
+  std::span<const Timestamp> expire_times;
+  // With upsert: an item whose entry is not empty must be there with this etag. Left out: none.
+  std::span<const std::string> etags;
 };
 
 // Ids that the server made for rows [first_row, first_row + rows) of a Store: first_id, first_id +
@@ -128,6 +140,7 @@ struct MadeIds {
 struct StoreResult {
   uint64_t stored = 0;
   uint64_t replaced = 0;
+  uint64_t evicted = 0;           // items that went out to make room
   std::vector<MadeIds> made_ids;  // by first_row; empty when ids were given
   std::string read_token;         // of the last write; give it to a read that must see all of them
   uint64_t position = 0;
@@ -145,6 +158,8 @@ struct DeleteBatch {
   MatrixRef keys;
   MatrixRef responses;
   std::span<const float> weights;
+  // An item whose entry is not empty is deleted only if it has this etag. Left out: none.
+  std::span<const std::string> etags;
 };
 
 struct DeleteResult {
@@ -169,6 +184,8 @@ struct Item {
   std::string payload;
   Attributes attributes;
   uint64_t row = 0;
+  std::optional<Timestamp> expire_time;  // absent: never
+  std::string etag;                      // another one whenever the item is replaced
 };
 
 struct ItemPage {
@@ -208,6 +225,7 @@ struct CueResult {
   std::vector<ScoredItem> top;
   double z_best = 0;
   double z_gap = 0;
+  Shortfall shortfall = Shortfall::kUnspecified;  // of `top`
 };
 
 struct RetrieveResult {
@@ -228,6 +246,7 @@ struct CueList {
   double score_std = 0;
   double mass = 0;
   double tail_average = 0;  // mean score of the certified list, of the best item's partition
+  Shortfall shortfall = Shortfall::kUnspecified;
 };
 
 struct QueryResult {
@@ -263,6 +282,39 @@ struct Counters {
   uint64_t batches = 0;
 };
 
+// Every bound of the server, configurable or not.
+struct NamedLimit {
+  std::string name;
+  uint64_t value = 0;
+  std::string unit;
+  std::string description;
+  bool configurable = false;
+};
+
+// How far the start of the server is.
+struct Startup {
+  bool done = false;
+  bool recovery_mode = false;
+  uint32_t memories_done = 0;
+  uint32_t memories_total = 0;
+  uint64_t rows_done = 0;
+  uint64_t rows_total = 0;
+  std::string memory;  // that is being read
+  std::chrono::nanoseconds elapsed{0};
+  std::optional<std::chrono::nanoseconds> remaining;  // absent while unknown
+};
+
+// What the server may use, and what it uses.
+struct Resources {
+  uint64_t memory_bytes_max = 0;
+  std::string memory_limit_source;  // "configuration", "cgroup", "machine"
+  uint64_t memory_bytes_used = 0;
+  uint64_t resident_bytes = 0;
+  uint64_t disk_bytes_free = 0;
+  uint64_t disk_bytes_reserve = 0;
+  uint64_t disk_bytes_used = 0;
+};
+
 struct ServerInfo {
   std::string version;
   Timestamp start_time;
@@ -274,6 +326,9 @@ struct ServerInfo {
   std::string instruction_set;
   std::string blas_core;
   uint32_t scan_threads = 0;
+  Startup startup;
+  Resources resources;
+  std::vector<NamedLimit> all_limits;
 };
 
 }  // namespace mneme::client
