@@ -1,3 +1,19 @@
+# What is compiled from core, server and client is the product: target `product` builds all of it, and where MNEME_TIDY
+# is on clang-tidy reads its sources (.clang-tidy at the root).
+add_custom_target(product)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/.clang-tidy)
+file(MD5 ${PROJECT_SOURCE_DIR}/.clang-tidy tidy_checks)
+function(mneme_product name)
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE folder)
+  if(folder MATCHES "^(core|server|client)(/|$)")
+    add_dependencies(product ${name})
+    if(MNEME_TIDY)
+      set_target_properties(${name} PROPERTIES CXX_CLANG_TIDY "${MNEME_CLANG_TIDY};--quiet")
+      target_compile_definitions(${name} PRIVATE MNEME_TIDY_CHECKS=${tidy_checks})  # other checks: look again
+    endif()
+  endif()
+endfunction()
+
 # mneme_library(storage SOURCES a.cc DEPS mneme::base PRIVATE_DEPS RocksDB::rocksdb-shared)
 # makes the static library mneme_storage with the alias mneme::storage.
 function(mneme_library name)
@@ -6,6 +22,7 @@ function(mneme_library name)
   add_library(mneme::${name} ALIAS mneme_${name})
   target_link_libraries(mneme_${name} PUBLIC mneme_options ${ARG_DEPS}
                         PRIVATE mneme_warnings ${ARG_PRIVATE_DEPS})
+  mneme_product(mneme_${name})
 endfunction()
 
 # mneme_program(mnemed SOURCES main.cc DEPS ...) makes build/PRESET/bin/mnemed.

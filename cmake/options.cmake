@@ -6,6 +6,9 @@ endif()
 # Tests, and warnings as errors: only for those who work on mneme itself.
 option(MNEME_DEV "Build the tests; treat warnings as errors" OFF)
 set(MNEME_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
+# Without it the programs of tests/fuzz only feed their corpora.
+option(MNEME_FUZZ "Link libFuzzer into the programs of tests/fuzz (clang)" OFF)
+option(MNEME_TIDY "Run clang-tidy on the sources of core, server and client as they compile" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -35,6 +38,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(mneme_warnings INTERFACE
     -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
     -Wno-maybe-uninitialized)
+endif()
+
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(mneme_warnings INTERFACE -Wthread-safety -Werror=thread-safety)
 endif()
 
 if(MNEME_SANITIZE)
