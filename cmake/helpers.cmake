@@ -1,8 +1,10 @@
 # What is compiled from core, server and client is the product: target `product` builds all of it, and where MNEME_TIDY
 # is on clang-tidy reads its sources (.clang-tidy at the root).
 add_custom_target(product)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/.clang-tidy)
-file(MD5 ${PROJECT_SOURCE_DIR}/.clang-tidy tidy_checks)
+if(MNEME_TIDY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/.clang-tidy)
+  file(MD5 ${PROJECT_SOURCE_DIR}/.clang-tidy tidy_checks)
+endif()
 function(mneme_product name)
   cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE folder)
   if(folder MATCHES "^(core|server|client)(/|$)")
