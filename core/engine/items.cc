@@ -21,7 +21,8 @@ absl::Status CheckKeepsItems(const Memory& memory) {
 }
 
 ItemRecord CopyRow(const Memory& memory, const storage::RowView& row, bool vectors) {
-  ItemRecord item{.id = row.id, .row = row.row, .weight = row.weight};
+  ItemRecord item{
+      .uid = memory.uid(), .id = row.id, .row = row.row, .weight = row.weight};
   if (!vectors) return item;
   // Keys leave the disk at the next checkpoint unless they are kept; until then they are not shown
   // either.

@@ -125,6 +125,9 @@ struct StoreCommand {
   uint64_t body_hash =
       0;  // of everything that makes the request what it is; only used with a request_id
   Sync sync = Sync::kDisk;
+  // Asked on the committer's thread before anything is done: true gives Cancelled, with
+  // nothing done. Writes come to it in the order in which they were submitted. May be empty.
+  std::function<bool()> cancelled;
 };
 
 struct DeleteCommand {
@@ -208,6 +211,7 @@ struct QueryReply {
 };
 
 struct ItemRecord {
+  MemoryUid uid = 0;
   ItemId id;
   uint64_t row = 0;
   float weight = 1;
