@@ -27,6 +27,10 @@ enum class DirectoryState { kCreating, kReady };
 absl::StatusOr<DirectoryState> ClaimDirectory(rocksdb::FileSystem& files,
                                               const std::string& directory);
 
+// For reading only: changes nothing. The same errors, and NOT_A_DATA_DIRECTORY where nothing was
+// made, or not to its end.
+absl::Status CheckDirectory(rocksdb::FileSystem& files, const std::string& directory);
+
 // The database is made and durable: from now on nothing is made anew here.
 absl::Status MarkDirectoryReady(rocksdb::FileSystem& files, const std::string& directory);
 

@@ -10,6 +10,7 @@ namespace {
 constexpr char kFormatTag = '\x00';
 constexpr char kDescriptionTag = '\x01';
 constexpr char kCountersTag = '\x02';
+constexpr char kAliasTag = '\x03';
 constexpr char kOutcomeTag = '\x01';
 constexpr char kOutcomeTimeTag = '\x02';
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
@@ -62,10 +63,15 @@ std::string StateChunkKey(MemoryUid uid, uint64_t position, uint32_t chunk) {
 std::string FormatKey() { return std::string(1, kFormatTag); }
 std::string DescriptionPrefix() { return std::string(1, kDescriptionTag); }
 std::string DescriptionKey(MemoryUid uid) { return TaggedUid(kDescriptionTag, uid); }
+std::string CountersPrefix() { return std::string(1, kCountersTag); }
 std::string CountersKey(MemoryUid uid) { return TaggedUid(kCountersTag, uid); }
 
+std::string AliasPrefix() { return std::string(1, kAliasTag); }
+std::string AliasKey(std::string_view alias) { return AliasPrefix().append(alias); }
+
+std::string OutcomePrefix() { return std::string(1, kOutcomeTag); }
 std::string OutcomeKey(const RequestKey& key) {
-  std::string out(1, kOutcomeTag);
+  std::string out = OutcomePrefix();
   AppendText(out, key.principal);
   AppendText(out, key.scope);
   out += key.request_id;
@@ -100,7 +106,25 @@ absl::StatusOr<uint64_t> NumberFromKey(std::string_view key) {
   return number;
 }
 
-absl::StatusOr<MemoryUid> UidFromDescriptionKey(std::string_view key) {
+absl::StatusOr<MemoryUid> UidFromMemoryKey(std::string_view key) {
+  Reader reader(key);
+  const MemoryUid uid = reader.BigEndian<uint64_t>();
+  if (!reader.ok()) return Corrupt("a key", absl::StrFormat("%d bytes", key.size()));
+  return uid;
+}
+
+absl::StatusOr<RequestKey> RequestFromKey(std::string_view key) {
+  Reader reader(key);
+  reader.Take(1);
+  RequestKey out;
+  out.principal = std::string(reader.Take(reader.BigEndian<uint32_t>()));
+  out.scope = std::string(reader.Take(reader.BigEndian<uint32_t>()));
+  if (!reader.ok()) return Corrupt("a key of requests", absl::StrFormat("%d bytes", key.size()));
+  out.request_id = std::string(reader.Rest());
+  return out;
+}
+
+absl::StatusOr<MemoryUid> UidFromCatalogueKey(std::string_view key) {
   Reader reader(key);
   reader.Take(1);
   const MemoryUid uid = reader.BigEndian<uint64_t>();
@@ -118,7 +142,7 @@ absl::StatusOr<OutcomeTime> OutcomeTimeFromKey(std::string_view key) {
   if (!reader.ok()) {
     return Corrupt("a key of the request times", absl::StrFormat("%d bytes", key.size()));
   }
-  out.outcome_key = std::string(1, kOutcomeTag);
+  out.outcome_key = OutcomePrefix();
   out.outcome_key += reader.Rest();
   return out;
 }

@@ -23,7 +23,11 @@ std::string StateChunkKey(MemoryUid uid, uint64_t position, uint32_t chunk);
 std::string FormatKey();          // catalogue: the format version
 std::string DescriptionPrefix();  // catalogue: all descriptions of memories
 std::string DescriptionKey(MemoryUid uid);
+std::string CountersPrefix();  // catalogue: the counters of all memories
 std::string CountersKey(MemoryUid uid);
+std::string AliasPrefix();  // catalogue: all aliases
+std::string AliasKey(std::string_view alias);
+std::string OutcomePrefix();  // requests: all outcomes
 std::string OutcomeKey(const RequestKey& key);
 // Outcomes in order of their time; the outcome key they stand for is the tail.
 std::string OutcomeTimePrefix();
@@ -34,8 +38,12 @@ std::string OutcomeTimeBound(int64_t time_unix_nanos);
 // The first key after all that begin with `prefix`.
 std::string PrefixEnd(std::string_view prefix);
 
-absl::StatusOr<uint64_t> NumberFromKey(std::string_view key);           // of NumberKey
-absl::StatusOr<MemoryUid> UidFromDescriptionKey(std::string_view key);  // of DescriptionKey
+absl::StatusOr<uint64_t> NumberFromKey(std::string_view key);  // of NumberKey
+// Of DescriptionKey and CountersKey.
+absl::StatusOr<MemoryUid> UidFromCatalogueKey(std::string_view key);
+// Of any key that begins with a memory's uid.
+absl::StatusOr<MemoryUid> UidFromMemoryKey(std::string_view key);
+absl::StatusOr<RequestKey> RequestFromKey(std::string_view key);  // of OutcomeKey
 struct OutcomeTime {
   int64_t time_unix_nanos = 0;
   std::string outcome_key;

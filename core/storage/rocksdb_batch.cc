@@ -113,6 +113,15 @@ void RocksDbBatch::TrimLog(MemoryUid uid, uint64_t position) {
   DeleteRange(Family::kLog, first, all ? PrefixEnd(first) : NumberKey(uid, position + 1));
 }
 
+void RocksDbBatch::PutAlias(const AliasEntry& alias) {
+  const std::string key = AliasKey(alias.alias);
+  Put(Family::kCatalogue, key, EncodeAlias(key, alias));
+}
+
+void RocksDbBatch::EraseAlias(std::string_view alias) {
+  Delete(Family::kCatalogue, AliasKey(alias));
+}
+
 void RocksDbBatch::PutRequest(const RequestKey& key, const RequestOutcome& outcome) {
   const std::string outcome_key = OutcomeKey(key);
   Put(Family::kRequests, outcome_key, EncodeOutcome(outcome_key, outcome));

@@ -50,6 +50,8 @@ class RocksDbBatch final : public CommitBatch {
   void MarkRowRemoved(MemoryUid uid, const RowView& row) override;
   void PutState(MemoryUid uid, uint64_t position, std::string_view blob) override;
   void TrimLog(MemoryUid uid, uint64_t position) override;
+  void PutAlias(const AliasEntry& alias) override;
+  void EraseAlias(std::string_view alias) override;
   void PutRequest(const RequestKey& key, const RequestOutcome& outcome) override;
   void EraseRequest(const RequestKey& key) override;
   size_t bytes() const override { return writes_.GetDataSize(); }

@@ -1,6 +1,7 @@
 #include "core/storage/rocksdb_database.h"
 
 #include <algorithm>
+#include <cstdarg>
 #include <string>
 
 #include "core/base/status.h"
@@ -87,6 +88,23 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const StorageOptions& 
   return out;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> Families(
+    const StorageOptions& options, const std::shared_ptr<rocksdb::Cache>& cache) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (size_t i = 0; i < kFamilyCount; ++i) {
+    const auto family = static_cast<Family>(i);
+    families.emplace_back(FamilyName(family), FamilyOptions(family, options, cache));
+  }
+  return families;
+}
+
+// RocksDB's own log of what it does, of a database that nothing may be written beside.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 absl::Status Locked(const std::string& directory) {
   return FailedPrecondition(
       absl::StrCat("data directory '", directory, "' is in use by another process"),
@@ -159,20 +177,20 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
                                                          rocksdb::Env* env) {
   const std::string& directory = options.directory;
   rocksdb::FileSystem& files = *env->GetFileSystem();
+  std::unique_ptr<Database> out(new Database);
+  if (options.read_only) {
+    MNEME_RETURN_IF_ERROR(CheckDirectory(files, directory));
+    MNEME_RETURN_IF_ERROR(out->OpenForReading(options, env, DatabasePath(directory)));
+    return out;
+  }
   MNEME_ASSIGN_OR_RETURN(const DirectoryState state, ClaimDirectory(files, directory));
   const bool create = state == DirectoryState::kCreating;
 
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (size_t i = 0; i < kFamilyCount; ++i) {
-    const auto family = static_cast<Family>(i);
-    families.emplace_back(FamilyName(family), FamilyOptions(family, options, cache));
-  }
-  std::unique_ptr<Database> out(new Database);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(DatabaseOptions(options, cache, env, create), DatabasePath(directory),
-                        families, &out->handles_, &db);
+                        Families(options, cache), &out->handles_, &db);
   out->db_.reset(db);
   MNEME_RETURN_IF_ERROR(FromOpen(opened, directory));
   if (create) {
@@ -182,6 +200,28 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
     MNEME_RETURN_IF_ERROR(ReadFormat(*db, directory));
   }
   return out;
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::OpenBackup(
+    const std::string& path, const std::shared_ptr<rocksdb::Env>& env) {
+  std::unique_ptr<Database> out(new Database);
+  out->env_ = env;
+  MNEME_RETURN_IF_ERROR(out->OpenForReading({.directory = path}, env.get(), path));
+  return out;
+}
+
+absl::Status Database::OpenForReading(const StorageOptions& options, rocksdb::Env* env,
+                                      const std::string& path) {
+  read_only_ = true;
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
+  rocksdb::DBOptions db_options = DatabaseOptions(options, cache, env, /*create=*/false);
+  db_options.info_log = std::make_shared<NoLog>();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::OpenForReadOnly(db_options, path, Families(options, cache), &handles_, &db);
+  db_.reset(db);
+  MNEME_RETURN_IF_ERROR(FromOpen(opened, options.directory));
+  return ReadFormat(*db, options.directory);
 }
 
 Database::~Database() {

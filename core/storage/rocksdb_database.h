@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,21 +27,30 @@ const char* FamilyName(Family family);
 class Database {
  public:
   // Opens or makes the data directory: the errors of OpenRocksDbStorage. All file access goes
-  // through `env`.
+  // through `env`, which must outlive the database.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const StorageOptions& options,
                                                         rocksdb::Env* env);
+  // The database at `path`, which is no data directory (a backup), for reading. `env` is kept for
+  // as long as the database is open.
+  static absl::StatusOr<std::unique_ptr<Database>> OpenBackup(
+      const std::string& path, const std::shared_ptr<rocksdb::Env>& env);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   rocksdb::DB& db() const { return *db_; }
+  bool read_only() const { return read_only_; }
   rocksdb::ColumnFamilyHandle* operator[](Family family) const {
     return handles_[static_cast<size_t>(family)];
   }
 
  private:
   Database() = default;
+  absl::Status OpenForReading(const StorageOptions& options, rocksdb::Env* env,
+                              const std::string& path);
 
+  std::shared_ptr<rocksdb::Env> env_;  // where no one else keeps it
+  bool read_only_ = false;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
 };

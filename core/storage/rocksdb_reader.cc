@@ -7,13 +7,14 @@
 
 #include "core/base/status.h"
 #include "core/storage/keys.h"
+#include "core/storage/rocksdb_catalogue.h"
+#include "core/storage/rocksdb_scan.h"
 #include "core/storage/rocksdb_status.h"
 #include "rocksdb/snapshot.h"
 
 namespace mneme::storage {
 namespace {
 
-constexpr size_t kScanReadaheadBytes = 2u << 20;
 constexpr size_t kKeysPerMultiGet = 256;
 
 std::string RowName(MemoryUid uid, uint64_t row) {
@@ -27,19 +28,6 @@ std::string StateName(MemoryUid uid, uint64_t position) {
 }
 
 }  // namespace
-
-template <typename Visit>
-absl::Status RocksDbReader::Scan(Family family, std::string_view first, std::string_view end,
-                                 rocksdb::ReadOptions read, std::string_view doing,
-                                 const Visit& visit) const {
-  const rocksdb::Slice bound = ToSlice(end);
-  read.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(read, database_[family]));
-  for (it->Seek(ToSlice(first)); it->Valid(); it->Next()) {
-    MNEME_RETURN_IF_ERROR(visit(ToView(it->key()), ToView(it->value())));
-  }
-  return FromRocksDb(it->status(), doing);
-}
 
 template <typename Take>
 absl::Status RocksDbReader::MultiGet(Family family, const std::vector<std::string>& keys,
@@ -58,71 +46,26 @@ absl::Status RocksDbReader::MultiGet(Family family, const std::vector<std::strin
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<MemoryCounters>> RocksDbReader::FindCounters(
-    const rocksdb::ReadOptions& read, MemoryUid uid) const {
-  const std::string key = CountersKey(uid);
-  const std::string name = absl::StrCat("counters of ", MemoryName(uid));
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status got = database_.db().Get(read, database_[Family::kCatalogue], key, &value);
-  if (got.IsNotFound()) return std::nullopt;
-  MNEME_RETURN_IF_ERROR(FromRocksDb(got, name));
-  absl::StatusOr<MemoryCounters> counters = DecodeCounters(key, ToView(value));
-  if (!counters.ok()) return Annotate(counters.status(), name);
-  return *counters;
-}
-
-absl::StatusOr<MemoryCounters> RocksDbReader::ReadCounters(const rocksdb::ReadOptions& read,
-                                                           MemoryUid uid) const {
-  MNEME_ASSIGN_OR_RETURN(const std::optional<MemoryCounters> counters, FindCounters(read, uid));
-  return counters.value_or(MemoryCounters{});
-}
-
-absl::StatusOr<std::vector<Storage::CatalogueEntry>> RocksDbReader::ReadCatalogue() const {
-  rocksdb::ManagedSnapshot snapshot(&database_.db());
-  rocksdb::ReadOptions read;
-  read.snapshot = snapshot.snapshot();
-  std::vector<Storage::CatalogueEntry> out;
-  const std::string first = DescriptionPrefix();
-  const absl::Status scanned =
-      Scan(Family::kCatalogue, first, PrefixEnd(first), read, "the catalogue",
-           [&](std::string_view key, std::string_view value) -> absl::Status {
-             MNEME_ASSIGN_OR_RETURN(const MemoryUid uid, UidFromDescriptionKey(key));
-             const std::string name = absl::StrCat("description of ", MemoryName(uid));
-             absl::StatusOr<std::string_view> entry = DecodeDescription(key, value);
-             if (!entry.ok()) return Annotate(entry.status(), name);
-             MNEME_ASSIGN_OR_RETURN(const std::optional<MemoryCounters> counters,
-                                    FindCounters(read, uid));
-             if (!counters.has_value()) return Corrupt(name, "its counters are missing");
-             out.push_back({.uid = uid, .entry = std::string(*entry)});
-             return absl::OkStatus();
-           });
-  MNEME_RETURN_IF_ERROR(scanned);
-  return out;
-}
-
 absl::Status RocksDbReader::ReadLog(
     MemoryUid uid, uint64_t after_position,
     const std::function<absl::Status(const LogRecord&)>& visit) const {
   rocksdb::ManagedSnapshot snapshot(&database_.db());
-  rocksdb::ReadOptions read;
-  read.snapshot = snapshot.snapshot();
-  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(read, uid));
+  const rocksdb::ReadOptions read = ScanOptions(snapshot.snapshot());
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(database_, read, uid));
   uint64_t position = std::max(after_position, counters.trimmed_position);  // of the record before
   if (position >= counters.last_position) return absl::OkStatus();
-  read.fill_cache = false;
-  read.readahead_size = kScanReadaheadBytes;
   const absl::Status scanned =
-      Scan(Family::kLog, NumberKey(uid, position + 1), PrefixEnd(MemoryPrefix(uid)), read,
-           absl::StrCat("log of ", MemoryName(uid)),
-           [&](std::string_view key, std::string_view value) -> absl::Status {
-             ++position;
-             absl::StatusOr<LogRecord> record = DecodeLogRecord(key, value);
-             if (!record.ok()) return Annotate(record.status(), RecordName(uid, position));
-             if (record->position != position) {
-               return Corrupt(RecordName(uid, position), "missing");
-             }
-             return visit(*record);
-           });
+      ScanRange(database_, Family::kLog, NumberKey(uid, position + 1), PrefixEnd(MemoryPrefix(uid)),
+                read, absl::StrCat("log of ", MemoryName(uid)),
+                [&](std::string_view key, std::string_view value) -> absl::Status {
+                  ++position;
+                  absl::StatusOr<LogRecord> record = DecodeLogRecord(key, value);
+                  if (!record.ok()) return Annotate(record.status(), RecordName(uid, position));
+                  if (record->position != position) {
+                    return Corrupt(RecordName(uid, position), "missing");
+                  }
+                  return visit(*record);
+                });
   MNEME_RETURN_IF_ERROR(scanned);
   if (position != counters.last_position) return Corrupt(RecordName(uid, position + 1), "missing");
   return absl::OkStatus();
@@ -132,17 +75,14 @@ absl::Status RocksDbReader::ScanRows(
     MemoryUid uid, uint64_t first, uint64_t last,
     const std::function<absl::Status(const RowView&)>& visit) const {
   if (first >= last) return absl::OkStatus();
-  rocksdb::ReadOptions read;
-  read.fill_cache = false;  // a cold load must not push out what point reads need
-  read.readahead_size = kScanReadaheadBytes;
   RowDecoder decoder;
-  return Scan(Family::kRows, NumberKey(uid, first), NumberKey(uid, last), read,
-              absl::StrCat("rows of ", MemoryName(uid)),
-              [&](std::string_view key, std::string_view value) -> absl::Status {
-                absl::StatusOr<RowView> row = decoder.Decode(key, value);
-                if (row.ok()) return visit(*row);
-                return Annotate(row.status(), RowName(uid, NumberFromKey(key).value_or(0)));
-              });
+  return ScanRange(database_, Family::kRows, NumberKey(uid, first), NumberKey(uid, last),
+                   ScanOptions(), absl::StrCat("rows of ", MemoryName(uid)),
+                   [&](std::string_view key, std::string_view value) -> absl::Status {
+                     absl::StatusOr<RowView> row = decoder.Decode(key, value);
+                     if (row.ok()) return visit(*row);
+                     return Annotate(row.status(), RowName(uid, NumberFromKey(key).value_or(0)));
+                   });
 }
 
 absl::Status RocksDbReader::ReadRow(
@@ -208,37 +148,52 @@ absl::StatusOr<std::vector<OwnedPayload>> RocksDbReader::ReadPayloads(
   return out;
 }
 
+absl::Status RocksDbReader::ScanAttributes(
+    MemoryUid uid,
+    const std::function<absl::Status(uint64_t row, std::string_view attributes)>& visit) const {
+  const std::string first = MemoryPrefix(uid);
+  return ScanRange(
+      database_, Family::kPayload, first, PrefixEnd(first), ScanOptions(),
+      absl::StrCat("attributes of ", MemoryName(uid)),
+      [&](std::string_view key, std::string_view value) -> absl::Status {
+        MNEME_ASSIGN_OR_RETURN(const uint64_t row, NumberFromKey(key));
+        absl::StatusOr<Payload> payload = DecodePayload(key, value);
+        if (!payload.ok()) {
+          return Annotate(payload.status(), absl::StrCat("payload of ", RowName(uid, row)));
+        }
+        return payload->attributes.empty() ? absl::OkStatus() : visit(row, payload->attributes);
+      });
+}
+
 absl::StatusOr<std::optional<StateBlob>> RocksDbReader::ReadState(MemoryUid uid) const {
   rocksdb::ManagedSnapshot snapshot(&database_.db());
-  rocksdb::ReadOptions read;
-  read.snapshot = snapshot.snapshot();
-  read.fill_cache = false;
-  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(read, uid));
+  const rocksdb::ReadOptions read = ScanOptions(snapshot.snapshot());
+  MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters, ReadCounters(database_, read, uid));
   if (!counters.has_state) return std::nullopt;
   const std::string name = StateName(uid, counters.state_position);
   StateBlob out{.position = counters.state_position};
   uint32_t seen = 0;
   uint32_t count = 0;
   uint64_t total = 0;
-  const absl::Status scanned =
-      Scan(Family::kState, NumberKey(uid, out.position), PrefixEnd(MemoryPrefix(uid)), read, name,
-           [&](std::string_view key, std::string_view value) -> absl::Status {
-             absl::StatusOr<StateChunk> chunk = DecodeStateChunk(key, value);
-             if (!chunk.ok()) return Annotate(chunk.status(), absl::StrCat(name, ", chunk ", seen));
-             if (seen == 0) {
-               count = chunk->chunk_count;
-               total = chunk->total_bytes;
-               if (count == StateChunkCount(total)) out.blob.reserve(total);
-             }
-             const bool same = chunk->chunk_count == count && chunk->total_bytes == total;
-             if (!same || key != StateChunkKey(uid, out.position, seen)) {
-               return Corrupt(absl::StrCat(name, ", chunk ", seen),
-                              "missing, or another's in its place");
-             }
-             out.blob += chunk->bytes;
-             ++seen;
-             return absl::OkStatus();
-           });
+  const absl::Status scanned = ScanRange(
+      database_, Family::kState, NumberKey(uid, out.position), PrefixEnd(MemoryPrefix(uid)), read,
+      name, [&](std::string_view key, std::string_view value) -> absl::Status {
+        absl::StatusOr<StateChunk> chunk = DecodeStateChunk(key, value);
+        if (!chunk.ok()) return Annotate(chunk.status(), absl::StrCat(name, ", chunk ", seen));
+        if (seen == 0) {
+          count = chunk->chunk_count;
+          total = chunk->total_bytes;
+          if (count == StateChunkCount(total)) out.blob.reserve(total);
+        }
+        const bool same = chunk->chunk_count == count && chunk->total_bytes == total;
+        if (!same || key != StateChunkKey(uid, out.position, seen)) {
+          return Corrupt(absl::StrCat(name, ", chunk ", seen),
+                         "missing, or another's in its place");
+        }
+        out.blob += chunk->bytes;
+        ++seen;
+        return absl::OkStatus();
+      });
   MNEME_RETURN_IF_ERROR(scanned);
   if (seen == 0 || seen != count || out.blob.size() != total) {
     return Corrupt(name, absl::StrCat("chunks missing: ", seen, " are there, with ",

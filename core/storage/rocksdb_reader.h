@@ -1,4 +1,5 @@
-// The reading half of storage over RocksDB: storage.h says what each function promises.
+// Reading logs, items, states and outcomes of requests over RocksDB (rocksdb_catalogue.h reads the
+// rest): storage.h says what each function promises.
 //
 // Thread-safe, takes no lock; where two reads must agree (counters and log, counters and state)
 // both are made on one RocksDB snapshot. What is damaged or missing is DataLoss, reason CORRUPT,
@@ -17,7 +18,6 @@
 #include "absl/status/statusor.h"
 #include "core/storage/rocksdb_database.h"
 #include "core/storage/storage.h"
-#include "core/storage/values.h"
 
 namespace mneme::storage {
 
@@ -25,10 +25,6 @@ class RocksDbReader {
  public:
   explicit RocksDbReader(const Database& database) : database_(database) {}
 
-  absl::StatusOr<std::vector<Storage::CatalogueEntry>> ReadCatalogue() const;
-  // All zero for a memory that nothing was committed to.
-  absl::StatusOr<MemoryCounters> ReadCounters(const rocksdb::ReadOptions& read,
-                                              MemoryUid uid) const;
   absl::Status ReadLog(MemoryUid uid, uint64_t after_position,
                        const std::function<absl::Status(const LogRecord&)>& visit) const;
   absl::Status ScanRows(MemoryUid uid, uint64_t first, uint64_t last,
@@ -39,6 +35,9 @@ class RocksDbReader {
                                                                std::span<const ItemId> ids) const;
   absl::StatusOr<std::vector<OwnedPayload>> ReadPayloads(MemoryUid uid,
                                                          std::span<const uint64_t> rows) const;
+  absl::Status ScanAttributes(
+      MemoryUid uid,
+      const std::function<absl::Status(uint64_t row, std::string_view attributes)>& visit) const;
   absl::StatusOr<std::optional<StateBlob>> ReadState(MemoryUid uid) const;
 
   absl::StatusOr<std::optional<RequestOutcome>> FindRequest(const RequestKey& key) const;
@@ -48,13 +47,6 @@ class RocksDbReader {
                                                                uint64_t most) const;
 
  private:
-  // Nullopt for a memory that nothing was committed to.
-  absl::StatusOr<std::optional<MemoryCounters>> FindCounters(const rocksdb::ReadOptions& read,
-                                                             MemoryUid uid) const;
-  // Calls `visit(key, value)` for each key in [first, end) until it gives an error.
-  template <typename Visit>
-  absl::Status Scan(Family family, std::string_view first, std::string_view end,
-                    rocksdb::ReadOptions read, std::string_view doing, const Visit& visit) const;
   // Gets the keys, some at a time; `take(i, status, value)` for each.
   template <typename Take>
   absl::Status MultiGet(Family family, const std::vector<std::string>& keys,

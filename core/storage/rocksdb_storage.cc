@@ -8,9 +8,13 @@
 #include "core/base/status.h"
 #include "core/storage/keys.h"
 #include "core/storage/rocksdb_batch.h"
+#include "core/storage/rocksdb_catalogue.h"
+#include "core/storage/rocksdb_copy.h"
 #include "core/storage/rocksdb_database.h"
+#include "core/storage/rocksdb_disk.h"
 #include "core/storage/rocksdb_reader.h"
 #include "core/storage/rocksdb_status.h"
+#include "core/storage/rocksdb_verify.h"
 #include "core/storage/values.h"
 
 namespace mneme::storage {
@@ -26,10 +30,17 @@ absl::Status InDoubt(const absl::Status& cause) {
                                    "directory reads what it holds."});
 }
 
-// Thread-safe, but for Commit: one at a time by contract. `write_mutex_` is held over writes
-// (RocksDB lets one writer through at a time anyway): it keeps ExpireRequests from taking away an
-// outcome that a commit puts anew, and makes sure that nothing is written after a failed write.
-// Reads take no lock.
+absl::Status ReadOnly() {
+  return FailedPrecondition("the storage is open for reading only",
+                            {.reason = "READ_ONLY",
+                             .given = "a change",
+                             .expected = "a storage that is open for writing",
+                             .next_step = "Open the data directory for writing."});
+}
+
+// `write_mutex_` is held over writes (RocksDB lets one writer through at a time anyway): counters
+// are read and written under it, it keeps ExpireRequests from taking away an outcome that a commit
+// puts anew, and makes sure that nothing is written after a failed write. Reads take no lock.
 class RocksDbStorage final : public Storage {
  public:
   explicit RocksDbStorage(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -41,7 +52,13 @@ class RocksDbStorage final : public Storage {
   absl::Status Flush() override;
 
   absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const override {
-    return reader_.ReadCatalogue();
+    return storage::ReadCatalogue(*database_);
+  }
+  absl::StatusOr<std::vector<AliasEntry>> ReadAliases() const override {
+    return storage::ReadAliases(*database_);
+  }
+  absl::StatusOr<std::vector<MemoryUid>> FindOrphans() const override {
+    return storage::FindOrphans(*database_);
   }
   absl::Status ReadLog(MemoryUid uid, uint64_t after_position,
                        const std::function<absl::Status(const LogRecord&)>& visit) const override {
@@ -65,6 +82,11 @@ class RocksDbStorage final : public Storage {
       MemoryUid uid, std::span<const uint64_t> rows) const override {
     return reader_.ReadPayloads(uid, rows);
   }
+  absl::Status ScanAttributes(
+      MemoryUid uid,
+      const std::function<absl::Status(uint64_t, std::string_view)>& visit) const override {
+    return reader_.ScanAttributes(uid, visit);
+  }
   absl::StatusOr<std::optional<StateBlob>> ReadState(MemoryUid uid) const override {
     return reader_.ReadState(uid);
   }
@@ -72,9 +94,26 @@ class RocksDbStorage final : public Storage {
     return reader_.FindRequest(key);
   }
   absl::StatusOr<uint64_t> ExpireRequests(int64_t before_unix_nanos, uint64_t most) override;
+
+  absl::Status CopyMemory(const Storage& source, MemoryUid source_uid, MemoryUid uid,
+                          std::string_view scope, const ProgressFn& progress) override;
+  std::vector<DiskBytes> MemoryDiskBytes(MemoryUid uid) const override {
+    return ApproximateMemoryBytes(*database_, uid);
+  }
+  uint64_t disk_bytes() const override {
+    return FileBytesBelow(*database_->db().GetFileSystem(), database_->db().GetName());
+  }
+  absl::StatusOr<uint64_t> FreeDiskBytes() const override {
+    return FreeBytesAt(*database_->db().GetFileSystem(), database_->db().GetName());
+  }
+  absl::Status Verify(const std::function<void(const Damage&)>& report,
+                      const ProgressFn& progress) const override {
+    return VerifyDatabase(*database_, report, progress);
+  }
   StorageCounters counters() const override {
     return {.commits = commits_.load(), .syncs = syncs_.load()};
   }
+  const Database& database() const { return *database_; }
 
  private:
   // Merges the batch's changes of counters with the stored ones and adds the result to it.
@@ -88,6 +127,11 @@ class RocksDbStorage final : public Storage {
   // entry itself. False when that outcome is gone or was put anew since: then only the entry goes.
   absl::StatusOr<bool> DropExpired(std::string_view time_key, rocksdb::WriteBatch& writes) const;
 
+  // Whether it may be written at all.
+  absl::Status Writable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    return database_->read_only() ? ReadOnly() : doubt_;
+  }
+
   const std::unique_ptr<Database> database_;
   const RocksDbReader reader_{*database_};
   Mutex write_mutex_;
@@ -99,7 +143,7 @@ class RocksDbStorage final : public Storage {
 absl::Status RocksDbStorage::Commit(std::unique_ptr<CommitBatch> batch, Sync sync) {
   auto& mine = static_cast<RocksDbBatch&>(*batch);
   MutexLock lock(&write_mutex_);
-  MNEME_RETURN_IF_ERROR(doubt_);
+  MNEME_RETURN_IF_ERROR(Writable());
   MNEME_RETURN_IF_ERROR(mine.status());
   MNEME_RETURN_IF_ERROR(MergeCounters(mine));
   MNEME_RETURN_IF_ERROR(Write(mine.writes(), sync));
@@ -111,7 +155,7 @@ absl::Status RocksDbStorage::MergeCounters(RocksDbBatch& batch) const {
   for (const auto& [uid, change] : batch.counters_changes()) {
     if (!change.lives) continue;
     MNEME_ASSIGN_OR_RETURN(const MemoryCounters stored,
-                           reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+                           ReadCounters(*database_, rocksdb::ReadOptions(), uid));
     MNEME_ASSIGN_OR_RETURN(const MemoryCounters merged, change.Apply(uid, stored));
     batch.PutCounters(uid, merged);
   }
@@ -132,7 +176,7 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
 
 absl::Status RocksDbStorage::Flush() {
   MutexLock lock(&write_mutex_);
-  MNEME_RETURN_IF_ERROR(doubt_);
+  MNEME_RETURN_IF_ERROR(Writable());
   return FlushLocked();
 }
 
@@ -154,19 +198,34 @@ absl::Status RocksDbStorage::Doubt(const absl::Status& cause) {
 
 absl::StatusOr<uint64_t> RocksDbStorage::LastPosition(MemoryUid uid) const {
   MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters,
-                         reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+                         ReadCounters(*database_, rocksdb::ReadOptions(), uid));
   return counters.last_position;
 }
 
 absl::StatusOr<uint64_t> RocksDbStorage::NextRow(MemoryUid uid) const {
   MNEME_ASSIGN_OR_RETURN(const MemoryCounters counters,
-                         reader_.ReadCounters(rocksdb::ReadOptions(), uid));
+                         ReadCounters(*database_, rocksdb::ReadOptions(), uid));
   return counters.next_row;
+}
+
+absl::Status RocksDbStorage::CopyMemory(const Storage& source, MemoryUid source_uid, MemoryUid uid,
+                                        std::string_view scope, const ProgressFn& progress) {
+  const Database* const from = DatabaseOf(source);
+  if (from == nullptr) return Internal("only a storage over RocksDB can be copied from");
+  const auto write = [this](rocksdb::WriteBatch& writes) {
+    MutexLock lock(&write_mutex_);
+    MNEME_RETURN_IF_ERROR(Writable());
+    return Write(writes, Sync::kOs);
+  };
+  MNEME_RETURN_IF_ERROR(CopyMemoryRecords(
+      {.source = *from, .source_uid = source_uid, .target = *database_, .uid = uid, .scope = scope},
+      write, progress));
+  return Flush();
 }
 
 absl::StatusOr<uint64_t> RocksDbStorage::ExpireRequests(int64_t before_unix_nanos, uint64_t most) {
   MutexLock lock(&write_mutex_);
-  MNEME_RETURN_IF_ERROR(doubt_);
+  MNEME_RETURN_IF_ERROR(Writable());
   MNEME_ASSIGN_OR_RETURN(const std::vector<std::string> time_keys,
                          reader_.FindExpiredRequests(before_unix_nanos, most));
   rocksdb::WriteBatch writes;
@@ -197,7 +256,16 @@ absl::StatusOr<bool> RocksDbStorage::DropExpired(std::string_view time_key,
 absl::StatusOr<std::unique_ptr<Storage>> OpenRocksDbStorage(const StorageOptions& options,
                                                             rocksdb::Env* env) {
   MNEME_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options, env));
+  return MakeStorage(std::move(database));
+}
+
+std::unique_ptr<Storage> MakeStorage(std::unique_ptr<Database> database) {
   return std::make_unique<RocksDbStorage>(std::move(database));
+}
+
+const Database* DatabaseOf(const Storage& storage) {
+  const auto* const mine = dynamic_cast<const RocksDbStorage*>(&storage);
+  return mine == nullptr ? nullptr : &mine->database();
 }
 
 absl::StatusOr<std::unique_ptr<Storage>> OpenRocksDbStorage(const StorageOptions& options) {

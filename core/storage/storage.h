@@ -5,8 +5,9 @@
 // and the Items (rows, ids, payloads, state). A commit is atomic over both and over all memories in
 // it; `Sync::kDisk` returns after fsync.
 //
-// Threads: Commit is called by one thread at a time (the committer). Everything else is thread-safe
-// and may run beside it; a read sees whole commits only.
+// Threads: thread-safe. Commits of several threads are written one after another; those that touch
+// one memory must come from one thread at a time (its positions follow one another). Reads run
+// beside commits and see whole ones only. A CommitBatch belongs to one thread.
 #ifndef MNEME_CORE_STORAGE_STORAGE_H_
 #define MNEME_CORE_STORAGE_STORAGE_H_
 
@@ -32,7 +33,11 @@ using MemoryUid = uint64_t;
 // How safe a commit is when Commit returns. A storage may give more than was asked for.
 enum class Sync { kMemory, kOs, kDisk };
 
-enum class RecordKind : uint8_t { kStore = 1, kDelete = 2 };
+enum class RecordKind : uint8_t {
+  kStore = 1,   // rows came in; those they replace, or that make room for them, went out
+  kDelete = 2,  // rows went out because a user said so
+  kExpire = 3,  // rows went out because their time had come
+};
 
 // One mutation of one memory: a record of its log.
 struct LogRecord {
@@ -40,8 +45,8 @@ struct LogRecord {
   RecordKind kind = RecordKind::kStore;
   uint64_t first_row = 0;  // kStore: rows [first_row, first_row + row_count) came in
   uint64_t row_count = 0;
-  // Rows that went out: by kDelete, or replaced by kStore with upsert. They went out before the new
-  // ones came in.
+  // Rows that went out: deleted, expired, replaced by kStore with upsert, or evicted by it. They
+  // went out before the new ones came in.
   std::vector<uint64_t> removed_rows;
 };
 
@@ -60,7 +65,7 @@ struct RowView {
   uint8_t flags = 0;
   ItemId id;  // meaningless where the memory keeps no ids
   float weight = 1;
-  int64_t expire_unix_nanos = 0;    // 0: never (reserved: nothing expires yet)
+  int64_t expire_unix_nanos = 0;    // 0: never
   std::span<const float> key;       // empty when it is not kept (any more)
   std::span<const float> response;  // empty for auto-association or when not kept
 };
@@ -88,7 +93,30 @@ struct RequestOutcome {
   std::string reply;  // encoded by the engine; opaque here
 };
 
-// One commit: built by the committer, written atomically.
+// Bytes on disk of one kind of thing a memory has; an estimate.
+struct DiskBytes {
+  std::string_view what;  // "rows", "ids", "payload", "log", "state", "expiry"
+  uint64_t bytes = 0;
+};
+
+// What is wrong with a data directory: Storage::Verify.
+struct Damage {
+  MemoryUid uid = 0;  // 0: of no memory alone
+  std::string what;   // which family and key, in words
+  std::string how;
+};
+
+// Progress of long work: done and total of whatever unit; false to stop (the work ends Cancelled).
+using ProgressFn = std::function<bool(uint64_t done, uint64_t total)>;
+
+// Another name for a memory.
+struct AliasEntry {
+  std::string alias;
+  std::string memory;
+  int64_t update_unix_nanos = 0;
+};
+
+// One commit: built by one thread, written atomically.
 class CommitBatch {
  public:
   virtual ~CommitBatch() = default;
@@ -112,6 +140,8 @@ class CommitBatch {
   virtual void PutState(MemoryUid uid, uint64_t position, std::string_view blob) = 0;
   // Forgets log records up to and including `position` (a checkpoint covers them).
   virtual void TrimLog(MemoryUid uid, uint64_t position) = 0;
+  virtual void PutAlias(const AliasEntry& alias) = 0;
+  virtual void EraseAlias(std::string_view alias) = 0;
   virtual void PutRequest(const RequestKey& key, const RequestOutcome& outcome) = 0;
   virtual void EraseRequest(const RequestKey& key) = 0;
   virtual size_t bytes() const = 0;
@@ -146,6 +176,11 @@ class Storage {
   };
   virtual absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const = 0;
 
+  virtual absl::StatusOr<std::vector<AliasEntry>> ReadAliases() const = 0;
+  // Memories that have rows or counters but no catalogue entry: what a copy that was cut short
+  // left. Whoever opens the storage drops them (DropMemory).
+  virtual absl::StatusOr<std::vector<MemoryUid>> FindOrphans() const = 0;
+
   // ---- log
   // Records after `after_position` that were not trimmed, in order, until `visit` gives an error
   // (which is handed on). DataLoss when one is damaged or missing.
@@ -169,6 +204,12 @@ class Storage {
                                const std::function<absl::Status(const RowView&)>& visit) const = 0;
   virtual absl::StatusOr<std::vector<OwnedPayload>> ReadPayloads(
       MemoryUid uid, std::span<const uint64_t> rows) const = 0;
+  // Attributes of all rows that have some, in the order of rows, until `visit` gives an error
+  // (which is handed on). The bytes are valid during the call.
+  virtual absl::Status ScanAttributes(
+      MemoryUid uid,
+      const std::function<absl::Status(uint64_t row, std::string_view attributes)>& visit)
+      const = 0;
 
   // ---- state
   // The last one put; nullopt when there never was one; DataLoss when it is damaged or not whole
@@ -182,6 +223,26 @@ class Storage {
   // dropped.
   virtual absl::StatusOr<uint64_t> ExpireRequests(int64_t before_unix_nanos, uint64_t most) = 0;
 
+  // ---- copies
+  // Copies everything of a memory but its catalogue entry from `source` (which may be this storage)
+  // as it is at one moment, under `uid`, which must be unused here: rows, ids, payloads, log,
+  // state, counters; with the same uid also the outcomes of requests in its name `scope` ("" for
+  // none). In several commits: until the caller puts the catalogue entry, the copy is an orphan.
+  // Thread-safe beside Commit. Cancelled when `progress` says so (drop the orphan).
+  virtual absl::Status CopyMemory(const Storage& source, MemoryUid source_uid, MemoryUid uid,
+                                  std::string_view scope, const ProgressFn& progress) = 0;
+
+  // ---- care
+  virtual std::vector<DiskBytes> MemoryDiskBytes(MemoryUid uid) const = 0;
+  virtual uint64_t disk_bytes() const = 0;
+  // Free bytes of the file system that holds the data directory.
+  virtual absl::StatusOr<uint64_t> FreeDiskBytes() const = 0;
+  // Reads everything, checks every checksum, and that families agree with each other (ids with
+  // rows, payloads with rows, log with counters, state whole). `report` gets each damage; the
+  // status is of the check itself. Cost: reads the whole directory once.
+  virtual absl::Status Verify(const std::function<void(const Damage&)>& report,
+                              const ProgressFn& progress) const = 0;
+
   virtual StorageCounters counters() const = 0;
 };
 
@@ -190,6 +251,12 @@ struct StorageOptions {
   uint64_t memory_bytes_max = 256ull << 20;  // all of RocksDB's caches and buffers
   uint64_t log_bytes_max =
       128ull << 20;  // RocksDB's write-ahead log before it is flushed; bounds start-up time
+  // Nothing is written: no lock, no recovery of the write-ahead log to disk. The directory must be
+  // there. Commit and CopyMemory fail (FailedPrecondition READ_ONLY).
+  bool read_only = false;
+  // Called on a thread of the storage when damage shows itself in the background (compaction): the
+  // storage goes on serving what it can read. The uids may be empty (not known).
+  std::function<void(const absl::Status&, const std::vector<MemoryUid>&)> on_damage;
 };
 
 // Opens or makes the data directory.

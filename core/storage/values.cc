@@ -1,5 +1,7 @@
 #include "core/storage/values.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 #include "core/base/crc32c.h"
 #include "core/base/status.h"
@@ -114,6 +116,22 @@ absl::StatusOr<MemoryCounters> DecodeCounters(std::string_view key, std::string_
   return counters;
 }
 
+std::string EncodeAlias(std::string_view key, const AliasEntry& alias) {
+  std::string value = Begin(0, sizeof(int64_t) + alias.memory.size());
+  AppendLittleEndian(value, alias.update_unix_nanos);
+  value += alias.memory;
+  return Finish(key, std::move(value));
+}
+
+absl::StatusOr<AliasEntry> DecodeAlias(std::string_view key, std::string_view value) {
+  MNEME_ASSIGN_OR_RETURN(Opened opened, Open(key, value));
+  AliasEntry alias{.alias = std::string(key.substr(std::min(key.size(), AliasPrefix().size())))};
+  alias.update_unix_nanos = opened.body.LittleEndian<int64_t>();
+  if (!opened.body.ok()) return WrongLength(value);
+  alias.memory = std::string(opened.body.Rest());
+  return alias;
+}
+
 std::string EncodeRow(std::string_view key, const RowView& row) {
   const std::string id = row.id.Encode();
   std::string value = Begin(row.flags, kRowVectorsOffset - kHeaderBytes + row.key.size_bytes() +
@@ -202,7 +220,7 @@ absl::StatusOr<LogRecord> DecodeLogRecord(std::string_view key, std::string_view
   LogRecord record;
   MNEME_ASSIGN_OR_RETURN(record.position, NumberFromKey(key));
   record.kind = static_cast<RecordKind>(opened.tag);
-  if (record.kind != RecordKind::kStore && record.kind != RecordKind::kDelete) {
+  if (record.kind < RecordKind::kStore || record.kind > RecordKind::kExpire) {
     return Corrupt("value", absl::StrFormat("a record of unknown kind %d", opened.tag));
   }
   record.first_row = opened.body.LittleEndian<uint64_t>();
@@ -258,5 +276,31 @@ absl::StatusOr<RequestOutcome> DecodeOutcome(std::string_view key, std::string_v
 }
 
 std::string EncodeOutcomeTime(std::string_view key) { return Finish(key, Begin(0, 0)); }
+
+std::string EncodeBackup(std::string_view key, const BackupEntry& backup) {
+  std::string value = Begin(0, 24 + backup.manifest.size());
+  AppendLittleEndian(value, backup.create_unix_nanos);
+  AppendLittleEndian(value, backup.bytes);
+  AppendLittleEndian(value, backup.new_bytes);
+  value += backup.manifest;
+  return Finish(key, std::move(value));
+}
+
+absl::StatusOr<BackupEntry> DecodeBackup(std::string_view key, std::string_view value) {
+  MNEME_ASSIGN_OR_RETURN(Opened opened, Open(key, value));
+  BackupEntry backup;
+  backup.create_unix_nanos = opened.body.LittleEndian<int64_t>();
+  backup.bytes = opened.body.LittleEndian<uint64_t>();
+  backup.new_bytes = opened.body.LittleEndian<uint64_t>();
+  if (!opened.body.ok()) return WrongLength(value);
+  backup.manifest = std::string(opened.body.Rest());
+  return backup;
+}
+
+absl::StatusOr<std::string> Rekey(std::string_view key, std::string_view value,
+                                  std::string_view new_key) {
+  MNEME_RETURN_IF_ERROR(Open(key, value).status());
+  return Finish(new_key, std::string(value));
+}
 
 }  // namespace mneme::storage

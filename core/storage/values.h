@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/storage/backup.h"
 #include "core/storage/storage.h"
 
 namespace mneme::storage {
@@ -48,6 +49,7 @@ struct StateChunk {
 std::string EncodeFormat(std::string_view key, uint32_t format);
 std::string EncodeDescription(std::string_view key, std::string_view description);
 std::string EncodeCounters(std::string_view key, const MemoryCounters& counters);
+std::string EncodeAlias(std::string_view key, const AliasEntry& alias);
 std::string EncodeRow(std::string_view key, const RowView& row);
 std::string EncodeIdRow(std::string_view key, uint64_t row);
 std::string EncodePayload(std::string_view key, const Payload& payload);
@@ -59,11 +61,21 @@ std::string EncodeOutcomeTime(std::string_view key);  // says nothing; never rea
 absl::StatusOr<uint32_t> DecodeFormat(std::string_view key, std::string_view value);
 absl::StatusOr<std::string_view> DecodeDescription(std::string_view key, std::string_view value);
 absl::StatusOr<MemoryCounters> DecodeCounters(std::string_view key, std::string_view value);
+// The alias itself is in the key.
+absl::StatusOr<AliasEntry> DecodeAlias(std::string_view key, std::string_view value);
 absl::StatusOr<uint64_t> DecodeIdRow(std::string_view key, std::string_view value);
 absl::StatusOr<Payload> DecodePayload(std::string_view key, std::string_view value);
 absl::StatusOr<LogRecord> DecodeLogRecord(std::string_view key, std::string_view value);
 absl::StatusOr<StateChunk> DecodeStateChunk(std::string_view key, std::string_view value);
 absl::StatusOr<RequestOutcome> DecodeOutcome(std::string_view key, std::string_view value);
+
+// What stands in a manifest's file; its key is the backup's id in decimal, which is not in it.
+std::string EncodeBackup(std::string_view key, const BackupEntry& backup);
+absl::StatusOr<BackupEntry> DecodeBackup(std::string_view key, std::string_view value);
+
+// Any value, as it is under another key: a copy.
+absl::StatusOr<std::string> Rekey(std::string_view key, std::string_view value,
+                                  std::string_view new_key);
 
 // Decodes rows, one after another. The vectors of the view lie in `value` where they are aligned
 // there, else in a buffer of the decoder: valid until the next Decode. Not thread-safe; one for

@@ -1,0 +1,74 @@
+#include "core/storage/files.h"
+
+#include <memory>
+
+#include "core/base/status.h"
+#include "core/storage/keys.h"
+#include "core/storage/rocksdb_status.h"
+#include "rocksdb/file_system.h"
+
+namespace mneme::storage {
+namespace {
+
+using rocksdb::FileSystem;
+using rocksdb::IOOptions;
+
+std::string ParentOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+std::string JoinPath(std::string_view directory, std::string_view name) {
+  return absl::StrCat(AbslView(directory), "/", AbslView(name));
+}
+
+absl::Status SyncDirectory(FileSystem& files, const std::string& path) {
+  std::unique_ptr<rocksdb::FSDirectory> handle;
+  MNEME_RETURN_IF_ERROR(FromRocksDb(files.NewDirectory(path, IOOptions(), &handle, nullptr),
+                                    absl::StrCat("opening directory '", path, "'")));
+  return FromRocksDb(handle->Fsync(IOOptions(), nullptr),
+                     absl::StrCat("syncing directory '", path, "'"));
+}
+
+absl::Status MakeDirectory(FileSystem& files, const std::string& path) {
+  if (files.FileExists(path, IOOptions(), nullptr).ok()) return absl::OkStatus();
+  const std::string parent = ParentOf(path);
+  MNEME_RETURN_IF_ERROR(MakeDirectory(files, parent));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(files.CreateDirIfMissing(path, IOOptions(), nullptr),
+                                    absl::StrCat("making directory '", path, "'")));
+  return SyncDirectory(files, parent);
+}
+
+absl::Status WriteWhole(FileSystem& files, const std::string& path, std::string_view bytes) {
+  const std::string draft = absl::StrCat(path, AbslView(kDraftSuffix));
+  const std::string doing = absl::StrCat("writing '", draft, "'");
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  MNEME_RETURN_IF_ERROR(
+      FromRocksDb(files.NewWritableFile(draft, rocksdb::FileOptions(), &file, nullptr), doing));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(file->Append(ToSlice(bytes), IOOptions(), nullptr), doing));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(file->Sync(IOOptions(), nullptr), doing));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(file->Close(IOOptions(), nullptr), doing));
+  MNEME_RETURN_IF_ERROR(FromRocksDb(files.RenameFile(draft, path, IOOptions(), nullptr), doing));
+  return SyncDirectory(files, ParentOf(path));
+}
+
+absl::StatusOr<std::string> ReadWhole(FileSystem& files, const std::string& path,
+                                      size_t bytes_max) {
+  const std::string doing = absl::StrCat("reading '", path, "'");
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  MNEME_RETURN_IF_ERROR(
+      FromRocksDb(files.NewSequentialFile(path, rocksdb::FileOptions(), &file, nullptr), doing));
+  uint64_t size = 0;
+  MNEME_RETURN_IF_ERROR(FromRocksDb(files.GetFileSize(path, IOOptions(), &size, nullptr), doing));
+  if (size > bytes_max) return Corrupt(doing, absl::StrCat(size, " bytes, at most ", bytes_max));
+  std::string text(size, '\0');
+  rocksdb::Slice read;
+  MNEME_RETURN_IF_ERROR(
+      FromRocksDb(file->Read(size, IOOptions(), &read, text.data(), nullptr), doing));
+  return std::string(ToView(read));
+}
+
+}  // namespace mneme::storage
