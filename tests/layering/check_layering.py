@@ -47,9 +47,10 @@ LAYERS = {
     "tests/lab":         (["client/plot", *ENGINE],                        ["absl", "cli11", "json"]),
     "tests/papers":      ([],                                              ["gtest", "json"]),
     "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
-    "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT], ["absl", "grpc", "gtest", "json"]),
+    "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT],
+                                                                           ["absl", "grpc", "gtest", "json", "rocksdb"]),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
-    "tests/support":     ([*CLIENT],                                       ["absl", "grpc", "gtest", "json"]),
+    "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "rocksdb"]),
     "tests/bench":       (["tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT], [*ALL_LIBRARIES, "benchmark"]),
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
