@@ -15,7 +15,9 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/bytes.h"
+#include "core/models/linear/linear_codec.h"
 #include "core/models/linear/row_steps.h"
 
 namespace mneme::models {
@@ -62,12 +64,20 @@ class Decay {
   absl::Status Load(ByteReader& in) {
     steps_ = in.Get<uint64_t>();
     renewed_ = in.Get<uint64_t>();
-    return ages_.Load(in);
+    const bool renewed_in_time = steps_since_renewal() <= 1 || scale() >= kScaleKept;
+    if (renewed_ > steps_ || !renewed_in_time) {
+      return LinearStateDamaged("has a renewal that cannot be", absl::StrCat("at step ", renewed_),
+                                absl::StrCat("one not long before step ", steps_));
+    }
+    return ages_.Load(in, steps_);
   }
 
  private:
   // After this many steps less than 2^-1000 of a row is left.
   uint64_t steps_left() const { return static_cast<uint64_t>(-1000 / std::log2(gamma_)) + 1; }
+
+  // Who uses this renews before the scale is below it (unless one step alone takes it there).
+  static constexpr double kScaleKept = 1e-7;
 
   double gamma_;
   bool keeps_ages_;

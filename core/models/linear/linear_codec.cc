@@ -109,15 +109,19 @@ void PutAll(std::span<const T> numbers, ByteWriter& out) {
   out.PutRaw({reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
 }
 
+// Sums of 2^48 products of three numbers of float32 stay below; its square is finite.
+constexpr double kMagnitudeMax = 1e150;
+constexpr int64_t kRowCountMax = int64_t{1} << 48;
+
 template <typename T>
 absl::Status TakeAll(ByteReader& in, std::span<T> numbers) {
   const std::string_view raw = in.GetRaw(numbers.size_bytes());
   if (!in.ok()) return Cut();
   if (!raw.empty()) std::memcpy(numbers.data(), raw.data(), raw.size());
-  if (std::all_of(numbers.begin(), numbers.end(), [](T x) { return std::isfinite(x); })) {
-    return absl::OkStatus();
-  }
-  return LinearStateDamaged("has numbers that are not finite", "infinity or no number", "numbers");
+  const auto usable = [](T x) { return std::abs(static_cast<double>(x)) <= kMagnitudeMax; };
+  if (std::all_of(numbers.begin(), numbers.end(), usable)) return absl::OkStatus();
+  return LinearStateDamaged("has numbers that are none, or too large", "a number that is no sum",
+                            absl::StrCat("numbers of magnitude at most ", kMagnitudeMax));
 }
 
 }  // namespace
@@ -164,6 +168,14 @@ absl::StatusOr<LinearState> DecodeLinearState(const MemorySpec& spec, std::strin
   return LinearStateDamaged("is of another version or spec, or cut",
                             absl::StrCat("version ", in.Get<uint32_t>(), " of another header"),
                             absl::StrCat("version 1 or ", kVersion, " of the spec of this memory"));
+}
+
+absl::StatusOr<int64_t> TakeRowCount(ByteReader& in) {
+  const auto count = in.Get<int64_t>();
+  if (!in.ok()) return Cut();
+  if (count >= -kRowCountMax && count <= kRowCountMax) return count;
+  return LinearStateDamaged("has a number of rows that no memory has", absl::StrCat(count),
+                            absl::StrCat("at most ", kRowCountMax));
 }
 
 void PutNumbers(std::span<const double> numbers, ByteWriter& out) { PutAll(numbers, out); }

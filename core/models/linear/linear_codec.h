@@ -61,7 +61,10 @@ absl::StatusOr<LinearState> DecodeLinearState(const MemorySpec& spec, std::strin
 absl::Status LinearStateDamaged(std::string_view what, std::string_view given,
                                 std::string_view expected);
 
-// Numbers as they lie in memory. Taking gives DataLoss when they are cut or not finite.
+// A number of rows, added less subtracted. Taking gives DataLoss for one that no memory can have.
+absl::StatusOr<int64_t> TakeRowCount(ByteReader& in);
+// Numbers as they lie in memory. Taking gives DataLoss when they are cut, not finite, or so large
+// that no sum of float32 products is: what is computed of them stays finite.
 void PutNumbers(std::span<const double> numbers, ByteWriter& out);
 absl::Status TakeNumbers(ByteReader& in, std::span<double> numbers);
 void PutNumbers(std::span<const float> numbers, ByteWriter& out);

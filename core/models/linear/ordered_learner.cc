@@ -97,7 +97,7 @@ void OrderedLearner::Save(ByteWriter& out) const {
 }
 
 absl::Status OrderedLearner::Load(ByteReader& in) {
-  n_ = in.Get<int64_t>();
+  MNEME_ASSIGN_OR_RETURN(n_, TakeRowCount(in));
   suppressed_ = in.Get<uint64_t>();
   MNEME_RETURN_IF_ERROR(decay_.Load(in));
   return TakeNumbers(in, matrix_.flat());

@@ -49,7 +49,8 @@ RlsLearner::RlsLearner(const MemorySpec& spec)
 uint64_t RlsLearner::RowsUntilRenewal() const {
   if (decay_.gamma() == 1) return std::numeric_limits<uint64_t>::max();
   const auto period = static_cast<uint64_t>(std::log(kScaleMin) / std::log(decay_.gamma()));
-  return std::max<uint64_t>(period, 1) - decay_.steps_since_renewal();
+  const uint64_t steps = std::max<uint64_t>(period, 1);
+  return steps - std::min(steps, decay_.steps_since_renewal());
 }
 
 void RlsLearner::Renew() {

@@ -43,16 +43,25 @@ void RowSteps::Save(ByteWriter& out) const {
   }
 }
 
-absl::Status RowSteps::Load(ByteReader& in) {
+absl::Status RowSteps::Load(ByteReader& in, uint64_t steps) {
   const auto count = in.Get<uint64_t>();
   if (!in.ok() || count > in.rest().size() / (3 * sizeof(uint64_t))) {
     return LinearStateDamaged("is cut", "fewer steps", "all its steps");
   }
   runs_.resize(count);
+  uint64_t next_row = 0, next_step = 0;
   for (Run& run : runs_) {
     run.row = in.Get<uint64_t>();
     run.step = in.Get<uint64_t>();
     run.count = in.Get<uint64_t>();
+    // Written as differences, which no number overflows.
+    const bool ascends = run.row >= next_row && run.step >= next_step && run.step <= steps;
+    if (!ascends || run.count > steps - run.step || run.count > ~uint64_t{0} - run.row) {
+      return LinearStateDamaged("has steps out of order", absl::StrCat("step ", run.step),
+                                absl::StrCat("ascending steps below ", steps));
+    }
+    next_row = run.row + run.count;
+    next_step = run.step + run.count;
   }
   return absl::OkStatus();
 }

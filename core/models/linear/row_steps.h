@@ -31,7 +31,8 @@ class RowSteps {
 
   // 8 number of runs; each 8 first row, 8 first step, 8 count.
   void Save(ByteWriter& out) const;
-  absl::Status Load(ByteReader& in);
+  // DataLoss where rows or steps do not ascend, or a step is not below `steps`.
+  absl::Status Load(ByteReader& in, uint64_t steps);
 
  private:
   struct Run {

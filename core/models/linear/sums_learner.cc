@@ -27,7 +27,7 @@ void SumsLearner::Save(ByteWriter& out) const {
 }
 
 absl::Status SumsLearner::Load(ByteReader& in) {
-  sums_.n = in.Get<int64_t>();
+  MNEME_ASSIGN_OR_RETURN(sums_.n, TakeRowCount(in));
   MNEME_RETURN_IF_ERROR(TakeNumbers(in, sums_.a.flat()));
   return TakeLowerTriangle(in, sums_.c);
 }

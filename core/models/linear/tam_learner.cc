@@ -190,7 +190,7 @@ void TamLearner::Save(ByteWriter& out) const {
 
 absl::Status TamLearner::Load(ByteReader& in) {
   LinearSums all = NoRows();
-  all.n = in.Get<int64_t>();
+  MNEME_ASSIGN_OR_RETURN(all.n, TakeRowCount(in));
   MNEME_RETURN_IF_ERROR(TakeNumbers(in, all.a.flat()));
   next_row_ = in.Get<uint64_t>();
   MNEME_RETURN_IF_ERROR(TakeNumbers(in, {&scale_, 1}));
@@ -249,7 +249,7 @@ absl::Status TamLearner::LoadTrained(ByteReader& in) {
   epoch.weights = std::make_shared<const Matrix>(std::move(weights));
   const uint64_t suppressed = in.Get<uint64_t>();
   LinearSums delta = NoRows();
-  delta.n = in.Get<int64_t>();
+  MNEME_ASSIGN_OR_RETURN(delta.n, TakeRowCount(in));
   if (delta.n != 0) MNEME_RETURN_IF_ERROR(TakeNumbers(in, delta.a.flat()));
   const uint64_t rows = in.Get<uint64_t>();
   if (!in.ok() || rows > in.rest().size() / (sizeof(uint64_t) + sizeof(float))) {
