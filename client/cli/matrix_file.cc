@@ -173,7 +173,7 @@ class NpyFile final : public MatrixFile {
     auto header = ReadNpyHeader(path, *file, bytes);
     if (!header.ok()) return header.status();
     auto opened = std::unique_ptr<NpyFile>(new NpyFile(*std::move(file), *std::move(header)));
-    if (absl::Status status = opened->CheckLength(path, bytes); !status.ok()) return status;
+    if (absl::Status status = opened->CheckSize(path, bytes); !status.ok()) return status;
     return opened;
   }
 
@@ -202,7 +202,11 @@ class NpyFile final : public MatrixFile {
     cols_ = header_.shape.back();
   }
 
-  absl::Status CheckLength(const std::string& path, uint64_t bytes) const {
+  absl::Status CheckSize(const std::string& path, uint64_t bytes) const {
+    if (rows_ > 0 && cols_ == 0) {
+      return FileError(path, "has rows without numbers", absl::StrCat(rows_, " x ", cols_),
+                       "at least one column", "Save it again with its columns.");
+    }
     const uint64_t room = bytes - std::min<uint64_t>(bytes, header_.data_offset);
     const bool fits = cols_ == 0 || rows_ <= room / header_.item_bytes / cols_;
     if (fits && room == rows_ * cols_ * header_.item_bytes) return absl::OkStatus();
