@@ -13,14 +13,22 @@ constexpr char kUsageReason[] = "USAGE";
 constexpr int kShortWorkAttemptsMax = 4;  // within half a second
 constexpr int kLongWorkAttemptsMax = 12;  // within about ten seconds
 
+// Bytes that are not UTF-8 replaced: errors travel as protobuf's strings, and what a file holds or
+// a text cut in two ends with may be anything.
+std::string ToUtf8(std::string_view text) {
+  using nlohmann::json;
+  const std::string quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  return json::parse(quoted).get<std::string>();
+}
+
 }  // namespace
 
 absl::Status UsageError(std::string_view message, std::string_view given, std::string_view expected,
                         std::string_view next_step) {
   return client::MakeError({.code = absl::StatusCode::kInvalidArgument,
                             .reason = kUsageReason,
-                            .message = std::string(message),
-                            .given = std::string(given),
+                            .message = ToUtf8(message),
+                            .given = ToUtf8(given),
                             .expected = std::string(expected),
                             .next_step = std::string(next_step)});
 }

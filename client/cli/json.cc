@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 #include <variant>
 
@@ -87,9 +89,16 @@ Json ToJson(const std::vector<client::ScoredItem>& items) {
 absl::Status WrongAttribute(const std::string& name) {
   return UsageError(
       std::string("attribute '").append(name).append("' has a value of no known type"), "",
-      "a text, whole number, real number, bool, a list of texts or numbers, or {\"timestamp\": "
-      "\"...\"}",
+      "a text, whole number (64 bits with sign), real number, bool, a list of texts or numbers, or "
+      "{\"timestamp\": \"...\"} of a year from 1678 to 2261",
       "Change the value.");
+}
+
+// A whole number that an int64 holds; larger ones would come out as others.
+bool IsInt64(const Json& json) {
+  return json.is_number_integer() &&
+         (!json.is_number_unsigned() ||
+          json.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
 }
 
 // A list is of whole numbers, of real ones, or else of texts.
@@ -98,6 +107,7 @@ absl::StatusOr<client::AttributeValue> ListFromJson(const std::string& name, con
   bool real = !json.empty();
   bool text = true;
   for (const Json& element : json) {
+    if (element.is_number_integer() && !IsInt64(element)) return WrongAttribute(name);
     whole = whole && element.is_number_integer();
     real = real && element.is_number();
     text = text && element.is_string();
@@ -108,17 +118,25 @@ absl::StatusOr<client::AttributeValue> ListFromJson(const std::string& name, con
   return WrongAttribute(name);
 }
 
+// What int64 nanoseconds reach: the years 1678 to 2261.
+bool InNanos(absl::Time time) {
+  return time >= absl::FromUnixNanos(std::numeric_limits<int64_t>::min()) &&
+         time <= absl::FromUnixNanos(std::numeric_limits<int64_t>::max());
+}
+
 absl::StatusOr<client::AttributeValue> ValueFromJson(const std::string& name, const Json& json) {
   if (json.is_string()) return json.get<std::string>();
   if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<int64_t>();
+  if (IsInt64(json)) return json.get<int64_t>();
+  if (json.is_number_integer()) return WrongAttribute(name);
   if (json.is_number()) return json.get<double>();
   if (json.is_array()) return ListFromJson(name, json);
   if (json.is_object() && json.size() == 1 && json.contains("timestamp") &&
       json["timestamp"].is_string()) {
     absl::Time time;
     std::string error;
-    if (absl::ParseTime(absl::RFC3339_full, json["timestamp"].get<std::string>(), &time, &error)) {
+    const std::string text = json["timestamp"].get<std::string>();
+    if (absl::ParseTime(absl::RFC3339_full, text, &time, &error) && InNanos(time)) {
       return client::Timestamp(std::chrono::nanoseconds(absl::ToUnixNanos(time)));
     }
   }
@@ -246,6 +264,11 @@ absl::Status AppendNumbers(const Json& json, std::vector<float>& numbers) {
                         "numbers only", "Change the vector.");
     }
     numbers.push_back(element.get<float>());
+    if (!std::isfinite(numbers.back())) {
+      return UsageError("a vector holds a number that float32 does not", Dump(element),
+                        "finite numbers, of magnitude at most 3.4e38",
+                        "Scale the vector, or leave the item out.");
+    }
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,22 @@ namespace mneme::cli {
 namespace {
 
 constexpr size_t kLineBytesMax = 256 << 20;
+constexpr int kDepthMax = 8;  // of what is nested: an item needs 3
+
+absl::StatusOr<Json> ParseLine(const std::string& line) {
+  bool too_deep = false;
+  // What is refused here is left out of the value, so that nothing deep is ever built.
+  const auto keep = [&too_deep](int depth, Json::parse_event_t, const Json&) {
+    too_deep = too_deep || depth > kDepthMax;
+    return depth <= kDepthMax;
+  };
+  Json json = Json::parse(line, keep, /*allow_exceptions=*/false);
+  if (too_deep) {
+    return UsageError("nests its values too deeply", absl::StrCat("more than ", kDepthMax),
+                      absl::StrCat("at most ", kDepthMax, " levels"), "Write flat lists.");
+  }
+  return json;
+}
 
 class JsonRows final : public RowSource {
  public:
@@ -38,7 +54,9 @@ class JsonRows final : public RowSource {
       return UsageError("is too long", absl::StrCat(line.size(), " bytes"),
                         absl::StrCat("at most ", kLineBytesMax), "Write one item a line.");
     }
-    Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    auto parsed = ParseLine(line);
+    if (!parsed.ok()) return parsed.status();
+    Json json = *std::move(parsed);
     if (json.is_array()) json = Json{{"key", std::move(json)}};
     if (!json.is_object()) {
       return UsageError("is not JSON", line.substr(0, 40), "{\"key\": [...], ...} or [...]",
@@ -89,6 +107,10 @@ class JsonRows final : public RowSource {
     const size_t before = matrix.data.size();
     if (absl::Status s = AppendNumbers(json, matrix.data); !s.ok()) return s;
     const size_t cols = matrix.data.size() - before;
+    if (cols == 0) {
+      return UsageError(std::string(field).append(" has no numbers"), "[]", "at least one number",
+                        "Give the vector, or leave the line out.");
+    }
     if (matrix.rows > 0 && cols != matrix.cols) {
       return UsageError(std::string(field).append(" has another length than the ones before it"),
                         absl::StrCat(cols), absl::StrCat(matrix.cols),
