@@ -13,6 +13,11 @@ absl::Status NotTrained() {
                         .next_step = "Create a memory with rule TAM and store the items there."});
 }
 
+bool SameRows(const std::shared_ptr<const RowSet>& a, const std::shared_ptr<const RowSet>& b) {
+  if (a == b) return true;
+  return a != nullptr && b != nullptr && a->listed_pass == b->listed_pass && a->listed == b->listed;
+}
+
 }  // namespace
 
 bool QuerySpec::BatchesWith(const QuerySpec& other) const {
@@ -22,7 +27,8 @@ bool QuerySpec::BatchesWith(const QuerySpec& other) const {
   };
   return !alone(*this) && !alone(other) && kind == other.kind && top == other.top &&
          beta == other.beta && steps_max == other.steps_max &&
-         candidate_rows == other.candidate_rows && certified_list == other.certified_list;
+         candidate_rows == other.candidate_rows && certified_list == other.certified_list &&
+         rows_are_unexpired == other.rows_are_unexpired && SameRows(rows, other.rows);
 }
 
 absl::StatusOr<std::unique_ptr<Training>> Model::BeginTraining(const TrainSpec&) {

@@ -90,6 +90,10 @@ struct QuerySpec {
   // Only these rows take part; null: all. Dense: in recalls, lists and their statistics. Linear: in
   // lists; a recall with it is InvalidArgument (FILTER), for W holds all rows at once.
   std::shared_ptr<const RowSet> rows;
+  // `rows` leaves out nothing but items whose time has come: linear recalls are answered (from a W
+  // that holds these items until they are forgotten) and no list names them; certificates stand,
+  // for with fewer competitors no rank gets worse.
+  bool rows_are_unexpired = false;
   // kList over given responses only ([candidates, response_dim], linear): scores of W q against
   // them, unit length taken; no codebook is needed. Entries are named by number, 0 upwards, and
   // `row` is that number. The numbers must outlive the Query; empty: not asked for.
@@ -102,6 +106,8 @@ struct QuerySpec {
 
   // True when the batches of two queries may be answered as one.
   bool BatchesWith(const QuerySpec& other) const;
+  // `rows` leaves out items that are to be had.
+  bool filtered() const { return rows != nullptr && !rows_are_unexpired; }
 };
 
 // Cues as they arrive. The numbers must outlive the Query.

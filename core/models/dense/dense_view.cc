@@ -45,10 +45,11 @@ absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
   MNEME_RETURN_IF_ERROR(Check(spec));
   const DenseSpec& dense = std::get<DenseSpec>(spec_.model);
   const bool list = spec.kind == QueryKind::kList;
+  const StoreView store = spec.rows == nullptr ? store_ : store_.Only(*spec.rows);
   std::vector<RowPosition> candidates;
   if (spec.candidate_rows) {
     for (const uint64_t number : *spec.candidate_rows) {
-      if (const auto position = store_.Find(number)) candidates.push_back(*position);
+      if (const auto position = store.Find(number)) candidates.push_back(*position);
     }
   }
   const DenseTask task = {
@@ -60,8 +61,8 @@ absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
       .auto_associative = spec_.response_dim == 0,
       .top = spec.candidate_rows && spec.top == 0 ? candidates.size() : spec.top,
       .listed_only = spec.candidate_rows.has_value(),
-      .live_rows = store_.live_rows()};
-  auto query = std::make_unique<DenseQuery>(task, store_, cues, std::move(candidates));
+      .live_rows = store.live_rows()};
+  auto query = std::make_unique<DenseQuery>(task, store, cues, std::move(candidates));
   if (query->active() == 0 && cues.cues.rows > 0) return query->FirstError();
   return query;
 }

@@ -24,7 +24,7 @@ class DenseView final : public View {
   // Cost, a pass: 2·B·N·(key_dim + answer_dim) flop, the second half for a Retrieve only and only
   // for rows that weigh something. A Retrieve takes a pass a step, and usually one more to see that
   // it has converged; a list is one pass, also over given candidates: their share is of the mass of
-  // all items.
+  // all items. Rows that spec.rows leaves out are as if they were not stored (but beta stays).
   absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
                                                const QuerySpec& spec) const override;
 

@@ -93,11 +93,10 @@ void ListBest(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
 template <typename T>
 math::Moments LiveMoments(const CueAtTile<T>& at) {
   if (at.tile.dead_count() == 0) return math::MomentsOf(at.scores, at.tile.rows);
-  math::Moments moments;
-  for (size_t i = 0; i < at.tile.rows; ++i) {
-    if (!at.tile.IsDead(i)) moments.Add(static_cast<double>(at.scores[i]));
-  }
-  return moments;
+  std::vector<T>& live = at.scratch.sorted;
+  live.clear();
+  at.tile.VisitLive([&](size_t row) { live.push_back(at.scores[row]); });
+  return math::MomentsOf(live.data(), live.size());
 }
 
 template <typename T>

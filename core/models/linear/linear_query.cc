@@ -77,9 +77,7 @@ LinearQuery::LinearQuery(std::shared_ptr<const LinearSnapshot> snapshot, MatrixV
       cues_(cues),
       kind_(spec.kind),
       top_(spec.top),
-      wants_scores_(spec.kind == QueryKind::kList || spec.top > 0 ||
-                    spec.candidate_rows.has_value() || !spec.target_rows.empty() ||
-                    (snapshot_->partitions.size() > 1 && snapshot_->has_codebook)),
+      wants_scores_(WantsScores(*snapshot_, spec)),
       target_rows_(spec.target_rows) {
   answer_.cues.resize(cue_count());
   usable_ = cue_count();
@@ -107,7 +105,8 @@ void LinearQuery::PrepareCertificates(const QuerySpec& spec) {
   if (sizes.empty() || given_responses) return;
   if (spec.certified_list) {
     list_sizes_ = std::move(sizes);
-  } else if (sizes.size() == 1 && top_ >= sizes[0] && !spec.candidate_rows) {
+  } else if (sizes.size() == 1 && top_ >= sizes[0] &&
+             answer_.certificates != CertificateState::kCandidates) {
     tail_size_ = sizes[0];
   }
 }
@@ -196,7 +195,8 @@ bool LinearQuery::SettleRecalls(LinearPartial& merged) {
     RefuseCue(row % cue_count(), RecallNotFinite());
     std::fill(recalls_.row(row).begin(), recalls_.row(row).end(), 0.0f);
   }
-  const bool empty = snapshot_->stats.items == 0;
+  const bool empty =
+      snapshot_->stats.items == 0 || (kind_ == QueryKind::kList && ranked_.nothing_passes());
   for (CueAnswer& cue : answer_.cues) {
     if (!cue.error.ok()) continue;
     cue.status = empty ? AnswerStatus::kEmptyStore : AnswerStatus::kConverged;
@@ -225,9 +225,9 @@ void LinearQuery::FindTargets() {
   bars_.assign(cue_count(), kNoBar);
   for (size_t b = 0; b < cue_count(); ++b) {
     if (!answer_.cues[b].error.ok()) continue;
-    const std::optional<ItemPlace> place = FindItem(*snapshot_, target_rows_[b]);
+    const std::optional<ItemPlace> place = ranked_.Find(target_rows_[b]);
     if (!place) continue;
-    bars_[b] = ScoreOf(*snapshot_, *place, RecallsOf(place->partition).row(b));
+    bars_[b] = ranked_.ScoreOf(*place, RecallsOf(place->partition).row(b));
     answer_.cues[b].target = {.found = true, .score = bars_[b]};
   }
 }
@@ -291,7 +291,10 @@ void LinearQuery::FinishCue(const Ranking& ranking, size_t index) {
   const size_t entries = std::min(wanted, ranking.best.size());
   cue.top.reserve(entries);
   for (size_t i = 0; i < entries; ++i) cue.top.push_back(MakeItem(ranking.best[i]));
-  cue.tail_average = ranking.tail_average;
+  // Among some of the items the longest list is not the certified one.
+  if (answer_.certificates != CertificateState::kCandidates) {
+    cue.tail_average = ranking.tail_average;
+  }
   if (cue.target.found) {
     cue.target.rank = ranking.at_least;  // the target itself is the 1 of 1 + #{j != i}
     cue.target.competitors = ranking.moments.count - 1;

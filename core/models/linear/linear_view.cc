@@ -43,6 +43,25 @@ absl::Status TwoChoices(std::string_view given) {
        .next_step = "Ask for one of these; ranks of targets are among all items."});
 }
 
+absl::Status FilteredRecall() {
+  return InvalidArgument(
+      "a recall of a linear memory takes no filter: its matrix holds all items at once",
+      {.reason = "FILTER",
+       .given = "a filter with Retrieve",
+       .expected = "no filter",
+       .next_step =
+           "Ask for a list with the filter (ListwiseQuery), leave the filter out, or use a "
+           "dense memory."});
+}
+
+absl::Status FilteredResponses() {
+  return InvalidArgument("candidate responses are not items: they have no attributes to filter by",
+                         {.reason = "FILTER",
+                          .given = "a filter with candidate responses",
+                          .expected = "one of them",
+                          .next_step = "Leave the filter out, or rank stored items."});
+}
+
 // Candidate responses bring what they are ranked by: no codebook is needed.
 absl::Status CheckCandidates(const LinearSnapshot& snapshot, const QuerySpec& spec) {
   const MatrixView& responses = spec.candidate_responses;
@@ -68,6 +87,8 @@ absl::Status CheckSpec(const LinearSnapshot& snapshot, const CueBatch& cues,
   if (!cues.mask.empty()) return MaskNotSupported();
   if (spec.beta.has_value()) return BetaNotSupported(*spec.beta);
   MNEME_RETURN_IF_ERROR(CheckCandidates(snapshot, spec));
+  if (spec.filtered() && spec.kind == QueryKind::kRetrieve) return FilteredRecall();
+  if (spec.filtered() && spec.candidate_responses.rows > 0) return FilteredResponses();
   const bool ranks_items = (spec.kind == QueryKind::kList && spec.candidate_responses.rows == 0) ||
                            (spec.kind == QueryKind::kRetrieve && spec.top > 0) ||
                            spec.candidate_rows.has_value() || !spec.target_rows.empty();

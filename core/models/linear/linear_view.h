@@ -76,10 +76,11 @@ class LinearView final : public View {
 
   const ModelStats& stats() const override { return snapshot_->stats; }
 
-  // InvalidArgument: a mask (MASK_NOT_SUPPORTED), a beta (BETA_NOT_SUPPORTED), only zero cues where
-  // cues are brought to unit length, or a zero among the candidate responses (ZERO_VECTOR); two
-  // choices of what to rank (CANDIDATES). FailedPrecondition: lists, scores or candidates where no
-  // codebook is kept (CODEBOOK_NOT_KEPT), except for candidate responses.
+  // InvalidArgument: a mask (MASK_NOT_SUPPORTED), a beta (BETA_NOT_SUPPORTED), a filter on a recall
+  // or on candidate responses (FILTER), only zero cues where cues are brought to unit length, or a
+  // zero among the candidate responses (ZERO_VECTOR); two choices of what to rank (CANDIDATES).
+  // FailedPrecondition: lists, scores or candidates where no codebook is kept (CODEBOOK_NOT_KEPT),
+  // except for candidate responses.
   absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
                                                const QuerySpec& spec) const override;
 

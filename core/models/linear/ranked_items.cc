@@ -24,8 +24,7 @@ struct TileOfCodebook {
   size_t tile = 0;
 };
 
-TileOfCodebook FindTile(const LinearSnapshot& snapshot, size_t part) {
-  const auto& first = snapshot.first_tiles;
+TileOfCodebook FindTile(const std::vector<size_t>& first, size_t part) {
   const auto after = std::upper_bound(first.begin(), first.end(), part);
   const size_t partition = static_cast<size_t>(after - first.begin()) - 1;
   return {.partition = partition, .tile = part - first[partition]};
@@ -33,23 +32,40 @@ TileOfCodebook FindTile(const LinearSnapshot& snapshot, size_t part) {
 
 }  // namespace
 
-std::optional<ItemPlace> FindItem(const LinearSnapshot& snapshot, uint64_t row_number) {
-  for (size_t p = 0; p < snapshot.partitions.size(); ++p) {
-    const auto at = snapshot.partitions[p]->codebook.Find(row_number);
+bool WantsScores(const LinearSnapshot& snapshot, const QuerySpec& spec) {
+  return spec.kind == QueryKind::kList || spec.top > 0 || spec.candidate_rows.has_value() ||
+         !spec.target_rows.empty() || (snapshot.partitions.size() > 1 && snapshot.has_codebook);
+}
+
+RankedItems::RankedItems(const LinearSnapshot& snapshot, const RowSet* rows)
+    : snapshot_(&snapshot) {
+  if (rows == nullptr) return;
+  first_tiles_.push_back(0);
+  for (const auto& partition : snapshot.partitions) {
+    passing_.push_back(partition->codebook.Only(*rows));
+    first_tiles_.push_back(first_tiles_.back() + passing_.back().tiles());
+  }
+}
+
+bool RankedItems::nothing_passes() const { return !passing_.empty() && first_tiles_.back() == 0; }
+
+std::optional<ItemPlace> RankedItems::Find(uint64_t row_number) const {
+  for (size_t p = 0; p < snapshot_->partitions.size(); ++p) {
+    const auto at = codebook(p).Find(row_number);
     if (at) return ItemPlace{.partition = p, .at = *at};
   }
   return std::nullopt;
 }
 
-float ScoreOf(const LinearSnapshot& snapshot, const ItemPlace& place,
-              std::span<const float> recall) {
-  const TileView tile = snapshot.partitions[place.partition]->codebook.tile(place.at.tile);
+float RankedItems::ScoreOf(const ItemPlace& place, std::span<const float> recall) const {
+  const TileView tile = codebook(place.partition).tile(place.at.tile);
   return math::Dot(tile.keys + place.at.row * tile.key_dim, recall.data(), tile.key_dim);
 }
 
 absl::StatusOr<RankedItems> RankedItems::Make(const LinearSnapshot& snapshot,
                                               const QuerySpec& spec) {
-  RankedItems items(snapshot);
+  const bool ranks_items = WantsScores(snapshot, spec) && spec.candidate_responses.rows == 0;
+  RankedItems items(snapshot, ranks_items ? spec.rows.get() : nullptr);
   if (spec.candidate_responses.rows > 0) {
     MNEME_RETURN_IF_ERROR(items.TakeResponses(spec.candidate_responses));
   } else if (spec.candidate_rows) {
@@ -61,9 +77,8 @@ absl::StatusOr<RankedItems> RankedItems::Make(const LinearSnapshot& snapshot,
 void RankedItems::Choose(const std::vector<uint64_t>& row_numbers) {
   kind_ = Kind::kChosen;
   for (size_t p = 0; p < snapshot_->partitions.size(); ++p) {
-    const StoreView& codebook = snapshot_->partitions[p]->codebook;
     for (const uint64_t number : row_numbers) {
-      const auto at = codebook.Find(number);
+      const auto at = codebook(p).Find(number);
       if (!at) continue;
       if (chosen_.empty() || chosen_.back().partition != p || chosen_.back().tile != at->tile) {
         chosen_.push_back({.partition = p, .tile = at->tile});
@@ -98,7 +113,7 @@ TileView RankedItems::ResponseTile(size_t part) const {
 size_t RankedItems::parts() const {
   switch (kind_) {
     case Kind::kAll:
-      return snapshot_->first_tiles.back();
+      return tiles_before().back();
     case Kind::kChosen:
       return chosen_.size();
     case Kind::kResponses:
@@ -126,8 +141,8 @@ void RankedItems::Score(size_t part, MatrixView recalls, Lists lists, CodebookSc
   const bool chosen = kind_ == Kind::kChosen;
   const auto [partition, tile_index] =
       chosen ? TileOfCodebook{chosen_[part].partition, chosen_[part].tile}
-             : FindTile(*snapshot_, part);
-  const TileView tile = snapshot_->partitions[partition]->codebook.tile(tile_index);
+             : FindTile(tiles_before(), part);
+  const TileView tile = codebook(partition).tile(tile_index);
   const MatrixView own = recalls.slice(partition * cues, cues);
   if (lists == Lists::kOnePerPartition) into = into.subspan(partition * cues, cues);
   if (chosen) {

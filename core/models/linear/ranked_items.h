@@ -26,22 +26,28 @@ struct ItemPlace {
   RowPosition at;
 };
 
-// Where a live item with this row number lies; nullopt when there is none. O(P log rows).
-std::optional<ItemPlace> FindItem(const LinearSnapshot& snapshot, uint64_t row_number);
-
-// The score of an item for a recall of its partition: the bits that CodebookScorer compares.
-float ScoreOf(const LinearSnapshot& snapshot, const ItemPlace& place,
-              std::span<const float> recall);
+// Does an answer need the scores of items (or of responses that came along)? Else the recall is
+// all.
+bool WantsScores(const LinearSnapshot& snapshot, const QuerySpec& spec);
 
 class RankedItems {
  public:
-  // As the spec says: candidate_responses, candidate_rows or all. InvalidArgument (ZERO_VECTOR): a
-  // candidate response without a direction. The snapshot must outlive it.
+  // As the spec says: candidate_responses, candidate_rows or all; of items only those that pass its
+  // rows. InvalidArgument (ZERO_VECTOR): a candidate response without a direction. The snapshot
+  // must outlive it.
   static absl::StatusOr<RankedItems> Make(const LinearSnapshot& snapshot, const QuerySpec& spec);
 
   // Entries of `into` for a cue: one, or one a partition (`separate`; not of given responses).
   enum class Lists { kOne, kOnePerPartition };
 
+  // Where the live item with this row number lies; nullopt when there is none, or it does not pass.
+  // O(P log rows).
+  std::optional<ItemPlace> Find(uint64_t row_number) const;
+  // The score of an item for a recall of its partition: the bits that CodebookScorer compares.
+  float ScoreOf(const ItemPlace& place, std::span<const float> recall) const;
+
+  // The spec's rows leave no item.
+  bool nothing_passes() const;
   size_t parts() const;
   // Rows of the codebook, or of the responses, that part `part` multiplies with each recall.
   double row_products() const;
@@ -59,12 +65,20 @@ class RankedItems {
     std::vector<uint32_t> rows;
   };
 
-  explicit RankedItems(const LinearSnapshot& snapshot) : snapshot_(&snapshot) {}
+  RankedItems(const LinearSnapshot& snapshot, const RowSet* rows);
+  const StoreView& codebook(size_t partition) const {
+    return passing_.empty() ? snapshot_->partitions[partition]->codebook : passing_[partition];
+  }
+  const std::vector<size_t>& tiles_before() const {
+    return passing_.empty() ? snapshot_->first_tiles : first_tiles_;
+  }
   void Choose(const std::vector<uint64_t>& row_numbers);
   absl::Status TakeResponses(MatrixView responses);
   TileView ResponseTile(size_t part) const;
 
   const LinearSnapshot* snapshot_;
+  std::vector<StoreView> passing_;   // the codebooks' rows that pass; empty: all pass
+  std::vector<size_t> first_tiles_;  // as the snapshot's, of `passing_`
   enum class Kind { kAll, kChosen, kResponses } kind_ = Kind::kAll;
   std::vector<ChosenRows> chosen_;
   Matrix responses_;  // of unit length

@@ -33,7 +33,7 @@ std::vector<size_t> CertifiedListSizes(const LinearSnapshot& snapshot) {
 
 CertificateState CertificatesOf(const LinearSnapshot& snapshot, const QuerySpec& spec) {
   if (!snapshot.certifies || spec.kind != QueryKind::kList) return CertificateState::kNone;
-  if (spec.candidate_rows || spec.candidate_responses.rows > 0) {
+  if (spec.candidate_rows || spec.candidate_responses.rows > 0 || spec.filtered()) {
     return CertificateState::kCandidates;
   }
   const auto& partitions = snapshot.partitions;

@@ -30,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/ids.h"
+#include "core/base/row_set.h"
 #include "core/math/matrix.h"
 #include "core/models/store/tile.h"
 
@@ -79,6 +80,15 @@ class StoreView {
   // Where a live row with this number lies; nullopt when there is none. O(log rows).
   std::optional<RowPosition> Find(uint64_t row_number) const;
 
+  // As if only the rows that pass were stored: the others are dead, and tiles without a live row
+  // are left out. Where at most one row in 32 is live, these rows are copied out instead, if they
+  // are few enough (8 MiB).
+  //
+  // Cost     rows are looked at where row numbers have gaps; else the listed rows only. Copies the
+  //          bitmaps of tiles that change.
+  // Threads  const; the answer shares the tiles and outlives this.
+  StoreView Only(const RowSet& rows) const;
+
  private:
   friend class ExplicitStore;
   struct Entry {
@@ -86,6 +96,8 @@ class StoreView {
     std::shared_ptr<const Tombstones> dead;
   };
   using Entries = std::vector<Entry>;
+
+  StoreView CopyLive() const;
 
   std::shared_ptr<const Entries> entries_;
   size_t rows_ = 0;

@@ -5,8 +5,9 @@
 #ifndef MNEME_CORE_MODELS_STORE_TILE_H_
 #define MNEME_CORE_MODELS_STORE_TILE_H_
 
+#include <algorithm>
 #include <array>
-#include <bitset>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -76,6 +77,10 @@ struct Tombstones {
     words[row / 64] |= uint64_t{1} << (row % 64);
     ++count;
   }
+  void Clear(size_t row) {
+    words[row / 64] &= ~(uint64_t{1} << (row % 64));
+    --count;
+  }
 };
 
 // The columns of a tile, for reading: the first `rows` of each.
@@ -95,6 +100,18 @@ struct BasicTileView {
 
   bool IsDead(size_t row) const { return dead != nullptr && dead->Test(row); }
   size_t dead_count() const { return dead == nullptr ? 0 : dead->count; }
+  // Calls visit(row) for each live row, in order; dead ones cost a bit.
+  template <typename Visit>
+  void VisitLive(const Visit& visit) const {
+    for (size_t first = 0; first < rows; first += 64) {
+      const size_t here = std::min<size_t>(64, rows - first);
+      uint64_t live = here == 64 ? ~uint64_t{0} : (uint64_t{1} << here) - 1;
+      if (dead != nullptr) live &= ~dead->words[first / 64];
+      for (; live != 0; live &= live - 1) {
+        visit(first + static_cast<size_t>(std::countr_zero(live)));
+      }
+    }
+  }
   // What a weight multiplies: the value, or the key itself.
   const T* outputs() const { return values != nullptr ? values : keys; }
   size_t output_dim() const { return values != nullptr ? value_dim : key_dim; }
