@@ -26,9 +26,13 @@
 #include "core/storage/storage.h"
 #include "server/config/config.h"
 #include "server/config/load.h"
+#include "server/config/memory_limit.h"
 #include "server/observe/log.h"
+#include "server/observe/process.h"
+#include "server/rpc/admin_service.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/operations_service.h"
+#include "server/rpc/transport.h"
 
 extern char** environ;
 
@@ -96,11 +100,13 @@ void ChooseBlasKernels(const std::string& choice) {
 }
 
 absl::StatusOr<std::unique_ptr<engine::Engine>> OpenEngine(
-    const Config& config, std::function<void(const absl::Status&)> on_fatal) {
+    const Config& config, uint64_t memory_bytes_max,
+    std::function<void(const absl::Status&)> on_fatal) {
+  const MemoryShares shares = SplitMemory(memory_bytes_max, config.storage_memory_bytes);
   MNEME_ASSIGN_OR_RETURN(
       std::unique_ptr<storage::Storage> storage,
       storage::OpenRocksDbStorage({.directory = config.data_dir,
-                                   .memory_bytes_max = config.storage_memory_bytes,
+                                   .memory_bytes_max = shares.storage,
                                    .log_bytes_max = config.write_ahead_log_bytes}));
   std::random_device device;
   const uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -111,6 +117,10 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> OpenEngine(
       .read_threads = static_cast<int>(config.read_threads),
       .train_threads = static_cast<int>(config.train_threads == 0 ? cores : config.train_threads),
       .seed = (static_cast<uint64_t>(device()) << 32) ^ device(),
+      .memory_bytes_max = memory_bytes_max,
+      .memory_bytes_reserved = shares.reserved,
+      .disk_bytes_reserve = config.disk_bytes_reserve,
+      .backup_dir = BackupDirectory(config),
       .on_fatal = std::move(on_fatal),
       .on_recovery = [](size_t done, size_t all, std::string_view name) {
         spdlog::info("recovering memory {} of {}: {}", done + 1, all, name);
@@ -129,23 +139,19 @@ bool WritePortFile(const std::string& path, int port) {
 
 std::unique_ptr<grpc::Server> StartServer(const Config& config,
                                           std::initializer_list<grpc::Service*> services,
-                                          int* port) {
+                                          uint64_t buffer_bytes_max, int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), port);
-  // A second daemon on the same port must fail, not share its calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Up to twice the limit is received, so that the refusal can say what the limit is; beyond that
-  // gRPC itself refuses.
-  builder.SetMaxReceiveMessageSize(
-      static_cast<int>(std::min<uint64_t>(2 * config.limits.message_bytes_max, 1ull << 30)));
+  BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
   for (grpc::Service* service : services) builder.RegisterService(service);
   return builder.BuildAndStart();
 }
 
 int Serve(const Config& config) {
   InitLog(config.log_level, config.log_format);
+  BoundAllocator();
   ChooseBlasKernels(config.blas_kernel);
   // Signals are taken by sigwait below, in this thread; all others inherit the block.
   sigset_t signals;
@@ -158,9 +164,11 @@ int Serve(const Config& config) {
   const int64_t start = Clock::Real().NowUnixNanos();
   spdlog::info("mnemed {} starting: data in {}, kernels {}, BLAS {}", kVersion, config.data_dir,
                math::InstructionSet(), math::BlasKernelName());
+  const MemoryLimit limit = ChooseMemoryLimit(config.memory_bytes_max);
+  spdlog::info("main memory: {} bytes ({})", limit.bytes, limit.source);
   std::atomic<bool> log_in_doubt{false};
   absl::StatusOr<std::unique_ptr<engine::Engine>> engine =
-      OpenEngine(config, [&](const absl::Status& status) {
+      OpenEngine(config, limit.bytes, [&](const absl::Status& status) {
         spdlog::critical("a write to disk failed, nothing more is acknowledged: {}",
                          std::string(status.message()));
         log_in_doubt = true;
@@ -170,14 +178,23 @@ int Serve(const Config& config) {
   spdlog::info("recovered {} memories in {:.3f} s", (*engine)->memory_count(),
                static_cast<double>(Clock::Real().NowUnixNanos() - start) / 1e9);
 
+  const MemoryShares shares = SplitMemory(limit.bytes, config.storage_memory_bytes);
+  ByteBudget budget(shares.calls);
+  CallBounds bounds{.message_bytes_max = config.limits.message_bytes_max,
+                    .answer_seconds_max = static_cast<int64_t>(config.answer_seconds),
+                    .budget = budget};
   MemoryServiceImpl service(**engine, Clock::Real(),
                             {.version = kVersion,
                              .instruction_set = math::InstructionSet(),
                              .blas_core = math::BlasKernelName(),
-                             .start_unix_nanos = start});
-  OperationsServiceImpl operations((*engine)->jobs());
+                             .start_unix_nanos = start,
+                             .memory_limit_source = limit.source},
+                            bounds);
+  AdminServiceImpl admin(**engine, bounds);
+  OperationsServiceImpl operations((*engine)->jobs(), bounds);
   int port = 0;
-  std::unique_ptr<grpc::Server> server = StartServer(config, {&service, &operations}, &port);
+  std::unique_ptr<grpc::Server> server =
+      StartServer(config, {&service, &admin, &operations}, shares.calls, &port);
   if (server == nullptr) {
     return Fail(
         kExitListen,
@@ -192,6 +209,7 @@ int Serve(const Config& config) {
   grpc::HealthCheckServiceInterface* health = server->GetHealthCheckService();
   health->SetServingStatus(true);
   health->SetServingStatus("mneme.v1.MemoryService", true);
+  health->SetServingStatus("mneme.v1.AdminService", true);
   spdlog::info("listening on {} (port {})", config.listen, port);
 
   int received = 0;

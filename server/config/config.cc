@@ -10,6 +10,8 @@
 namespace mneme::server {
 namespace {
 
+constexpr uint64_t kMemoryBytesLeast = 64ull << 20;
+
 absl::Status BadValue(std::string_view key, std::string_view given, std::string_view expected) {
   return InvalidArgument(
       absl::StrFormat("%s: '%s' is not %s", AbslView(key), AbslView(given), AbslView(expected)),
@@ -85,6 +87,21 @@ ConfigKey Number(std::string name, std::string help, uint64_t least, uint64_t mo
           [=](const Config& config) { return std::to_string(field(const_cast<Config&>(config))); }};
 }
 
+// 0, or enough to start with.
+ConfigKey MemoryLimit(std::string name, std::string help) {
+  ConfigKey key = Number(
+      name, std::move(help), 0, 1ull << 50,
+      [](Config& c) -> uint64_t& { return c.memory_bytes_max; }, true);
+  key.set = [name, set = key.set](Config& config, std::string_view value) -> absl::Status {
+    MNEME_RETURN_IF_ERROR(set(config, value));
+    if (config.memory_bytes_max == 0 || config.memory_bytes_max >= kMemoryBytesLeast) {
+      return absl::OkStatus();
+    }
+    return BadValue(name, value, absl::StrFormat("0, or at least %d", kMemoryBytesLeast));
+  };
+  return key;
+}
+
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -97,6 +114,17 @@ size_t EditDistance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+// host:port with a port from 0 to 65535, or unix:PATH.
+bool HasPort(std::string_view listen) {
+  if (listen.starts_with("unix:")) return listen.size() > 5;
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view digits = listen.substr(colon + 1);
+  uint32_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return error == std::errc() && end == digits.data() + digits.size() && port <= 65'535;
 }
 
 bool IsLoopback(std::string_view listen) {
@@ -117,9 +145,20 @@ std::vector<ConfigKey> MakeKeys() {
            &Config::port_file),
       Number("server.grace_seconds", "On SIGTERM: seconds for calls under way to finish.", 0, 3600,
              [](Config& c) -> uint64_t& { return c.grace_seconds; }),
+      Number("server.answer_seconds",
+             "Seconds for a client to take a large answer; then the call is dropped.", 1, 86'400,
+             [](Config& c) -> uint64_t& { return c.answer_seconds; }),
       Text("data.dir", "Data directory; made if absent.", &Config::data_dir),
+      Text(
+          "data.backup_dir",
+          "Where backups lie; empty: a folder beside the data directory, with -backups at its end.",
+          &Config::backup_dir),
       Number(
-          "data.storage_memory_bytes", "Bytes for the storage engine's caches and buffers.",
+          "data.disk_bytes_reserve", "Stores are refused while fewer bytes of the disk are free.",
+          0, 1ull << 50, [](Config& c) -> uint64_t& { return c.disk_bytes_reserve; }, true),
+      Number(
+          "data.storage_memory_bytes",
+          "Bytes for the storage engine's caches and buffers; at most a quarter of all memory.",
           16ull << 20, 1ull << 40, [](Config& c) -> uint64_t& { return c.storage_memory_bytes; },
           true),
       Number(
@@ -139,6 +178,9 @@ std::vector<ConfigKey> MakeKeys() {
       Number("engine.train_threads",
              "Threads of one training, at the lowest priority; 0: one a core.", 0, 1024,
              [](Config& c) -> uint64_t& { return c.train_threads; }),
+      MemoryLimit("engine.memory_bytes_max",
+                  "Bytes of main memory for everything; 0: 80 % of what the control group or the "
+                  "machine has."),
       Text("math.blas_kernel",
            "auto (by CPUID), inherit (from OPENBLAS_CORETYPE), or an OpenBLAS core's name.",
            &Config::blas_kernel),
@@ -210,8 +252,19 @@ absl::Status ValidateConfig(const Config& config) {
          .next_step = "There is no TLS or authentication yet: listen on loopback, behind a tunnel "
                       "or a proxy that has both."});
   }
+  if (!HasPort(config.listen)) {
+    return BadValue("server.listen", config.listen,
+                    "host:port with a port from 0 to 65535, or unix:PATH");
+  }
   if (config.data_dir.empty()) return BadValue("data.dir", "", "a directory");
   return absl::OkStatus();
+}
+
+std::string BackupDirectory(const Config& config) {
+  if (!config.backup_dir.empty()) return config.backup_dir;
+  std::string beside = config.data_dir;
+  while (beside.size() > 1 && beside.back() == '/') beside.pop_back();
+  return beside + "-backups";
 }
 
 }  // namespace mneme::server

@@ -26,7 +26,10 @@ struct Config {
   std::string listen = "127.0.0.1:7411";
   std::string port_file;
   uint64_t grace_seconds = 20;
+  uint64_t answer_seconds = 60;
   std::string data_dir = "mneme-data";
+  std::string backup_dir;  // empty: BackupDirectory
+  uint64_t disk_bytes_reserve = 256ull << 20;
   uint64_t storage_memory_bytes = 256ull << 20;
   uint64_t write_ahead_log_bytes = 128ull << 20;
   std::string log_level = "info";
@@ -35,6 +38,7 @@ struct Config {
   uint64_t scan_nice = 10;
   uint64_t read_threads = 2;
   uint64_t train_threads = 0;
+  uint64_t memory_bytes_max = 0;  // 0: ChooseMemoryLimit
   std::string blas_kernel = "auto";
   engine::Limits limits;
 };
@@ -58,6 +62,10 @@ absl::Status SetKey(Config& config, std::string_view name, std::string_view valu
 
 // What no single key can tell: a public address without protection, for instance.
 absl::Status ValidateConfig(const Config& config);
+
+// Where backups lie: as configured, or beside the data directory, so that a lost data directory
+// does not take them along.
+std::string BackupDirectory(const Config& config);
 
 }  // namespace mneme::server
 

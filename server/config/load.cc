@@ -2,8 +2,10 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
+#include <system_error>
 
 #include "core/base/status.h"
 
@@ -55,17 +57,17 @@ absl::Status ApplyYaml(Config& config, const std::string& text, const std::strin
 }
 
 absl::Status ApplyYamlFile(Config& config, const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) {
+  std::ifstream file(path);  // which opens directories too
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(path, ignored)) {
     return NotFound(absl::StrFormat("the configuration file '%s' cannot be read", path),
                     {.reason = "CONFIG_FILE",
                      .given = path,
                      .expected = "a readable YAML file",
                      .next_step = "Correct the path, or leave --config out to run on defaults."});
   }
-  return ApplyYaml(config, text.str(), path);
+  return ApplyYaml(config, text, path);
 }
 
 absl::Status ApplyEnvironment(Config& config, const std::map<std::string, std::string>& variables) {

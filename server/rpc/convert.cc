@@ -1,5 +1,6 @@
 #include "server/rpc/convert.h"
 
+#include <charconv>
 #include <cstring>
 
 #define XXH_INLINE_ALL
@@ -12,8 +13,7 @@ namespace mneme::server {
 namespace {
 
 constexpr std::string_view kMemoryPrefix = "memories/";
-constexpr int kAttributesMax = 64;
-constexpr size_t kAttributeNameBytesMax = 128;
+constexpr std::string_view kBackupPrefix = "backups/";
 
 absl::Status BadMatrix(std::string_view what, std::string message, std::string given,
                        std::string expected, std::string next) {
@@ -153,6 +153,23 @@ absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::str
        .next_step = "Send memories/ and the memory's name, e.g. memories/faces."});
 }
 
+std::string FormatBackupName(uint32_t id) { return absl::StrCat(AbslView(kBackupPrefix), id); }
+
+absl::StatusOr<uint32_t> DecodeBackupName(std::string_view resource) {
+  uint32_t id = 0;
+  if (resource.substr(0, kBackupPrefix.size()) == kBackupPrefix) {
+    const std::string_view digits = resource.substr(kBackupPrefix.size());
+    std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  }
+  if (FormatBackupName(id) == resource) return id;
+  return InvalidArgument(
+      absl::StrFormat("'%s' is not a backup's resource name", AbslView(resource.substr(0, 100))),
+      {.reason = "BACKUP_NAME",
+       .given = std::string(resource.substr(0, 100)),
+       .expected = "backups/{number}",
+       .next_step = "Send a name that ListBackups gave."});
+}
+
 absl::StatusOr<engine::Sync> DecodeDurability(v1::Durability durability) {
   switch (durability) {
     case v1::DURABILITY_UNSPECIFIED:
@@ -199,35 +216,6 @@ absl::StatusOr<std::span<const uint8_t>> DecodeMask(const v1::Mask& mask, size_t
        .next_step = "Send one row of ceil(columns / 8) bytes for all cues, or one a cue."});
 }
 
-absl::Status CheckAttributes(const v1::Attributes& attributes, int row) {
-  if (attributes.values_size() > kAttributesMax) {
-    return ResourceExhausted(
-        absl::StrFormat("row %d has %d attributes", row, attributes.values_size()),
-        {.reason = "LIMIT",
-         .given = absl::StrCat(attributes.values_size()),
-         .expected = absl::StrCat("at most ", kAttributesMax),
-         .next_step = "Send fewer, or put what is not filtered by into the payload."});
-  }
-  for (const auto& [name, value] : attributes.values()) {
-    if (name.empty() || name.size() > kAttributeNameBytesMax) {
-      return InvalidArgument(
-          absl::StrFormat("row %d: an attribute name has %d bytes", row, name.size()),
-          {.reason = "ATTRIBUTE",
-           .given = absl::StrCat(name.size(), " bytes"),
-           .expected = absl::StrCat("1 to ", kAttributeNameBytesMax),
-           .next_step = "Shorten the name."});
-    }
-    if (value.kind_case() == v1::AttributeValue::KIND_NOT_SET) {
-      return InvalidArgument(absl::StrFormat("row %d: attribute '%s' has no value", row, name),
-                             {.reason = "ATTRIBUTE",
-                              .given = "no value",
-                              .expected = "a value of one of the types",
-                              .next_step = "Set a value, or leave the attribute out."});
-    }
-  }
-  return absl::OkStatus();
-}
-
 v1::AnswerStatus EncodeAnswerStatus(models::AnswerStatus status) {
   switch (status) {
     case models::AnswerStatus::kUnset:
@@ -244,11 +232,6 @@ v1::AnswerStatus EncodeAnswerStatus(models::AnswerStatus status) {
       return v1::ANSWER_STATUS_EMPTY_STORE;
   }
   return v1::ANSWER_STATUS_UNSPECIFIED;
-}
-
-void EncodeTimestamp(int64_t unix_nanos, google::protobuf::Timestamp* to) {
-  to->set_seconds(unix_nanos / 1'000'000'000);
-  to->set_nanos(static_cast<int>(unix_nanos % 1'000'000'000));
 }
 
 BodyHash& BodyHash::Add(std::string_view bytes) {

@@ -3,6 +3,7 @@
 #ifndef MNEME_SERVER_RPC_CONVERT_H_
 #define MNEME_SERVER_RPC_CONVERT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <optional>
@@ -40,10 +41,20 @@ absl::StatusOr<std::string> DecodeMemoryName(std::string_view resource, std::str
 // "faces" -> "memories/faces".
 std::string FormatMemoryName(std::string_view name);
 
+// "backups/12" -> 12.
+absl::StatusOr<uint32_t> DecodeBackupName(std::string_view resource);
+std::string FormatBackupName(uint32_t id);
+
+// InvalidArgument (SPEC) for an inverse temperature that is positive and beyond float32.
+absl::Status CheckBeta(std::string_view what, double beta);
 absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory);
 // `meter`: where the load stands; absent in lists of memories, for which it would cost too much.
 void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
                   v1::Memory* to);
+absl::StatusOr<engine::ItemPolicy> DecodeItemPolicy(const v1::ItemPolicy& from);
+void EncodeItemPolicy(const engine::ItemPolicy& from, v1::ItemPolicy* to);
+// InvalidArgument (UPDATE_MASK) for a path that cannot be updated, naming those that can.
+absl::StatusOr<engine::UpdateCommand> DecodeUpdate(const v1::UpdateMemoryRequest& request);
 v1::LoadPhase EncodePhase(theory::Phase phase);
 void EncodeBytes(const std::vector<models::ByteAccount>& from,
                  google::protobuf::RepeatedPtrField<v1::ByteAccount>* to);
@@ -51,6 +62,9 @@ void EncodeWarnings(const std::vector<engine::Warning>& from,
                     google::protobuf::RepeatedPtrField<v1::Warning>* to);
 // A trained memory's epoch: the rows it was trained on, and the job.
 void EncodeTrainedEpoch(engine::MemoryUid uid, const models::TrainedStats& trained, v1::Epoch* to);
+
+// Entries of a page of memories, aliases or backups: 50 unless asked otherwise, at most 1,000.
+inline uint32_t PageSize(uint32_t asked) { return asked == 0 ? 50 : std::min(asked, 1'000u); }
 
 // InvalidArgument (ENUM): the field has a value that this version does not know.
 absl::Status UnknownEnum(std::string_view what, int value);
@@ -62,11 +76,18 @@ v1::Durability EncodeDurability(engine::Sync sync);
 absl::StatusOr<std::span<const uint8_t>> DecodeMask(const v1::Mask& mask, size_t rows, size_t cols,
                                                     DecodeArena& arena);
 
-// At most 64 attributes with short names, each with a value.
+// At most 64 attributes with short names, each with a value; numbers finite, times in range.
 absl::Status CheckAttributes(const v1::Attributes& attributes, int row);
 
 v1::AnswerStatus EncodeAnswerStatus(models::AnswerStatus status);
 void EncodeTimestamp(int64_t unix_nanos, google::protobuf::Timestamp* to);
+// Nanoseconds since 1970. InvalidArgument (TIMESTAMP) outside of 1678 to 2261, or with bad nanos.
+absl::StatusOr<int64_t> DecodeTimestamp(const google::protobuf::Timestamp& from,
+                                        std::string_view what);
+void EncodeDuration(int64_t nanos, google::protobuf::Duration* to);
+// Nanoseconds, not negative, at most 200 years. InvalidArgument (DURATION).
+absl::StatusOr<int64_t> DecodeDuration(const google::protobuf::Duration& from,
+                                       std::string_view what);
 
 // 64-bit hash of a request's content, the same after a restart. Only what makes it another request
 // counts.

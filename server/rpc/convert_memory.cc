@@ -1,4 +1,5 @@
 // Spec and state of a memory: wire <-> engine.
+#include <limits>
 #include <utility>
 
 #include "core/base/status.h"
@@ -105,7 +106,10 @@ absl::StatusOr<models::DenseSpec> DecodeDense(const v1::DenseSpec& from) {
   models::DenseSpec to;
   MNEME_ASSIGN_OR_RETURN(to.similarity,
                          DecodeEnum("dense.similarity", kSimilarities, from.similarity()));
-  if (from.has_beta()) to.beta = from.beta();
+  if (from.has_beta()) {
+    MNEME_RETURN_IF_ERROR(CheckBeta("dense.beta", from.beta()));
+    to.beta = from.beta();
+  }
   if (from.steps_max() > 0)
     to.steps_max = static_cast<int>(std::min<uint32_t>(from.steps_max(), 1u << 20));
   if (from.tolerance() != 0) to.tolerance = from.tolerance();
@@ -156,6 +160,20 @@ void EncodeTrained(engine::MemoryUid uid, const models::TrainedStats& from, v1::
   to->set_delta_count(from.delta_items);
 }
 
+v1::Health EncodeHealth(engine::Health health) {
+  switch (health) {
+    case engine::Health::kServing:
+      return v1::HEALTH_SERVING;
+    case engine::Health::kDegraded:
+      return v1::HEALTH_DEGRADED;
+    case engine::Health::kStarting:
+      return v1::HEALTH_STARTING;
+    case engine::Health::kUnloaded:
+      return v1::HEALTH_UNLOADED;
+  }
+  return v1::HEALTH_UNSPECIFIED;
+}
+
 void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
                  v1::MemoryState* to) {
   const models::ModelStats& stats = info.stats;
@@ -167,9 +185,11 @@ void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::Loa
   to->set_beta(stats.beta);
   to->set_beta_fallback(stats.beta_fallback);
   to->set_lambda(stats.lambda);
-  to->set_health(info.health == engine::Health::kServing ? v1::HEALTH_SERVING
-                                                         : v1::HEALTH_DEGRADED);
+  to->set_health(EncodeHealth(info.health));
   to->set_health_reason(info.health_reason);
+  to->set_expired_count(info.expired);
+  to->set_evicted_count(info.evicted);
+  to->set_checkpoint_position(info.checkpoint_position);
   EncodeBytes(stats.bytes, to->mutable_bytes());
   to->set_suppressed_count(stats.suppressed);
   if (const auto load = engine::LoadOf(info.spec, stats.items, stats.partitions)) {
@@ -194,6 +214,19 @@ void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::Loa
 }
 
 }  // namespace
+
+// Scores are float32, so what multiplies them must be one that is not 0.
+absl::Status CheckBeta(std::string_view what, double beta) {
+  if (!(beta > 0) ||
+      (beta >= std::numeric_limits<float>::min() && beta <= std::numeric_limits<float>::max())) {
+    return absl::OkStatus();  // what is not positive the spec refuses itself
+  }
+  return InvalidArgument(absl::StrFormat("%s is %g, beyond float32", AbslView(what), beta),
+                         {.reason = "SPEC",
+                          .given = absl::StrCat(beta),
+                          .expected = "1.2e-38 to 3.4e38",
+                          .next_step = "Scale the keys, or leave beta out."});
+}
 
 absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
   models::MemorySpec spec{.key_dim = memory.key_dim(), .response_dim = memory.response_dim()};
@@ -235,6 +268,8 @@ void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::Lo
   } else {
     EncodeLinear(std::get<models::LinearSpec>(info.spec.model), to->mutable_linear());
   }
+  EncodeItemPolicy(info.item_policy, to->mutable_item_policy());
+  to->set_frozen(info.frozen);
   EncodeState(info, meter, to->mutable_state());
 }
 

@@ -1,8 +1,10 @@
 // Forecast.
+#include <utility>
+
 #include "core/base/status.h"
+#include "server/rpc/call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/memory_service.h"
-#include "server/rpc/status.h"
 #include "server/rpc/tokens.h"
 
 namespace mneme::server {
@@ -22,7 +24,8 @@ absl::StatusOr<engine::ProbeMode> DecodeProbeMode(v1::ProbeMode mode) {
   }
 }
 
-absl::StatusOr<engine::ForecastCommand> DecodeForecast(const v1::ForecastRequest& request) {
+absl::StatusOr<engine::ForecastCommand> DecodeForecast(const v1::ForecastRequest& request,
+                                                       DecodeArena&) {
   engine::ForecastCommand command;
   switch (request.subject_case()) {
     case v1::ForecastRequest::kMemory: {
@@ -112,17 +115,12 @@ void EncodeForecast(const engine::ForecastReply& reply, v1::ForecastResponse* to
 MemoryServiceImpl::Reactor* MemoryServiceImpl::Forecast(Context* context,
                                                         const v1::ForecastRequest* request,
                                                         v1::ForecastResponse* response) {
-  Reactor* reactor = context->DefaultReactor();
-  absl::StatusOr<engine::ForecastCommand> command = DecodeForecast(*request);
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  engine_.Forecast(*std::move(command), [=](absl::StatusOr<engine::ForecastReply> reply) {
-    if (reply.ok()) EncodeForecast(*reply, response);
-    reactor->Finish(ToGrpc(reply.status()));
-  });
-  return reactor;
+  return Serve<Verb::kRead>(
+      bounds_, context, request, response, DecodeForecast,
+      [this, context](engine::ForecastCommand command, engine::Done<engine::ForecastReply> done) {
+        engine_.Forecast(std::move(command), std::move(done));
+      },
+      EncodeForecast);
 }
 
 }  // namespace mneme::server

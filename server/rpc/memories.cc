@@ -1,17 +1,17 @@
 // CreateMemory, GetMemory, ListMemories, UpdateMemory, DeleteMemory.
+#include <utility>
+
 #include "core/base/status.h"
+#include "server/rpc/call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/memory_service.h"
-#include "server/rpc/status.h"
 #include "server/rpc/tokens.h"
 
 namespace mneme::server {
 namespace {
 
-constexpr uint32_t kPageDefault = 50;
-constexpr uint32_t kPageMax = 1'000;
-
-absl::StatusOr<engine::CreateCommand> DecodeCreate(const v1::CreateMemoryRequest& request) {
+absl::StatusOr<engine::CreateCommand> DecodeCreate(const v1::CreateMemoryRequest& request,
+                                                   DecodeArena&) {
   engine::CreateCommand command{.name = request.memory_id(), .request_id = request.request_id()};
   if (command.name.empty()) {
     MNEME_ASSIGN_OR_RETURN(command.name,
@@ -20,6 +20,7 @@ absl::StatusOr<engine::CreateCommand> DecodeCreate(const v1::CreateMemoryRequest
   command.labels.description = request.memory().description();
   command.labels.labels = {request.memory().labels().begin(), request.memory().labels().end()};
   MNEME_ASSIGN_OR_RETURN(command.spec, DecodeSpec(request.memory()));
+  MNEME_ASSIGN_OR_RETURN(command.item_policy, DecodeItemPolicy(request.memory().item_policy()));
   // Maps have no order on the wire, so labels do not make another request.
   v1::Memory body = request.memory();
   body.clear_labels();
@@ -31,29 +32,13 @@ absl::StatusOr<engine::CreateCommand> DecodeCreate(const v1::CreateMemoryRequest
   return command;
 }
 
-absl::StatusOr<engine::UpdateCommand> DecodeUpdate(const v1::UpdateMemoryRequest& request) {
-  engine::UpdateCommand command;
-  MNEME_ASSIGN_OR_RETURN(command.name, DecodeMemoryName(request.memory().name(), "memory.name"));
-  if (!request.memory().etag().empty()) {
-    MNEME_ASSIGN_OR_RETURN(command.etag, ParseEtag(request.memory().etag()));
+absl::StatusOr<engine::DropCommand> DecodeDrop(const v1::DeleteMemoryRequest& request,
+                                               DecodeArena&) {
+  engine::DropCommand command;
+  MNEME_ASSIGN_OR_RETURN(command.name, DecodeMemoryName(request.name(), "name"));
+  if (!request.etag().empty()) {
+    MNEME_ASSIGN_OR_RETURN(command.etag, ParseEtag(request.etag()));
   }
-  bool description = request.update_mask().paths().empty();
-  bool labels = description;
-  for (const std::string& path : request.update_mask().paths()) {
-    if (path == "description" || path == "*") description = true;
-    if (path == "labels" || path == "*") labels = true;
-    if (path != "description" && path != "labels" && path != "*") {
-      return InvalidArgument(
-          absl::StrFormat("'%s' cannot be updated", path),
-          {.reason = "UPDATE_MASK",
-           .given = path,
-           .expected = "description, labels or *",
-           .next_step = "A spec is fixed: create another memory and store into it."});
-    }
-  }
-  if (description) command.description = request.memory().description();
-  if (labels)
-    command.labels.emplace(request.memory().labels().begin(), request.memory().labels().end());
   return command;
 }
 
@@ -62,94 +47,78 @@ absl::StatusOr<engine::UpdateCommand> DecodeUpdate(const v1::UpdateMemoryRequest
 MemoryServiceImpl::Reactor* MemoryServiceImpl::CreateMemory(Context* context,
                                                             const v1::CreateMemoryRequest* request,
                                                             v1::Memory* response) {
-  Reactor* reactor = context->DefaultReactor();
-  absl::StatusOr<engine::CreateCommand> command = DecodeCreate(*request);
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  engine_.CreateMemory(*std::move(command), [=, this](absl::StatusOr<engine::MemoryInfo> info) {
-    if (info.ok()) EncodeMemory(*info, engine_.MeterOf(*info), response);
-    reactor->Finish(ToGrpc(info.status()));
-  });
-  return reactor;
+  return Serve<Verb::kWrite>(
+      bounds_, context, request, response, DecodeCreate,
+      [this](engine::CreateCommand command, engine::Done<engine::MemoryInfo> done) {
+        engine_.CreateMemory(std::move(command), std::move(done));
+      },
+      [this](const engine::MemoryInfo& info, v1::Memory* to) {
+        EncodeMemory(info, engine_.MeterOf(info), to);
+      });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::GetMemory(Context* context,
                                                          const v1::GetMemoryRequest* request,
                                                          v1::Memory* response) {
-  Reactor* reactor = context->DefaultReactor();
-  const auto get = [&]() -> absl::Status {
-    MNEME_ASSIGN_OR_RETURN(const std::string name, DecodeMemoryName(request->name(), "name"));
-    MNEME_ASSIGN_OR_RETURN(const engine::MemoryInfo info, engine_.GetMemory(name));
-    EncodeMemory(info, engine_.MeterOf(info), response);
-    return absl::OkStatus();
-  };
-  reactor->Finish(ToGrpc(get()));
-  return reactor;
+  return ServeNow(bounds_, context, request, response,
+                  [this](const v1::GetMemoryRequest& from, v1::Memory* to) -> absl::Status {
+                    MNEME_ASSIGN_OR_RETURN(const std::string name,
+                                           DecodeMemoryName(from.name(), "name"));
+                    MNEME_ASSIGN_OR_RETURN(const engine::MemoryInfo info, engine_.GetMemory(name));
+                    EncodeMemory(info, engine_.MeterOf(info), to);
+                    return absl::OkStatus();
+                  });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::ListMemories(Context* context,
                                                             const v1::ListMemoriesRequest* request,
                                                             v1::ListMemoriesResponse* response) {
-  Reactor* reactor = context->DefaultReactor();
-  const auto list = [&]() -> absl::Status {
-    std::string after;
-    if (!request->page_token().empty()) {
-      MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(request->page_token()));
-    }
-    const uint32_t size =
-        request->page_size() == 0 ? kPageDefault : std::min(request->page_size(), kPageMax);
-    const std::vector<engine::MemoryInfo> memories = engine_.ListMemories(after, size + 1);
-    for (size_t i = 0; i < std::min<size_t>(size, memories.size()); ++i)
-      EncodeMemory(memories[i], std::nullopt, response->add_memories());
-    if (memories.size() > size)
-      response->set_next_page_token(EncodeNameToken(memories[size - 1].name));
-    return absl::OkStatus();
-  };
-  reactor->Finish(ToGrpc(list()));
-  return reactor;
+  return ServeNow(
+      bounds_, context, request, response,
+      [this](const v1::ListMemoriesRequest& from, v1::ListMemoriesResponse* to) -> absl::Status {
+        std::string after;
+        if (!from.page_token().empty()) {
+          MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(from.page_token()));
+        }
+        const uint32_t size = PageSize(from.page_size());
+        const std::vector<engine::MemoryInfo> memories = engine_.ListMemories(after, size + 1);
+        for (size_t i = 0; i < std::min<size_t>(size, memories.size()); ++i)
+          EncodeMemory(memories[i], std::nullopt, to->add_memories());
+        if (memories.size() > size)
+          to->set_next_page_token(EncodeNameToken(memories[size - 1].name));
+        return absl::OkStatus();
+      });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::UpdateMemory(Context* context,
                                                             const v1::UpdateMemoryRequest* request,
                                                             v1::Memory* response) {
-  Reactor* reactor = context->DefaultReactor();
-  absl::StatusOr<engine::UpdateCommand> command = DecodeUpdate(*request);
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  engine_.UpdateMemory(*std::move(command), [=, this](absl::StatusOr<engine::MemoryInfo> info) {
-    if (info.ok()) EncodeMemory(*info, engine_.MeterOf(*info), response);
-    reactor->Finish(ToGrpc(info.status()));
-  });
-  return reactor;
+  return Serve<Verb::kWrite>(
+      bounds_, context, request, response,
+      [](const v1::UpdateMemoryRequest& from, DecodeArena&) { return DecodeUpdate(from); },
+      [this](engine::UpdateCommand command, engine::Done<engine::MemoryInfo> done) {
+        engine_.UpdateMemory(std::move(command), std::move(done));
+      },
+      [this](const engine::MemoryInfo& info, v1::Memory* to) {
+        EncodeMemory(info, engine_.MeterOf(info), to);
+      });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::DeleteMemory(Context* context,
                                                             const v1::DeleteMemoryRequest* request,
-                                                            google::protobuf::Empty*) {
-  Reactor* reactor = context->DefaultReactor();
-  const auto decode = [&]() -> absl::StatusOr<engine::DropCommand> {
-    engine::DropCommand command;
-    MNEME_ASSIGN_OR_RETURN(command.name, DecodeMemoryName(request->name(), "name"));
-    if (!request->etag().empty()) {
-      MNEME_ASSIGN_OR_RETURN(command.etag, ParseEtag(request->etag()));
-    }
-    return command;
-  };
-  absl::StatusOr<engine::DropCommand> command = decode();
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  engine_.DropMemory(*std::move(command), [reactor, allow_missing = request->allow_missing()](
-                                              absl::StatusOr<bool> dropped) {
-    const bool missing = absl::IsNotFound(dropped.status()) && allow_missing;
-    reactor->Finish(missing ? grpc::Status::OK : ToGrpc(dropped.status()));
-  });
-  return reactor;
+                                                            google::protobuf::Empty* response) {
+  return Serve<Verb::kWrite>(
+      bounds_, context, request, response, DecodeDrop,
+      [this, missing_is_fine = request->allow_missing()](engine::DropCommand command,
+                                                         engine::Done<bool> done) {
+        engine_.DropMemory(std::move(command),
+                           [missing_is_fine, done = std::move(done)](absl::StatusOr<bool> dropped) {
+                             if (missing_is_fine && absl::IsNotFound(dropped.status()))
+                               dropped = false;
+                             done(std::move(dropped));
+                           });
+      },
+      [](bool, google::protobuf::Empty*) {});
 }
 
 }  // namespace mneme::server

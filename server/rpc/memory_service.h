@@ -5,11 +5,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <string>
 
 #include "core/base/clock.h"
 #include "core/engine/engine.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
+#include "server/rpc/call.h"
 
 namespace mneme::server {
 
@@ -19,16 +21,19 @@ struct ServerFacts {
   std::string instruction_set;
   std::string blas_core;
   int64_t start_unix_nanos = 0;
+  std::string memory_limit_source;  // "configuration", "cgroup" or "machine"
 };
 
 class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
+  using StreamReactor = grpc::ServerBidiReactor<v1::StoreStreamRequest, v1::StoreStreamResponse>;
 
-  // Engine and clock must outlive the service.
-  MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts)
-      : engine_(engine), clock_(clock), facts_(std::move(facts)) {}
+  // Engine, clock and bounds must outlive the service.
+  MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts,
+                    CallBounds& bounds)
+      : engine_(engine), clock_(clock), facts_(std::move(facts)), bounds_(bounds) {}
 
   // memories.cc
   Reactor* CreateMemory(Context*, const v1::CreateMemoryRequest*, v1::Memory*) override;
@@ -41,6 +46,8 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   // store.cc
   Reactor* Store(Context*, const v1::StoreRequest*, v1::StoreResponse*) override;
   Reactor* DeleteItems(Context*, const v1::DeleteItemsRequest*, v1::DeleteItemsResponse*) override;
+  // store_stream.cc
+  StreamReactor* StoreStream(Context*) override;
   // items.cc
   Reactor* GetItem(Context*, const v1::GetItemRequest*, v1::Item*) override;
   Reactor* ListItems(Context*, const v1::ListItemsRequest*, v1::ListItemsResponse*) override;
@@ -56,12 +63,11 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   Reactor* GetServerInfo(Context*, const v1::GetServerInfoRequest*, v1::ServerInfo*) override;
 
  private:
-  // OK, or RESOURCE_EXHAUSTED (LIMIT) for a message over the configured size.
-  absl::Status CheckMessageBytes(uint64_t bytes) const;
-
   engine::Engine& engine_;
   const Clock& clock_;
   const ServerFacts facts_;
+  CallBounds& bounds_;
+  std::atomic<uint32_t> streams_{0};  // of StoreStream, open
 };
 
 }  // namespace mneme::server

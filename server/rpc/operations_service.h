@@ -6,17 +6,19 @@
 
 #include "core/engine/jobs.h"
 #include "google/longrunning/operations.grpc.pb.h"
+#include "server/rpc/call.h"
 
 namespace mneme::server {
 
-// Handlers never block: WaitOperation is answered by the job's end or by an alarm. (train.cc)
+// Handlers never block: WaitOperation is answered by the job's end or by an alarm. (operations.cc)
 class OperationsServiceImpl final : public google::longrunning::Operations::CallbackService {
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
 
-  // The jobs must outlive the service.
-  explicit OperationsServiceImpl(engine::JobRunner& jobs) : jobs_(jobs) {}
+  // Jobs and bounds must outlive the service.
+  OperationsServiceImpl(engine::JobRunner& jobs, CallBounds& bounds)
+      : jobs_(jobs), bounds_(bounds) {}
 
   Reactor* ListOperations(Context*, const google::longrunning::ListOperationsRequest*,
                           google::longrunning::ListOperationsResponse*) override;
@@ -31,6 +33,7 @@ class OperationsServiceImpl final : public google::longrunning::Operations::Call
 
  private:
   engine::JobRunner& jobs_;
+  CallBounds& bounds_;
 };
 
 }  // namespace mneme::server

@@ -1,8 +1,8 @@
 // Retrieve and ListwiseQuery.
-#include <memory>
 #include <utility>
 
 #include "core/base/status.h"
+#include "server/rpc/call.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/status.h"
@@ -21,10 +21,14 @@ absl::Status DecodeCommon(const Request& request, engine::QueryCommand& command,
     MNEME_ASSIGN_OR_RETURN(command.cues.mask, DecodeMask(request.mask(), command.cues.cues.rows,
                                                          command.cues.cues.cols, arena));
   }
-  if (request.has_beta()) command.spec.beta = request.beta();
+  if (request.has_beta()) {
+    MNEME_RETURN_IF_ERROR(CheckBeta("beta", request.beta()));
+    command.spec.beta = request.beta();
+  }
   if (!request.read_token().empty()) {
     MNEME_ASSIGN_OR_RETURN(command.token, DecodeReadToken(request.read_token()));
   }
+  command.filter = request.filter();
   command.payloads = request.include_payloads();
   return absl::OkStatus();
 }
@@ -73,6 +77,20 @@ void EncodeTop(const engine::QueryReply& reply, size_t cue,
   }
 }
 
+v1::Shortfall EncodeShortfall(engine::Shortfall shortfall) {
+  switch (shortfall) {
+    case engine::Shortfall::kNone:
+      return v1::SHORTFALL_UNSPECIFIED;
+    case engine::Shortfall::kMemorySmaller:
+      return v1::SHORTFALL_MEMORY_SMALLER;
+    case engine::Shortfall::kFilter:
+      return v1::SHORTFALL_FILTER;
+    case engine::Shortfall::kCandidates:
+      return v1::SHORTFALL_CANDIDATES;
+  }
+  return v1::SHORTFALL_UNSPECIFIED;
+}
+
 v1::CertificateState EncodeCertificateState(models::CertificateState state) {
   switch (state) {
     case models::CertificateState::kNone:
@@ -111,7 +129,7 @@ void EncodeEpoch(const engine::QueryReply& reply, v1::Epoch* to) {
   to->set_position(reply.position);
 }
 
-void Encode(const engine::QueryReply& reply, bool values, v1::RetrieveResponse* to) {
+void EncodeRecalls(const engine::QueryReply& reply, bool values, v1::RetrieveResponse* to) {
   EncodeMatrix(reply.answer.recalls, values, to->mutable_recalls());
   for (size_t i = 0; i < reply.answer.cues.size(); ++i) {
     const models::CueAnswer& cue = reply.answer.cues[i];
@@ -129,13 +147,14 @@ void Encode(const engine::QueryReply& reply, bool values, v1::RetrieveResponse* 
     result.set_z_best(cue.z_best);
     result.set_z_gap(cue.z_gap);
     EncodeTop(reply, i, result.mutable_top());
+    if (i < reply.shortfalls.size()) result.set_shortfall(EncodeShortfall(reply.shortfalls[i]));
   }
   to->set_exactness(v1::EXACTNESS_EXACT);
   to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
   EncodeEpoch(reply, to->mutable_epoch());
 }
 
-void Encode(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
+void EncodeLists(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
   for (size_t i = 0; i < reply.answer.cues.size(); ++i) {
     const models::CueAnswer& cue = reply.answer.cues[i];
     v1::CueList& list = *to->add_lists();
@@ -152,6 +171,7 @@ void Encode(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
     list.set_tail_average(cue.tail_average);
     EncodeTop(reply, i, list.mutable_items());
     EncodeCertificates(reply, i, &list);
+    if (i < reply.shortfalls.size()) list.set_shortfall(EncodeShortfall(reply.shortfalls[i]));
     for (const ItemId& missing : reply.candidates_missing)
       EncodeItemId(missing, list.add_items()->mutable_id());
   }
@@ -166,48 +186,37 @@ void Encode(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to) {
   EncodeEpoch(reply, to->mutable_epoch());
 }
 
+// Both queries: what differs is how they are decoded and encoded.
+template <typename Request, typename Response, typename Encode>
+grpc::ServerUnaryReactor* ServeQuery(engine::Engine& engine, CallBounds& bounds,
+                                     grpc::CallbackServerContext* context, const Request* request,
+                                     Response* response, Encode encode) {
+  return Serve<Verb::kRead>(
+      bounds, context, request, response,
+      [](const Request& from, DecodeArena& arena) { return Decode(from, arena); },
+      [&engine, context](engine::QueryCommand command, engine::Done<engine::QueryReply> done) {
+        command.cancelled = [context] { return context->IsCancelled(); };
+        engine.Query(std::move(command), std::move(done));
+      },
+      encode);
+}
+
 }  // namespace
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::Retrieve(Context* context,
                                                         const v1::RetrieveRequest* request,
                                                         v1::RetrieveResponse* response) {
-  Reactor* reactor = context->DefaultReactor();
-  auto arena = std::make_shared<DecodeArena>();
-  const absl::Status fits = CheckMessageBytes(request->ByteSizeLong());
-  absl::StatusOr<engine::QueryCommand> command =
-      fits.ok() ? Decode(*request, *arena) : absl::StatusOr<engine::QueryCommand>(fits);
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  command->cancelled = [context] { return context->IsCancelled(); };
-  engine_.Query(*std::move(command), [reactor, response, arena, values = request->values()](
-                                         absl::StatusOr<engine::QueryReply> reply) {
-    if (reply.ok()) Encode(*reply, values, response);
-    reactor->Finish(ToGrpc(reply.status()));
-  });
-  return reactor;
+  return ServeQuery(
+      engine_, bounds_, context, request, response,
+      [values = request->values()](const engine::QueryReply& reply, v1::RetrieveResponse* to) {
+        EncodeRecalls(reply, values, to);
+      });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::ListwiseQuery(
     Context* context, const v1::ListwiseQueryRequest* request,
     v1::ListwiseQueryResponse* response) {
-  Reactor* reactor = context->DefaultReactor();
-  auto arena = std::make_shared<DecodeArena>();
-  const absl::Status fits = CheckMessageBytes(request->ByteSizeLong());
-  absl::StatusOr<engine::QueryCommand> command =
-      fits.ok() ? Decode(*request, *arena) : absl::StatusOr<engine::QueryCommand>(fits);
-  if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
-  }
-  command->cancelled = [context] { return context->IsCancelled(); };
-  engine_.Query(*std::move(command),
-                [reactor, response, arena](absl::StatusOr<engine::QueryReply> reply) {
-                  if (reply.ok()) Encode(*reply, response);
-                  reactor->Finish(ToGrpc(reply.status()));
-                });
-  return reactor;
+  return ServeQuery(engine_, bounds_, context, request, response, EncodeLists);
 }
 
 }  // namespace mneme::server

@@ -1,56 +1,83 @@
 // GetServerInfo.
-#include "core/engine/validate.h"
+#include "core/base/status.h"
+#include "server/observe/process.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/memory_service.h"
 
 namespace mneme::server {
+namespace {
 
-absl::Status MemoryServiceImpl::CheckMessageBytes(uint64_t bytes) const {
-  const uint64_t most = engine_.limits().message_bytes_max;
-  if (bytes <= most) return absl::OkStatus();
-  return engine::OverLimit("bytes in one message", bytes, most,
-                           "Split the batch into several requests.");
+void EncodeLimits(const engine::Limits& limits, v1::Limits* to) {
+  to->set_rows_per_store_max(limits.rows_per_store_max);
+  to->set_cues_max(limits.cues_max);
+  to->set_list_size_max(limits.list_size_max);
+  to->set_dimension_max(limits.dimension_max);
+  to->set_payload_bytes_max(limits.payload_bytes_max);
+  to->set_message_bytes_max(limits.message_bytes_max);
+  to->set_memories_max(limits.memories_max);
+  to->set_partitions_max(limits.partitions_max);
 }
 
-MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(Context* context,
-                                                             const v1::GetServerInfoRequest*,
-                                                             v1::ServerInfo* info) {
-  info->set_version(facts_.version);
-  EncodeTimestamp(facts_.start_unix_nanos, info->mutable_start_time());
-  const int64_t up = clock_.NowUnixNanos() - facts_.start_unix_nanos;
-  info->mutable_uptime()->set_seconds(up / 1'000'000'000);
-  info->mutable_uptime()->set_nanos(static_cast<int>(up % 1'000'000'000));
-  const engine::Limits& limits = engine_.limits();
-  v1::Limits& to = *info->mutable_limits();
-  to.set_rows_per_store_max(limits.rows_per_store_max);
-  to.set_cues_max(limits.cues_max);
-  to.set_list_size_max(limits.list_size_max);
-  to.set_dimension_max(limits.dimension_max);
-  to.set_payload_bytes_max(limits.payload_bytes_max);
-  to.set_message_bytes_max(limits.message_bytes_max);
-  to.set_memories_max(limits.memories_max);
-  to.set_partitions_max(limits.partitions_max);
-  const engine::EngineCounters counters = engine_.counters();
-  v1::Counters& count = *info->mutable_counters();
-  count.set_commits(counters.commits);
-  count.set_syncs(counters.syncs);
-  count.set_writes(counters.writes);
-  count.set_group_writes_max(counters.group_writes_max);
-  count.set_cues_inline(counters.cues_inline);
-  count.set_cues_batched(counters.cues_batched);
-  count.set_batches(counters.batches);
-  uint64_t bytes = 0;
-  const std::vector<engine::MemoryInfo> memories = engine_.ListMemories("", engine_.memory_count());
-  for (const engine::MemoryInfo& memory : memories)
-    bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
-  info->set_memory_count(static_cast<uint32_t>(memories.size()));
-  info->set_memory_bytes(bytes);
-  info->set_instruction_set(facts_.instruction_set);
-  info->set_blas_core(facts_.blas_core);
-  info->set_scan_threads(static_cast<uint32_t>(engine_.scan_threads()));
-  Reactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+void EncodeCounters(const engine::EngineCounters& counters, v1::Counters* to) {
+  to->set_commits(counters.commits);
+  to->set_syncs(counters.syncs);
+  to->set_writes(counters.writes);
+  to->set_group_writes_max(counters.group_writes_max);
+  to->set_cues_inline(counters.cues_inline);
+  to->set_cues_batched(counters.cues_batched);
+  to->set_batches(counters.batches);
+}
+
+void EncodeStartup(const engine::Startup& startup, v1::Startup* to) {
+  to->set_done(startup.done);
+  to->set_recovery_mode(startup.recovery_mode);
+  to->set_memories_done(startup.memories_done);
+  to->set_memories_total(startup.memories_total);
+  to->set_rows_done(startup.rows_done);
+  to->set_rows_total(startup.rows_total);
+  if (!startup.memory.empty()) to->set_memory(FormatMemoryName(startup.memory));
+  EncodeDuration(startup.elapsed_nanos, to->mutable_elapsed());
+  if (startup.remaining_nanos.has_value()) {
+    EncodeDuration(*startup.remaining_nanos, to->mutable_remaining());
+  }
+}
+
+void EncodeResources(const engine::Resources& resources, v1::Resources* to) {
+  to->set_memory_bytes_max(resources.memory_bytes_max);
+  to->set_memory_bytes_used(resources.memory_bytes_used);
+  to->set_resident_bytes(ResidentBytes());
+  to->set_disk_bytes_free(resources.disk_bytes_free);
+  to->set_disk_bytes_reserve(resources.disk_bytes_reserve);
+  to->set_disk_bytes_used(resources.disk_bytes_used);
+}
+
+}  // namespace
+
+MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
+    Context* context, const v1::GetServerInfoRequest* request, v1::ServerInfo* response) {
+  return ServeNow(bounds_, context, request, response,
+                  [this](const v1::GetServerInfoRequest&, v1::ServerInfo* info) {
+                    info->set_version(facts_.version);
+                    EncodeTimestamp(facts_.start_unix_nanos, info->mutable_start_time());
+                    EncodeDuration(clock_.NowUnixNanos() - facts_.start_unix_nanos,
+                                   info->mutable_uptime());
+                    EncodeLimits(engine_.limits(), info->mutable_limits());
+                    EncodeCounters(engine_.counters(), info->mutable_counters());
+                    const std::vector<engine::MemoryInfo> memories =
+                        engine_.ListMemories("", engine_.memory_count());
+                    uint64_t bytes = 0;
+                    for (const engine::MemoryInfo& memory : memories)
+                      bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
+                    info->set_memory_count(static_cast<uint32_t>(memories.size()));
+                    info->set_memory_bytes(bytes);
+                    info->set_instruction_set(facts_.instruction_set);
+                    info->set_blas_core(facts_.blas_core);
+                    info->set_scan_threads(static_cast<uint32_t>(engine_.scan_threads()));
+                    EncodeStartup(engine_.startup(), info->mutable_startup());
+                    EncodeResources(engine_.resources(), info->mutable_resources());
+                    info->mutable_resources()->set_memory_limit_source(facts_.memory_limit_source);
+                    return absl::OkStatus();
+                  });
 }
 
 }  // namespace mneme::server

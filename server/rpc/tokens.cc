@@ -10,7 +10,7 @@
 namespace mneme::server {
 namespace {
 
-enum Kind : uint8_t { kRead = 'r', kItems = 'i', kNames = 'n' };
+enum Kind : uint8_t { kRead = 'r', kItems = 'i', kNames = 'n', kItemEtag = 'e' };
 
 // kind, body, crc: so that what is not ours is told from what is.
 std::string Seal(Kind kind, std::string_view body) {
@@ -69,6 +69,7 @@ std::string EncodePageToken(const ItemPageToken& token) {
   out.Put(token.uid);
   out.Put(token.next_row);
   out.Put(token.options);
+  out.Put(token.filter_hash);
   return ToText(Seal(kItems, out.Take()));
 }
 
@@ -80,6 +81,7 @@ absl::StatusOr<ItemPageToken> DecodeItemPageToken(std::string_view text) {
   token.uid = in.Get<uint64_t>();
   token.next_row = in.Get<uint64_t>();
   token.options = in.Get<uint8_t>();
+  token.filter_hash = in.Get<uint64_t>();
   if (!in.done()) return BadToken("page token");
   return token;
 }
@@ -112,6 +114,32 @@ absl::StatusOr<engine::Etag> ParseEtag(std::string_view text) {
        .given = std::string(text.substr(0, 80)),
        .expected = "the etag of the memory as it is now",
        .next_step = "Read the memory again and use its etag."});
+}
+
+std::string FormatItemEtag(const engine::ItemEtag& etag) {
+  ByteWriter out;
+  out.Put(etag.uid);
+  out.Put(etag.row);
+  return ToText(Seal(kItemEtag, out.Take()));
+}
+
+absl::StatusOr<engine::ItemEtag> ParseItemEtag(std::string_view text, std::string_view what) {
+  const absl::StatusOr<std::string> bytes = FromText(what, text);
+  const absl::StatusOr<std::string_view> body =
+      bytes.ok() ? Open(kItemEtag, what, *bytes) : bytes.status();
+  if (body.ok()) {
+    ByteReader in(*body);
+    engine::ItemEtag etag;
+    etag.uid = in.Get<uint64_t>();
+    etag.row = in.Get<uint64_t>();
+    if (in.done()) return etag;
+  }
+  return Aborted(absl::StrFormat("%s: '%s' is not an etag of an item", AbslView(what),
+                                 AbslView(text.substr(0, 80))),
+                 {.reason = "ETAG",
+                  .given = std::string(text.substr(0, 80)),
+                  .expected = "the etag of the item as it is now",
+                  .next_step = "Read the item again and use its etag."});
 }
 
 }  // namespace mneme::server

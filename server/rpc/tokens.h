@@ -20,6 +20,7 @@ struct ItemPageToken {
   uint64_t uid = 0;
   uint64_t next_row = 0;
   uint8_t options = 0;
+  uint64_t filter_hash = 0;
 };
 std::string EncodePageToken(const ItemPageToken& token);
 absl::StatusOr<ItemPageToken> DecodeItemPageToken(std::string_view text);
@@ -33,6 +34,11 @@ std::string FormatUid(uint64_t uid);
 std::string FormatEtag(const engine::Etag& etag);
 // Aborted (ETAG) when it is not one of ours: it cannot be the present one.
 absl::StatusOr<engine::Etag> ParseEtag(std::string_view etag);
+
+// Item.etag. Opaque, sealed like a token.
+std::string FormatItemEtag(const engine::ItemEtag& etag);
+// Aborted (ETAG) when it is not one of ours: no item has it. `what` names the field.
+absl::StatusOr<engine::ItemEtag> ParseItemEtag(std::string_view etag, std::string_view what);
 
 }  // namespace mneme::server
 

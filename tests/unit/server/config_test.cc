@@ -84,5 +84,39 @@ TEST(Config, OnlyLoopbackIsServed) {
   }
 }
 
+TEST(Config, APortIsANumberThatAPortCanHave) {
+  Config config;
+  for (const char* bad : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000",
+                          "localhost:-1", "localhost:80x", "[::1]:", "unix:"}) {
+    config.listen = bad;
+    EXPECT_FALSE(ValidateConfig(config).ok()) << bad;
+  }
+}
+
+TEST(Config, ADirectoryIsNoConfigurationFile) {
+  Config config;
+  for (const char* bad : {"/", "/nowhere/at/all.yaml"}) {
+    const absl::Status status = ApplyYamlFile(config, bad);
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << bad;
+    EXPECT_EQ(GetErrorDetail(status)->reason, "CONFIG_FILE");
+  }
+}
+
+TEST(Config, AMemoryLimitIsNoneOrEnoughToStartWith) {
+  Config config;
+  EXPECT_TRUE(SetKey(config, "engine.memory_bytes_max", "0").ok());
+  EXPECT_TRUE(SetKey(config, "engine.memory_bytes_max", "1G").ok());
+  EXPECT_EQ(config.memory_bytes_max, 1ull << 30);
+  EXPECT_FALSE(SetKey(config, "engine.memory_bytes_max", "1M").ok());
+}
+
+TEST(Config, BackupsLieBesideTheDataUnlessToldOtherwise) {
+  Config config;
+  config.data_dir = "/var/lib/mneme/";
+  EXPECT_EQ(BackupDirectory(config), "/var/lib/mneme-backups");
+  config.backup_dir = "/mnt/backups";
+  EXPECT_EQ(BackupDirectory(config), "/mnt/backups");
+}
+
 }  // namespace
 }  // namespace mneme::server

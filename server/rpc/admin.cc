@@ -1,0 +1,39 @@
+// GetMemoryUsage and CloneMemory.
+#include <utility>
+
+#include "core/base/status.h"
+#include "server/rpc/admin_service.h"
+#include "server/rpc/convert_admin.h"
+
+namespace mneme::server {
+
+AdminServiceImpl::Reactor* AdminServiceImpl::GetMemoryUsage(
+    Context* context, const v1::GetMemoryUsageRequest* request, v1::MemoryUsage* response) {
+  return Serve<Verb::kRead>(
+      bounds_, context, request, response,
+      [](const v1::GetMemoryUsageRequest& from, DecodeArena&) {
+        return DecodeMemoryName(from.name(), "name");
+      },
+      [this](std::string name, engine::Done<engine::MemoryUsage> done) {
+        RunOnDisk<engine::MemoryUsage>(
+            std::move(done), [this, name = std::move(name)] { return engine_.UsageOf(name); });
+      },
+      EncodeUsage);
+}
+
+AdminServiceImpl::Reactor* AdminServiceImpl::CloneMemory(Context* context,
+                                                         const v1::CloneMemoryRequest* request,
+                                                         google::longrunning::Operation* response) {
+  return ServeNow<Verb::kWrite>(
+      bounds_, context, request, response,
+      [this](const v1::CloneMemoryRequest& from,
+             google::longrunning::Operation* to) -> absl::Status {
+        engine::CloneCommand command{.name = from.memory_id()};
+        MNEME_ASSIGN_OR_RETURN(command.source, DecodeMemoryName(from.source(), "source"));
+        MNEME_ASSIGN_OR_RETURN(const engine::JobInfo job, engine_.CloneMemory(std::move(command)));
+        EncodeJob(job, to);
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace mneme::server

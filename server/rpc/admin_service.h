@@ -1,0 +1,56 @@
+// mneme.v1.AdminService: aliases, copies, backups, usage. As in MemoryServiceImpl no handler
+// blocks: what reads the disk at once runs on a thread of the service's own.
+#ifndef MNEME_SERVER_RPC_ADMIN_SERVICE_H_
+#define MNEME_SERVER_RPC_ADMIN_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "core/engine/engine.h"
+#include "core/engine/read_pool.h"
+#include "mneme/v1/admin_service.grpc.pb.h"
+#include "server/rpc/call.h"
+
+namespace mneme::server {
+
+class AdminServiceImpl final : public v1::AdminService::CallbackService {
+ public:
+  using Reactor = grpc::ServerUnaryReactor;
+  using Context = grpc::CallbackServerContext;
+
+  // Engine and bounds must outlive the service.
+  AdminServiceImpl(engine::Engine& engine, CallBounds& bounds) : engine_(engine), bounds_(bounds) {}
+
+  // aliases.cc
+  Reactor* SetAlias(Context*, const v1::SetAliasRequest*, v1::Alias*) override;
+  Reactor* DeleteAlias(Context*, const v1::DeleteAliasRequest*, google::protobuf::Empty*) override;
+  Reactor* ListAliases(Context*, const v1::ListAliasesRequest*, v1::ListAliasesResponse*) override;
+  // admin.cc
+  Reactor* GetMemoryUsage(Context*, const v1::GetMemoryUsageRequest*, v1::MemoryUsage*) override;
+  Reactor* CloneMemory(Context*, const v1::CloneMemoryRequest*,
+                       google::longrunning::Operation*) override;
+  // backups.cc
+  Reactor* CreateBackup(Context*, const v1::CreateBackupRequest*,
+                        google::longrunning::Operation*) override;
+  Reactor* GetBackup(Context*, const v1::GetBackupRequest*, v1::Backup*) override;
+  Reactor* ListBackups(Context*, const v1::ListBackupsRequest*, v1::ListBackupsResponse*) override;
+  Reactor* DeleteBackup(Context*, const v1::DeleteBackupRequest*,
+                        google::protobuf::Empty*) override;
+  Reactor* RestoreBackup(Context*, const v1::RestoreBackupRequest*,
+                         google::longrunning::Operation*) override;
+
+ private:
+  // work: () -> StatusOr<Reply>, on the service's thread; `done` gets what it gives.
+  template <typename Reply, typename Work>
+  void RunOnDisk(engine::Done<Reply> done, Work work) {
+    const absl::Status queued = disk_.Submit([done, work = std::move(work)] { done(work()); });
+    if (!queued.ok()) done(queued);
+  }
+
+  engine::Engine& engine_;
+  CallBounds& bounds_;
+  engine::ReadPool disk_{1};
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_ADMIN_SERVICE_H_

@@ -1,0 +1,267 @@
+#include "server/rpc/store_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/status.h"
+#include "core/engine/validate.h"
+#include "server/rpc/convert_write.h"
+#include "server/rpc/limits.h"
+#include "server/rpc/memory_service.h"
+#include "server/rpc/status.h"
+
+namespace mneme::server {
+namespace {
+
+absl::Status BadMessage(std::string_view given, std::string_view expected) {
+  return InvalidArgument(
+      absl::StrFormat("StoreStream: %s, expected %s", AbslView(given), AbslView(expected)),
+      {.reason = "STREAM_MESSAGE",
+       .given = std::string(given),
+       .expected = std::string(expected),
+       .next_step = "Send `open` first, then chunks that hold rows alone."});
+}
+
+absl::Status TooManyStreams() {
+  return ResourceExhausted(absl::StrFormat("%d streams of Stores are open already", kStreamsMax),
+                           {.reason = "BUSY",
+                            .given = absl::StrCat(kStreamsMax + 1, " streams"),
+                            .expected = absl::StrCat("at most ", kStreamsMax),
+                            .next_step = "Close streams that are idle, or wait and retry.",
+                            .retry_after_ms = engine::kBusyRetryMs});
+}
+
+absl::Status CheckSessionId(const std::string& id) {
+  if (!id.empty() && id.size() <= kSessionIdBytesMax && engine::ValidateRequestId(id).ok()) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument("the session id is not usable",
+                         {.reason = "SESSION_ID",
+                          .given = absl::StrCat(id.size(), " bytes"),
+                          .expected = absl::StrCat("1 to ", kSessionIdBytesMax,
+                                                   " printable ASCII characters without blanks"),
+                          .next_step = "Make a UUID for each load, and keep it to resume."});
+}
+
+}  // namespace
+
+StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bounds,
+                                       std::atomic<uint32_t>& streams)
+    : engine_(engine), bounds_(bounds), streams_(streams) {
+  if (streams_.fetch_add(1) < kStreamsMax) {
+    StartRead(&incoming_->request);
+    return;
+  }
+  {
+    MutexLock lock(&mutex_);
+    finished_ = true;
+  }
+  Finish(ToGrpc(TooManyStreams()));
+}
+
+void StoreStreamReactor::OnDone() {
+  streams_.fetch_sub(1);
+  delete this;
+}
+
+void StoreStreamReactor::OnCancel() {
+  mutex_.Lock();
+  broken_ = true;
+  Advance();
+}
+
+void StoreStreamReactor::OnReadDone(bool ok) {
+  std::shared_ptr<Chunk> chunk = std::exchange(incoming_, std::make_shared<Chunk>());
+  {
+    MutexLock lock(&mutex_);
+    if (finished_) return;
+    if (ok) {
+      chunks_.push_back(chunk);  // from now on the stream cannot end before it is settled
+    } else {
+      reads_over_ = true;
+    }
+  }
+  if (ok) {
+    if (!opened_ && chunk->request.has_open()) {
+      Open(chunk);
+    } else {
+      Submit(chunk);
+    }
+  }
+  mutex_.Lock();
+  reading_ = false;
+  Advance();
+}
+
+// The chunk that was `open` is answered like any other: with `opened`.
+void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
+  const v1::StoreStreamOpen& open = chunk->request.open();
+  opened_ = true;
+  session_ = open.session_id();
+  upsert_ = open.upsert();
+  durability_ = open.durability();
+  const absl::StatusOr<std::string> memory = DecodeMemoryName(open.memory(), "open.memory");
+  if (!memory.ok()) return Settle(*chunk, memory.status());
+  memory_ = *memory;
+  if (absl::Status id = CheckSessionId(session_); !id.ok()) return Settle(*chunk, id);
+  if (absl::Status known = DecodeDurability(durability_).status(); !known.ok()) {
+    return Settle(*chunk, known);
+  }
+  const auto request_id = [session = session_](uint64_t n) {
+    return absl::StrCat(session, "/", n);
+  };
+  engine_.LastOfSeries(memory_, request_id, [this, chunk](absl::StatusOr<uint64_t> last) {
+    if (last.ok()) {
+      {
+        MutexLock lock(&mutex_);
+        first_sequence_max_ = *last + 1;
+      }
+      chunk->response.mutable_opened()->set_last_sequence(*last);
+      chunk->response.mutable_opened()->set_window(kStreamWindow);
+    }
+    Settle(*chunk, last.status());
+  });
+}
+
+absl::Status StoreStreamReactor::CheckSequence(uint64_t sequence) {
+  const bool first = next_sequence_ == 0;
+  uint64_t most = next_sequence_;
+  if (first) {
+    MutexLock lock(&mutex_);
+    most = first_sequence_max_;
+  }
+  if (sequence <= most && sequence >= (first ? 1 : most)) {
+    next_sequence_ = sequence + 1;
+    return absl::OkStatus();
+  }
+  return MakeError(
+      absl::StatusCode::kOutOfRange,
+      absl::StrFormat("chunk %d does not follow on what came before it", sequence),
+      {.reason = "STREAM_SEQUENCE",
+       .given = absl::StrCat(sequence),
+       .expected = first ? absl::StrCat("1 to ", most) : absl::StrCat(most),
+       .next_step = "Open the stream again and go on after last_sequence. What was acknowledged "
+                    "stays stored."});
+}
+
+absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
+  if (!chunk.request.has_chunk()) {
+    return BadMessage(opened_ ? "no chunk" : "the first message is not `open`",
+                      opened_ ? "a chunk" : "`open`");
+  }
+  if (!opened_) return BadMessage("a chunk before `open`", "`open`");
+  const uint64_t bytes = chunk.request.ByteSizeLong();
+  MNEME_RETURN_IF_ERROR(CheckMessageBytes(bytes, bounds_.message_bytes_max));
+  MNEME_RETURN_IF_ERROR(CheckSequence(chunk.request.chunk().sequence()));
+  MNEME_RETURN_IF_ERROR(bounds_.budget.TryTake(bytes));
+  chunk.charged_bytes = bytes;
+  v1::StoreRequest& store = *chunk.request.mutable_chunk()->mutable_store();
+  if (!store.memory().empty() || !store.request_id().empty() || store.upsert() ||
+      store.durability() != v1::DURABILITY_UNSPECIFIED) {
+    return BadMessage("a chunk with memory, upsert, request_id or durability",
+                      "these in `open` alone");
+  }
+  store.set_memory(FormatMemoryName(memory_));
+  store.set_request_id(absl::StrCat(session_, "/", chunk.request.chunk().sequence()));
+  store.set_upsert(upsert_);
+  store.set_durability(durability_);
+  MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command, DecodeStore(store, chunk.arena));
+  command.cancelled = [this] { return failed_.load(); };
+  return command;
+}
+
+void StoreStreamReactor::Submit(const std::shared_ptr<Chunk>& chunk) {
+  absl::StatusOr<engine::StoreCommand> command = Decode(*chunk);
+  if (!command.ok()) return Settle(*chunk, command.status());
+  engine_.Store(*std::move(command), [this, chunk](absl::StatusOr<engine::WriteReply> reply) {
+    if (reply.ok()) {
+      v1::StoreStreamAck& ack = *chunk->response.mutable_ack();
+      ack.set_sequence(chunk->request.chunk().sequence());
+      EncodeStored(*reply, ack.mutable_response());
+    }
+    Settle(*chunk, reply.status());
+  });
+}
+
+void StoreStreamReactor::Settle(Chunk& chunk, const absl::Status& status) {
+  if (!status.ok()) failed_ = true;
+  mutex_.Lock();
+  chunk.status = status;
+  chunk.done = true;
+  Advance();
+}
+
+bool StoreStreamReactor::CanWrite() const {
+  return !writing_ && !broken_ && !chunks_.empty() && chunks_.front()->done &&
+         chunks_.front()->status.ok();
+}
+
+bool StoreStreamReactor::CanRead() const {
+  if (first_sequence_max_ == 0 || reading_ || reads_over_ || broken_ || failed_) return false;
+  // What was read ahead of others' calls would keep them out.
+  const bool crowded = bounds_.budget.held() > bounds_.budget.bytes_max() / 2;
+  return chunks_.empty() || (chunks_.size() < kStreamWindow && !crowded);
+}
+
+std::optional<absl::Status> StoreStreamReactor::Ending() const {
+  if (writing_) return std::nullopt;
+  const bool settled = std::all_of(chunks_.begin(), chunks_.end(),
+                                   [](const std::shared_ptr<Chunk>& c) { return c->done; });
+  if (!settled) return std::nullopt;
+  if (broken_) return Cancelled("the client is gone", {.reason = "CANCELLED"});
+  if (chunks_.empty()) return reads_over_ ? std::optional(absl::OkStatus()) : std::nullopt;
+  return chunks_.front()->status.ok() ? std::nullopt : std::optional(chunks_.front()->status);
+}
+
+void StoreStreamReactor::PopFront() {
+  bounds_.budget.Give(chunks_.front()->charged_bytes);
+  chunks_.pop_front();
+}
+
+void StoreStreamReactor::OnWriteDone(bool ok) {
+  mutex_.Lock();
+  writing_ = false;
+  broken_ = broken_ || !ok;
+  PopFront();
+  Advance();
+}
+
+void StoreStreamReactor::Advance() {
+  if (advancing_ || finished_) {
+    again_ = true;
+    mutex_.Unlock();
+    return;
+  }
+  advancing_ = true;
+  do {
+    again_ = false;
+    if (CanWrite()) {
+      writing_ = true;
+      const v1::StoreStreamResponse* response = &chunks_.front()->response;
+      mutex_.Unlock();
+      StartWrite(response);
+      mutex_.Lock();
+    }
+    if (CanRead()) {
+      reading_ = true;
+      mutex_.Unlock();
+      StartRead(&incoming_->request);
+      mutex_.Lock();
+    }
+    if (const std::optional<absl::Status> ending = Ending(); ending.has_value()) {
+      finished_ = true;
+      while (!chunks_.empty()) PopFront();
+      mutex_.Unlock();
+      Finish(ToGrpc(*ending));
+      return;  // from here on this may be gone
+    }
+  } while (again_);
+  advancing_ = false;
+  mutex_.Unlock();
+}
+
+MemoryServiceImpl::StreamReactor* MemoryServiceImpl::StoreStream(Context*) {
+  return new StoreStreamReactor(engine_, bounds_, streams_);
+}
+
+}  // namespace mneme::server

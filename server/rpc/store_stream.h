@@ -1,0 +1,101 @@
+// One StoreStream: chunks come in, are submitted in order without waiting for one another, and are
+// acknowledged in order.
+//
+// Chunk n of a session is a Store with the request id SESSION/n, so a chunk that is sent again is
+// answered from its outcome, over connections and restarts. Nothing after a chunk that failed is
+// carried out: what is queued behind it is called off before the committer prepares it.
+//
+// Invariants: (1) at most kStreamWindow chunks are held, from their arrival until their ack is
+// written; nothing is read meanwhile, so that gRPC's flow control stops the client. (2) The next
+// read starts after the chunk before it was submitted: chunks reach the committer in order.
+// (3) Reads, writes and the end are started by one thread at a time (Advance), none after the end.
+#ifndef MNEME_SERVER_RPC_STORE_STREAM_H_
+#define MNEME_SERVER_RPC_STORE_STREAM_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/mutex.h"
+#include "core/engine/engine.h"
+#include "mneme/v1/memory_service.pb.h"
+#include "server/rpc/call.h"
+
+namespace mneme::server {
+
+// Owns itself: gone when gRPC is done with it.
+class StoreStreamReactor final
+    : public grpc::ServerBidiReactor<v1::StoreStreamRequest, v1::StoreStreamResponse> {
+ public:
+  // `streams`: how many there are; this one is counted.
+  StoreStreamReactor(engine::Engine& engine, CallBounds& bounds, std::atomic<uint32_t>& streams);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  // What came in, from its arrival until it has been answered.
+  struct Chunk {
+    v1::StoreStreamRequest request;
+    v1::StoreStreamResponse response;
+    DecodeArena arena;
+    uint64_t charged_bytes = 0;
+    bool done = false;
+    absl::Status status;  // of one that is done
+  };
+
+  ~StoreStreamReactor() override = default;
+
+  void Open(const std::shared_ptr<Chunk>& chunk);
+  void Submit(const std::shared_ptr<Chunk>& chunk);
+  // Decodes the chunk that came in, if it is the next one.
+  absl::StatusOr<engine::StoreCommand> Decode(Chunk& chunk);
+  absl::Status CheckSequence(uint64_t sequence);
+  void Settle(Chunk& chunk, const absl::Status& status);
+  // Starts what can be started now, or leaves it to the thread that is at it. Takes the lock over
+  // from the caller, so that nothing can end between what he noted and this; afterwards the reactor
+  // may be gone, unless he is in one of gRPC's reactions.
+  void Advance() ABSL_UNLOCK_FUNCTION(mutex_);
+  bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool CanRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How the stream ends, if it can end now.
+  std::optional<absl::Status> Ending() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Forgets the oldest chunk.
+  void PopFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  engine::Engine& engine_;
+  CallBounds& bounds_;
+  std::atomic<uint32_t>& streams_;
+
+  // Set by the reads, which come one after another.
+  bool opened_ = false;
+  std::string memory_;
+  std::string session_;
+  bool upsert_ = false;
+  v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
+  uint64_t next_sequence_ = 0;  // 0: any up to first_sequence_max_
+  std::shared_ptr<Chunk> incoming_ = std::make_shared<Chunk>();
+
+  std::atomic<bool> failed_{false};  // a chunk was not carried out: none after it may be
+
+  Mutex mutex_;
+  std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  uint64_t first_sequence_max_ ABSL_GUARDED_BY(mutex_) = 0;            // 0: not open yet
+  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reads_over_ ABSL_GUARDED_BY(mutex_) = false;  // the client has sent all
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;      // the client is gone
+  bool advancing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool again_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_STORE_STREAM_H_

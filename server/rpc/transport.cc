@@ -1,0 +1,26 @@
+#include "server/rpc/transport.h"
+
+#include <algorithm>
+
+#include "server/rpc/limits.h"
+
+namespace mneme::server {
+
+void BoundTransport(grpc::ServerBuilder& builder, uint64_t message_bytes_max,
+                    uint64_t buffer_bytes_max) {
+  // Up to twice the limit is received, so that the refusal can say what the limit is; beyond that
+  // gRPC itself refuses.
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(std::min<uint64_t>(2 * message_bytes_max, 1ull << 30)));
+  grpc::ResourceQuota quota("mnemed");
+  quota.Resize(std::min<uint64_t>(buffer_bytes_max, 1ull << 40));
+  builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswerMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // A second daemon on the same port must fail, not share its calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace mneme::server

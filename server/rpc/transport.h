@@ -1,0 +1,18 @@
+// How gRPC itself is bounded: sizes of messages, buffers of all connections together, calls of one
+// connection, clients that are gone without a word.
+#ifndef MNEME_SERVER_RPC_TRANSPORT_H_
+#define MNEME_SERVER_RPC_TRANSPORT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+
+namespace mneme::server {
+
+// `buffer_bytes_max`: of all connections together; reads slow down towards it.
+void BoundTransport(grpc::ServerBuilder& builder, uint64_t message_bytes_max,
+                    uint64_t buffer_bytes_max);
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_TRANSPORT_H_
