@@ -22,9 +22,18 @@ absl::Status BadField(std::string_view field, std::string_view given, std::strin
                           .next_step = std::string(next_step)});
 }
 
+// A value of no name is none of the enum: a damaged spec, or one of a newer version.
+template <typename Enum>
+absl::Status CheckEnum(std::string_view field, Enum value) {
+  if (Name(value) != "?") return absl::OkStatus();
+  return BadField(field, absl::StrCat(static_cast<int>(value)), "a value that this version knows",
+                  "Use the version that made the memory, or a newer one.");
+}
+
 bool PositiveAndFinite(double x) { return std::isfinite(x) && x > 0; }
 
 absl::Status ValidateDense(const MemorySpec& spec, const DenseSpec& dense) {
+  MNEME_RETURN_IF_ERROR(CheckEnum("similarity", dense.similarity));
   if (dense.similarity == Similarity::kL1) {
     return BadField("similarity", "L1", "DOT, COSINE or L2",
                     "Choose one of these; L2 is the nearest to L1.");
@@ -162,6 +171,8 @@ absl::Status CheckRetain(const MemorySpec& spec, const LinearSpec& linear) {
 }
 
 absl::Status ValidateLinear(const MemorySpec& spec, const LinearSpec& linear) {
+  MNEME_RETURN_IF_ERROR(CheckEnum("rule", linear.rule));
+  MNEME_RETURN_IF_ERROR(CheckEnum("load_policy", linear.load_policy));
   if (spec.response_dim == 0) {
     return BadField("response_dim", "0", "at least 1 for a linear memory",
                     "Give the dimension of the responses; use a dense memory to recall keys.");
@@ -250,6 +261,7 @@ absl::Status ValidateSpec(const MemorySpec& spec) {
   if (spec.key_dim < 1) {
     return BadField("key_dim", "0", "at least 1", "Give the dimension of the keys.");
   }
+  MNEME_RETURN_IF_ERROR(CheckEnum("retain", spec.retain));
   if (const auto* dense = std::get_if<DenseSpec>(&spec.model)) return ValidateDense(spec, *dense);
   return ValidateLinear(spec, std::get<LinearSpec>(spec.model));
 }
