@@ -242,7 +242,7 @@ TEST(AttributeStore, ReadersSeeWholeViewsWhileTheWriterGoesOn) {
   std::atomic<bool> done = false;
   std::jthread writer([&] {
     AttributeStore store(cache);
-    for (uint64_t row = 0; row < 5000; ++row) {
+    for (uint64_t row = 0; row < 2500; ++row) {
       ASSERT_TRUE(store.Append(row, Item(static_cast<int64_t>(row))).ok());
       if (row % 3 == 0) store.Remove(row / 2);
       AttributeView view = store.Publish();
