@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,17 +17,27 @@ namespace {
 // Variables of other programs of the family.
 bool IsForeign(const std::string& name) { return name == "MNEME_SERVER" || name == "MNEME_CONFIG"; }
 
+// Of maps in maps. A key has two parts; an alias inside of its own anchor has no end.
+constexpr int kDepthMax = 4;
+
 absl::Status ApplyNode(Config& config, const YAML::Node& node, const std::string& prefix,
-                       const std::string& where) {
-  if (node.IsMap()) {
+                       const std::string& where, int depth) {
+  const std::string place = absl::StrFormat("%s, line %d", where, node.Mark().line + 1);
+  if (depth > kDepthMax) {
+    return InvalidArgument(absl::StrFormat("%s: '%s' is nested too deeply", place, prefix),
+                           {.reason = "CONFIG_VALUE",
+                            .given = absl::StrCat("more than ", kDepthMax, " levels"),
+                            .expected = "a section with keys in it",
+                            .next_step = "Write `section:` and `  key: value` below it."});
+  }
+  if (node.IsMap() && node.size() > 0) {
     for (const auto& entry : node) {
       const std::string key = entry.first.as<std::string>();
-      MNEME_RETURN_IF_ERROR(
-          ApplyNode(config, entry.second, prefix.empty() ? key : prefix + "." + key, where));
+      MNEME_RETURN_IF_ERROR(ApplyNode(config, entry.second,
+                                      prefix.empty() ? key : prefix + "." + key, where, depth + 1));
     }
     return absl::OkStatus();
   }
-  const std::string place = absl::StrFormat("%s, line %d", where, node.Mark().line + 1);
   if (!node.IsScalar()) {
     return InvalidArgument(absl::StrFormat("%s: '%s' is not a single value", place, prefix),
                            {.reason = "CONFIG_VALUE",
@@ -34,6 +46,29 @@ absl::Status ApplyNode(Config& config, const YAML::Node& node, const std::string
                             .next_step = "Write `key: value`."});
   }
   return Annotate(SetKey(config, prefix, node.as<std::string>()), place);
+}
+
+// The value as YAML reads it back: plain where that is a plain word, else between quotes.
+std::string ToYaml(const std::string& value) {
+  const auto is_plain = [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) || std::string_view("/_.-:").find(static_cast<char>(c)) !=
+                                               std::string_view::npos);
+  };
+  const bool is_word =
+      !value.empty() && (std::isalnum(static_cast<unsigned char>(value[0])) || value[0] == '/');
+  if (is_word && std::all_of(value.begin(), value.end(), is_plain) && value.back() != ':' &&
+      !YAML::IsNullString(value)) {
+    return value;
+  }
+  std::string out = "\"";
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
+      out += absl::StrFormat("\\x%02x", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
 }
 
 }  // namespace
@@ -48,7 +83,8 @@ absl::Status ApplyYaml(Config& config, const std::string& text, const std::strin
           absl::StrCat(where, ": a map of keys is expected"),
           {.reason = "CONFIG_FILE", .next_step = "See `mnemed config print` for the form."});
     }
-    return ApplyNode(config, root, "", where);
+    if (root.size() == 0) return absl::OkStatus();
+    return ApplyNode(config, root, "", where, 0);
   } catch (const YAML::Exception& e) {
     return InvalidArgument(absl::StrCat(where, ": ", e.what()),
                            {.reason = "CONFIG_FILE",
@@ -97,9 +133,8 @@ std::string PrintConfig(const Config& config) {
       out += absl::StrCat(section.empty() ? "" : "\n", own, ":\n");
       section = own;
     }
-    const std::string value = key.get(config);
     out += absl::StrFormat("  # %s\n  %s: %s\n", key.help, key.name.substr(dot + 1),
-                           value.empty() ? "\"\"" : value);
+                           ToYaml(key.get(config)));
   }
   return out;
 }
