@@ -128,7 +128,7 @@ TEST(DecodeStore, RefusesAttributesThatNoFilterCouldPlace) {
   EXPECT_EQ(reason([](v1::AttributeValue& v) {
               v.mutable_timestamp_value()->set_seconds(300'000'000'000);
             }),
-            "TIMESTAMP");
+            "ATTRIBUTE");
 }
 
 // Everything but durability makes a Store another one: a retry under the same request id with a
