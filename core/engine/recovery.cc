@@ -1,9 +1,10 @@
-// Start-up: every memory from (checkpoint, log after it), through the same Absorb and Forget as
-// live writes.
+#include "core/engine/recovery.h"
+
 #include <utility>
 
 #include "core/engine/catalogue_entry.h"
-#include "core/engine/engine.h"
+#include "core/engine/committer.h"
+#include "core/engine/limits.h"
 
 namespace mneme::engine {
 namespace {
@@ -12,10 +13,12 @@ using storage::RowView;
 
 class MemoryRecovery {
  public:
-  MemoryRecovery(storage::Storage& storage, Memory& memory, ItemIdGenerator& ids)
+  MemoryRecovery(storage::Storage& storage, Memory& memory, ItemIdGenerator& ids,
+                 const RecoveryOptions& options)
       : storage_(storage),
         memory_(memory),
         ids_(ids),
+        options_(options),
         rows_(memory.spec().key_dim, memory.spec().response_dim, memory.keeps_ids()),
         forgotten_(memory.spec().key_dim, memory.spec().response_dim, memory.keeps_ids()) {}
 
@@ -44,8 +47,11 @@ class MemoryRecovery {
                         {.reason = "CORRUPT", .next_step = "Restore the memory from a backup."});
       }
     }
-    if (memory_.Maintain()) MNEME_RETURN_IF_ERROR(WriteCheckpoint(storage_, memory_, Sync::kOs));
+    MNEME_RETURN_IF_ERROR(LoadAttributes());
+    const bool due = memory_.Maintain();
     memory_.applied_next_row = memory_.next_row;
+    if (options_.write && (due || memory_.rows_since_checkpoint >= kReplayRowsLong))
+      MNEME_RETURN_IF_ERROR(WriteCheckpoint(storage_, memory_, Sync::kOs));
     memory_.Publish();
     memory_.item_count = memory_.published().view->stats().items;
     return absl::OkStatus();
@@ -64,7 +70,16 @@ class MemoryRecovery {
   absl::Status Collect(const RowView& row, Sink sink) {
     if (memory_.keeps_ids() && !row.id.is_text()) ids_.Observe(row.id.number());
     rows_.Append(row);
-    return rows_.size() < kRecoveryRows ? absl::OkStatus() : Drain(sink);
+    memory_.expiry().Add(row.row, row.expire_unix_nanos);
+    if (rows_.size() < kRecoveryRows) return absl::OkStatus();
+    MNEME_RETURN_IF_ERROR(Drain(sink));
+    return Report(row.row + 1);
+  }
+
+  absl::Status Report(uint64_t rows) {
+    reported_ = std::max(reported_, rows);
+    if (options_.progress == nullptr || options_.progress(reported_)) return absl::OkStatus();
+    return absl::CancelledError("recovery was stopped");
   }
 
   // Scan models: their rows are their state.
@@ -73,6 +88,15 @@ class MemoryRecovery {
         memory_.uid(), 0, memory_.next_row,
         [this](const RowView& row) { return Collect(row, &models::Model::Absorb); }));
     return Drain(&models::Model::Absorb);
+  }
+
+  // Rows that went out took theirs along.
+  absl::Status LoadAttributes() {
+    if (!memory_.keeps_ids()) return absl::OkStatus();
+    return storage_.ScanAttributes(memory_.uid(),
+                                   [this](uint64_t row, std::string_view attributes) {
+                                     return memory_.AddAttributes(row, attributes);
+                                   });
   }
 
   // State models: the sums of these rows are in the checkpoint; only the codebook is to be filled.
@@ -94,6 +118,8 @@ class MemoryRecovery {
         [this](const storage::LogRecord& record) -> absl::Status {
           rows_.Clear();
           forgotten_.Clear();
+          expire_.clear();
+          MNEME_RETURN_IF_ERROR(Report(record.first_row));
           OwnedRows& brought = record.kind == storage::RecordKind::kDelete ? forgotten_ : rows_;
           size_t next_removed = 0;
           MNEME_RETURN_IF_ERROR(storage_.ScanRows(
@@ -106,6 +132,7 @@ class MemoryRecovery {
                                  row.response);
                 } else {
                   brought.Append(row);
+                  if (!negative) expire_.push_back(row.expire_unix_nanos);
                 }
                 if (!negative && memory_.keeps_ids() && !row.id.is_text())
                   ids_.Observe(row.id.number());
@@ -126,7 +153,8 @@ class MemoryRecovery {
           }
           return memory_.Apply({.position = record.position,
                                 .forgotten = forgotten_.block(),
-                                .stored = rows_.block()});
+                                .stored = rows_.block(),
+                                .expire_unix_nanos = expire_});
         });
   }
 
@@ -139,30 +167,20 @@ class MemoryRecovery {
   storage::Storage& storage_;
   Memory& memory_;
   ItemIdGenerator& ids_;
+  const RecoveryOptions& options_;
   OwnedRows rows_;
   OwnedRows forgotten_;
+  std::vector<int64_t> expire_;  // of rows_, in a replayed record
+  uint64_t reported_ = 0;
 };
 
 }  // namespace
 
-absl::Status Engine::Recover() {
-  MNEME_ASSIGN_OR_RETURN(const std::vector<storage::Storage::CatalogueEntry> entries,
-                         storage_->ReadCatalogue());
-  size_t done = 0;
-  for (const storage::Storage::CatalogueEntry& entry : entries) {
-    MNEME_ASSIGN_OR_RETURN(MemoryInfo info, DecodeCatalogueEntry(entry.entry));
-    options_.on_recovery(done++, entries.size(), info.name);
-    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(info.spec));
-    auto memory = std::make_shared<Memory>(std::move(info), std::move(model));
-    if (absl::Status status = MemoryRecovery(*storage_, *memory, item_ids_).Run(); !status.ok()) {
-      if (!absl::IsDataLoss(status) && !absl::IsInternal(status))
-        return Annotate(status, memory->name());
-      memory->Degrade(status);
-      memory->Publish();
-    }
-    catalogue_.Insert(std::move(memory));
-  }
-  return absl::OkStatus();
+absl::Status RecoverMemory(storage::Storage& storage, Memory& memory, ItemIdGenerator& ids,
+                           const RecoveryOptions& options) {
+  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(memory.spec()));
+  memory.Equip(std::move(model));
+  return MemoryRecovery(storage, memory, ids, options).Run();
 }
 
 }  // namespace mneme::engine
