@@ -15,17 +15,16 @@ namespace mneme::engine {
 namespace {
 
 absl::Status StoppedByUser() {
-  return Cancelled("the job was cancelled; the memory is as it was",
+  return Cancelled("the job was cancelled; nothing was changed",
                    {.reason = "CANCELLED", .next_step = "Start it again when it is wanted."});
 }
 
 absl::Status StillRunning(const JobInfo& job, std::string_view next_step) {
-  return FailedPrecondition(
-      absl::StrFormat("job '%s' of memory '%s' is under way", job.id, job.memory),
-      {.reason = "JOB_RUNNING",
-       .given = job.memory,
-       .expected = "a job that has ended",
-       .next_step = std::string(next_step)});
+  return FailedPrecondition(absl::StrFormat("job '%s' of '%s' is under way", job.id, job.memory),
+                            {.reason = "JOB_RUNNING",
+                             .given = job.memory,
+                             .expected = "a job that has ended",
+                             .next_step = std::string(next_step)});
 }
 
 }  // namespace
@@ -39,13 +38,15 @@ JobRunner::JobRunner(const Clock& clock, int nice)
 
 JobRunner::~JobRunner() { Stop(); }
 
+void JobRunner::CancelAll() {
+  MutexLock lock(&mutex_);
+  stopping_ = true;
+  for (const std::shared_ptr<Job>& job : jobs_) job->cancelled = true;
+  wake_.NotifyAll();
+}
+
 void JobRunner::Stop() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-    for (const std::shared_ptr<Job>& job : jobs_) job->cancelled = true;
-    wake_.NotifyAll();
-  }
+  CancelAll();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -2,7 +2,8 @@
 // which they came. Each is an operation that may be watched, waited for and cancelled, while it
 // waits, while it runs, and for a while after it ended (kJobsKept of them; main memory only).
 //
-// One job a memory at a time.
+// One job a memory at a time; the making of a backup is a job of "backups/new", so there is one of
+// these at a time too.
 //
 // Thread-safe. `done` callbacks of Wait are called on the job thread, or at once; they must not
 // block.
@@ -48,7 +49,7 @@ struct JobProgress {
 struct JobInfo {
   std::string id;
   JobKind kind = JobKind::kTrain;
-  std::string memory;  // or backup: what it is about
+  std::string memory;  // what it is about: a memory, or backups/7, or backups/new
   JobProgress progress;
   int64_t start_unix_nanos = 0;
   int64_t expected_end_unix_nanos = 0;  // 0: not known yet
@@ -77,7 +78,9 @@ class JobRunner {
   absl::Status Forget(std::string_view id);
   // Calls `done` once the job has ended; at once if it has.
   absl::Status Wait(std::string_view id, std::function<void(JobInfo)> done);
-  // Cancels what waits and what runs, then ends the thread.
+  // Cancels what waits and what runs, and refuses more; returns at once.
+  void CancelAll();
+  // CancelAll, then ends the thread.
   void Stop();
 
  private:

@@ -1,9 +1,8 @@
 // Train: a job that reads the rows of a memory, trains its model on them beside serving, and has
 // the committer install what came out as a new epoch.
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
+#include "core/engine/blocking.h"
 #include "core/engine/engine.h"
 #include "core/engine/ops.h"
 #include "core/engine/validate.h"
@@ -44,32 +43,11 @@ absl::Status ValidateTrain(const models::TrainSpec& spec) {
   return absl::OkStatus();
 }
 
-// Hands a write to the committer and waits for its end. The job thread's; never the committer's.
-class Blocking {
- public:
-  Done<MemoryInfo> callback() {
-    return [this](absl::StatusOr<MemoryInfo> result) {
-      std::lock_guard lock(mutex_);
-      result_ = std::move(result);
-      wake_.notify_one();
-    };
-  }
-  absl::StatusOr<MemoryInfo> Wait() {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return result_.has_value(); });
-    return *std::move(result_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::optional<absl::StatusOr<MemoryInfo>> result_;
-};
-
+// Hands a write to the committer and waits for its end.
 absl::StatusOr<MemoryInfo> ChangeModel(Committer& committer, const std::shared_ptr<Memory>& memory,
                                        std::function<absl::Status(Memory&)> change,
                                        bool checkpoint) {
-  Blocking blocking;
+  Blocking<MemoryInfo> blocking;
   committer.Submit(MakeModelOp(memory, std::move(change), checkpoint, blocking.callback()));
   return blocking.Wait();
 }
@@ -161,6 +139,7 @@ class TrainJob {
 absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
   MNEME_ASSIGN_OR_RETURN(std::shared_ptr<Memory> memory, catalogue_.Find(command.memory));
   MNEME_RETURN_IF_ERROR(memory->CheckServing());
+  MNEME_RETURN_IF_ERROR(CheckNotFrozen(*memory));
   MNEME_RETURN_IF_ERROR(ValidateTrain(command.spec));
   if (memory->law() != models::Law::kTrained) {
     return Unimplemented(
