@@ -81,8 +81,10 @@ struct Damage {
 };
 
 // The ways: a sector zeroed, overwritten by its neighbour, swapped with another; a page zeroed; the
-// rest of a log block zeroed from where a commit begins (so that no record looks torn).
-constexpr uint64_t kWays = 5;
+// rest of a log block zeroed from where a commit begins (so that no record looks torn); a bit of a
+// record's length flipped (so that it may reach past the end of the file).
+constexpr uint64_t kWays = 6;
+constexpr uint64_t kLogHeaderBytes = 7;  // checksum, length, type
 
 Damage Hurt(const DurableLog& log, uint64_t way, uint64_t sector, Random& random) {
   Damage out{
@@ -110,12 +112,21 @@ Damage Hurt(const DurableLog& log, uint64_t way, uint64_t sector, Random& random
       out.end = std::min(out.first + kPageBytes, log.bytes());
       out.image.Zero(log.path(), out.first, out.end - out.first);
       break;
-    default:
+    case 4:
       out.what = "block zeroed from a commit on";
       out.first = log.end(log.CommitsBefore(out.first));
       out.end = std::min((out.first / kLogBlockBytes + 1) * kLogBlockBytes, log.bytes());
       out.image.Zero(log.path(), out.first, out.end - out.first);
       break;
+    default: {
+      const uint64_t begin = log.end(log.CommitsBefore(out.first));
+      const uint64_t room = kLogBlockBytes - begin % kLogBlockBytes;
+      out.what = "flipped length";
+      out.first = (room < kLogHeaderBytes ? begin + room : begin) + 4;
+      out.end = out.first + 2;
+      out.image.FlipBit(log.path(), out.first * 8 + random.Below(16));
+      break;
+    }
   }
   return out;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "core/base/status.h"
 #include "gtest/gtest.h"
 
@@ -22,6 +23,7 @@ namespace mneme::test {
 namespace {
 
 constexpr uint64_t kFindingsPrinted = 20;
+constexpr uint64_t kCrashesMax = 20;
 
 ScheduleFlags& MutableFlags() {
   static ScheduleFlags flags;
@@ -32,6 +34,17 @@ bool TakeNumber(std::string_view argument, std::string_view name, uint64_t* numb
   if (!argument.starts_with(name)) return false;
   MNEME_CHECK(absl::SimpleAtoi(AbslView(argument.substr(name.size())), number));
   return true;
+}
+
+std::vector<FileKind> TakeKinds(std::string_view names) {
+  std::vector<FileKind> out;
+  for (const absl::string_view name : absl::StrSplit(AbslView(names), ',')) {
+    int kind = 0;
+    while (kind < kFileKinds && name != FileKindName(static_cast<FileKind>(kind))) ++kind;
+    MNEME_CHECK(kind < kFileKinds);
+    out.push_back(static_cast<FileKind>(kind));
+  }
+  return out;
 }
 
 const char* FindingName(Finding finding) {
@@ -64,6 +77,8 @@ ScheduleFlags ScheduleFlags::Parse(int* argc, char** argv) {
       flags.only = number;
     } else if (TakeNumber(argument, "--workers=", &number)) {
       flags.workers = static_cast<int>(std::clamp<uint64_t>(number, 1, 16));
+    } else if (argument.starts_with("--files=")) {
+      flags.files = TakeKinds(argument.substr(8));
     } else if (argument == "--long") {
       flags.long_form = true;
     } else {
@@ -142,6 +157,7 @@ class ScheduleRun {
       tally_->crashes_.fetch_add(1);
       std::fprintf(stderr, "CRASH in schedule %llu: the child ended with status 0x%x\n",
                    static_cast<unsigned long long>(tally_->running_[worker].load()), how);
+      if (tally_->crashes_.load() >= kCrashesMax) tally_->next_.store(count_);  // the others end
       children[Start(worker)] = worker;
     }
   }

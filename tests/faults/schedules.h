@@ -5,6 +5,7 @@
 //   --long         the long form's number instead
 //   --seed=S       of everything random; a schedule is a function of S and its number
 //   --only=I       this one schedule alone, in this process: to repeat a finding, under a debugger
+//   --files=K,...  damage files of these kinds alone (bit flips): log, table, manifest, ...
 //   --workers=W    child processes side by side
 //
 // The children are forked from a process that must have no other threads.
@@ -19,6 +20,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "tests/support/disk_image.h"
 
 namespace mneme::test {
 
@@ -27,6 +31,7 @@ struct ScheduleFlags {
   bool long_form = false;
   uint64_t seed = 1;
   std::optional<uint64_t> only;
+  std::vector<FileKind> files;  // empty: of any kind
   int workers = 2;
 
   // Takes its own flags out of the arguments; what is left is for GoogleTest.
