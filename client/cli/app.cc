@@ -36,13 +36,17 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   app.add_option("--timeout", context.timeout, "Time for each request, retries included");
   app.add_flag("--json", context.json, "Print JSON for programs instead of text for people");
   AddMemoryCommands(app, context);
+  AddAliasCommands(app, context);
   AddStoreCommand(app, context);
+  AddLoadCommand(app, context);
   AddRetrieveCommand(app, context);
   AddQueryCommand(app, context);
   AddTrainCommand(app, context);
   AddOperationCommands(app, context);
   AddForecastCommand(app, context);
   AddItemsCommands(app, context);
+  AddBackupCommands(app, context);
+  AddRestoreCommand(app, context);
   AddServerCommands(app, context);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

@@ -32,6 +32,8 @@ void PrintItem(const client::Item& item, const Context& context) {
   if (!item.payload.empty()) out << "  payload     " << Dump(Json(item.payload)) << "\n";
   if (!item.attributes.empty()) out << "  attributes  " << Dump(ToJson(item.attributes)) << "\n";
   out << "  row         " << item.row << "\n";
+  if (item.expire_time) out << "  expires     " << FormatSeconds(*item.expire_time) << "\n";
+  if (!item.etag.empty()) out << "  etag        " << item.etag << "\n";
 }
 
 absl::Status RunList(ListFlags flags, Context& context) {
@@ -78,6 +80,7 @@ void AddList(CLI::App& items, Context& context) {
       "unless --limit says otherwise.\n"
       "Example:\n"
       "  mnemectl items list faces --limit 20\n"
+      "  mnemectl items list faces --filter 'year >= 1900' --payloads\n"
       "  mnemectl items list faces --vectors --payloads --json > faces.jsonl");
   auto flags = std::make_shared<ListFlags>();
   list->add_option("MEMORY", flags->memory, "Which memory")->required();
@@ -86,6 +89,8 @@ void AddList(CLI::App& items, Context& context) {
                            ->default_str("");
   list->add_flag("--vectors", flags->options.include_vectors, "Also keys and responses");
   list->add_flag("--payloads", flags->options.include_payloads, "Also payloads and attributes");
+  list->add_option("--filter", flags->options.filter,
+                   "Only items whose attributes match, as in 'year >= 1900'");
   list->callback([&context, flags, limit] {
     if (!context.json && limit->count() == 0) flags->limit = 100;
     context.action = [&context, flags] { return RunList(*flags, context); };
@@ -130,11 +135,14 @@ void AddDelete(CLI::App& items, Context& context) {
       "format of `store`.\n"
       "Example:\n"
       "  mnemectl items delete faces anna 17\n"
+      "  mnemectl items delete faces --filter 'NOT lang:*'\n"
       "  mnemectl items delete classes --pairs old.jsonl");
   struct Flags {
     std::string memory;
     std::vector<std::string> ids;
     StoreFiles pairs;
+    std::string filter;
+    std::string etag;
     bool allow_missing = false;
   };
   auto flags = std::make_shared<Flags>();
@@ -146,12 +154,21 @@ void AddDelete(CLI::App& items, Context& context) {
   remove->add_option("--responses", flags->pairs.responses, "Responses of --pairs")->needs(pairs);
   remove->add_option("--ids", flags->pairs.ids, "Ids of --pairs")->needs(pairs);
   remove->add_option("--weights", flags->pairs.weights, "Weights of --pairs")->needs(pairs);
+  remove->add_option("--filter", flags->filter, "All items whose attributes match")
+      ->excludes(ids)
+      ->excludes(pairs);
+  remove->add_option("--etag", flags->etag, "With one ID: only if it still has this etag")
+      ->needs(ids);
   remove->add_flag("--allow-missing", flags->allow_missing, "Unknown ids are no error");
   remove->callback([&context, flags] {
     context.action = [&context, flags]() -> absl::Status {
-      if (flags->ids.empty() && flags->pairs.keys.empty()) {
-        return UsageError("nothing to delete was named", "", "ids, or --pairs",
+      if (flags->ids.empty() && flags->pairs.keys.empty() && flags->filter.empty()) {
+        return UsageError("nothing to delete was named", "", "ids, --filter, or --pairs",
                           "Give one of them.");
+      }
+      if (!flags->etag.empty() && flags->ids.size() != 1) {
+        return UsageError("--etag is about one item", absl::StrCat(flags->ids.size(), " ids"),
+                          "one id", "Delete the items one by one.");
       }
       Rows rows;
       for (const std::string& text : flags->ids) rows.ids.push_back(ParseId(text));
@@ -165,14 +182,19 @@ void AddDelete(CLI::App& items, Context& context) {
       }
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
+      if (!flags->etag.empty()) rows.etags = {flags->etag};
       const client::StoreBatch batch = rows.batch();
-      const auto result =
-          client->DeleteItems(flags->memory,
-                              {.ids = rows.ids,
-                               .keys = batch.keys,
-                               .responses = batch.responses,
-                               .weights = rows.weights},
-                              {.allow_missing = flags->allow_missing, .call = context.call()});
+      const client::DeleteOptions options{.allow_missing = flags->allow_missing,
+                                          .call = context.call()};
+      const auto result = flags->filter.empty()
+                              ? client->DeleteItems(flags->memory,
+                                                    {.ids = rows.ids,
+                                                     .keys = batch.keys,
+                                                     .responses = batch.responses,
+                                                     .weights = rows.weights,
+                                                     .etags = rows.etags},
+                                                    options)
+                              : client->DeleteItemsWhere(flags->memory, flags->filter, options);
       if (!result.ok()) return result.status();
       if (context.json) {
         context.io.out << Dump({{"memory", flags->memory},

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
+#include "client/cli/item_policy_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/spec_flags.h"
 #include "client/cli/text.h"
@@ -20,6 +21,7 @@ struct CreateFlags {
   client::MemorySpec spec;
   std::vector<std::string> labels;
   SpecFlags model{Models::kAll};
+  ItemPolicyFlags items;
 };
 
 // "key=value" pairs.
@@ -43,7 +45,9 @@ void AddCreate(CLI::App& memory, Context& context) {
       "  mnemectl memory create faces --dim 784\n"
       "  mnemectl memory create classes --model linear --dim 784 --response-dim 10\n"
       "  mnemectl memory create words --model linear --rule tam --list-size 20 --dim 256 \\\n"
-      "      --response-dim 256 --load-policy warn --load-limit 0.07");
+      "      --response-dim 256 --load-policy warn --load-limit 0.07\n"
+      "  mnemectl memory create sessions --dim 64 --ttl 30d --items-max 100000 \\\n"
+      "      --full-policy evict-oldest");
   auto flags = std::make_shared<CreateFlags>();
   create->add_option("NAME", flags->spec.name, "[a-z][a-z0-9-]{0,62}")->required();
   create->add_option("--dim,--key-dim", flags->spec.key_dim, "Numbers in a key")->required();
@@ -52,6 +56,7 @@ void AddCreate(CLI::App& memory, Context& context) {
   create->add_option("--description", flags->spec.description, "Text for people");
   create->add_option("--label", flags->labels, "KEY=VALUE, may be given again");
   flags->model.AddTo(*create);
+  flags->items.AddTo(*create, /*update=*/false);
   create->callback([&context, flags] {
     context.action = [&context, flags]() -> absl::Status {
       client::MemorySpec& spec = flags->spec;
@@ -59,6 +64,7 @@ void AddCreate(CLI::App& memory, Context& context) {
       if (!labels.ok()) return labels.status();
       spec.labels = *std::move(labels);
       if (absl::Status status = flags->model.Fill(spec); !status.ok()) return status;
+      if (absl::Status s = flags->items.Fill(spec.item_policy); !s.ok()) return s;
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
       const auto made = client->CreateMemory(spec, context.call());
@@ -119,14 +125,19 @@ void AddDescribe(CLI::App& memory, Context& context) {
 }
 
 void AddUpdate(CLI::App& memory, Context& context) {
-  CLI::App* update = memory.add_subcommand("update", "Change description or labels");
-  update->footer("Example:\n  mnemectl memory update faces --description 'staff, 2024'");
+  CLI::App* update =
+      memory.add_subcommand("update", "Change description, labels, lifetimes or caps");
+  update->footer(
+      "Example:\n"
+      "  mnemectl memory update faces --description 'staff, 2024'\n"
+      "  mnemectl memory update faces --items-max 1000000 --full-policy evict-least-used");
   struct Flags {
     std::string name;
     std::optional<std::string> description;
     std::vector<std::string> labels;
     bool no_labels = false;
     std::string etag;
+    ItemPolicyFlags items;
   };
   auto flags = std::make_shared<Flags>();
   update->add_option("NAME", flags->name, "The memory")->required();
@@ -135,14 +146,19 @@ void AddUpdate(CLI::App& memory, Context& context) {
       update->add_option("--label", flags->labels, "KEY=VALUE, in place of all there are");
   update->add_flag("--no-labels", flags->no_labels, "Remove all labels")->excludes(labels);
   update->add_option("--etag", flags->etag, "Change only what still has this etag");
+  flags->items.AddTo(*update, /*update=*/true);
   update->callback([&context, flags] {
     context.action = [&context, flags]() -> absl::Status {
       client::MemoryUpdate change{.description = flags->description, .etag = flags->etag};
       auto parsed = ParseLabels(flags->labels);
       if (!parsed.ok()) return parsed.status();
       if (!parsed->empty() || flags->no_labels) change.labels = *std::move(parsed);
-      if (!change.description && !change.labels) {
-        return UsageError("the update changes nothing", "", "--description, --label or --no-labels",
+      if (absl::Status s = flags->items.Fill(change); !s.ok()) return s;
+      if (!change.description && !change.labels && !change.ttl && !change.items_max &&
+          !change.bytes_max && !change.full_policy) {
+        return UsageError("the update changes nothing", "",
+                          "--description, --label, --no-labels, --ttl, --no-ttl, --items-max, "
+                          "--bytes-max or --full-policy",
                           "Say what to change.");
       }
       auto client = MakeClient(context);
@@ -182,8 +198,8 @@ void AddDelete(CLI::App& memory, Context& context) {
 }  // namespace
 
 void AddMemoryCommands(CLI::App& app, Context& context) {
-  CLI::App* memory =
-      app.add_subcommand("memory", "Create, list, describe, update, delete memories");
+  CLI::App* memory = app.add_subcommand(
+      "memory", "Create, list, describe, update, freeze, clone, delete memories");
   memory->footer("Example:\n  mnemectl memory create faces --dim 784");
   memory->require_subcommand(1);
   AddCreate(*memory, context);
@@ -191,6 +207,7 @@ void AddMemoryCommands(CLI::App& app, Context& context) {
   AddDescribe(*memory, context);
   AddUpdate(*memory, context);
   AddDelete(*memory, context);
+  AddCareCommands(*memory, context);
 }
 
 }  // namespace mneme::cli

@@ -5,14 +5,14 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/json.h"
+#include "client/cli/operations.h"
 #include "client/cli/text.h"
-#include "client/cli/training.h"
 
 namespace mneme::cli {
 namespace {
 
 std::string State(const client::Operation& operation) {
-  if (!operation.done) return operation.training ? operation.training->phase : "under way";
+  if (!operation.done) return ProgressOf(operation).phase;
   if (operation.error.ok()) return "done";
   return operation.error.code() == absl::StatusCode::kCancelled ? "cancelled" : "failed";
 }
@@ -24,18 +24,12 @@ absl::Status List(client::Client& client, const Context& context) {
     context.io.out << Dump({{"operations", AllToJson(*operations)}}) << "\n";
     return absl::OkStatus();
   }
-  Table table({{"NAME"},
-               {"MEMORY"},
-               {"STATE"},
-               {"PROGRESS", Table::Align::kRight},
-               {"STEPS", Table::Align::kRight},
-               {"LOSS", Table::Align::kRight},
-               {"BEGAN"}});
+  Table table(
+      {{"NAME"}, {"KIND"}, {"SUBJECT"}, {"STATE"}, {"PROGRESS", Table::Align::kRight}, {"BEGAN"}});
   for (const client::Operation& operation : *operations) {
-    const client::TrainProgress training = operation.training.value_or(client::TrainProgress());
-    table.Add({operation.name, training.memory, State(operation), FormatPercent(training.progress),
-               FormatCount(training.steps), FormatNumber(training.loss),
-               FormatSeconds(training.start_time)});
+    const WorkProgress work = ProgressOf(operation);
+    table.Add({operation.name, work.kind, work.subject, State(operation), FormatPercent(work.share),
+               FormatSeconds(work.start_time)});
   }
   table.Print(context.io.out);
   return absl::OkStatus();
@@ -84,7 +78,8 @@ absl::Status Say(const absl::Status& status, const std::string& verb, const std:
 }  // namespace
 
 void AddOperationCommands(CLI::App& app, Context& context) {
-  CLI::App* operation = app.add_subcommand("operation", "Watch and cancel long work: trainings");
+  CLI::App* operation =
+      app.add_subcommand("operation", "Watch and cancel long work: trainings, copies, backups");
   operation->footer("Example:\n  mnemectl operation list");
   operation->require_subcommand(1);
   AddList(*operation, context);

@@ -154,6 +154,9 @@ class Printer {
       if (is_certified()) AddCertificate(item.certificate.value_or(client::Certificate()), cells);
       table.Add(Row(std::move(cells), item.payload.empty() ? "" : Dump(Json(item.payload))));
     }
+    if (list.shortfall == client::Shortfall::kFilter) {
+      table.Add(Row({cue, "", "no more match"}, ""));
+    }
   }
 
   void AddCertificate(const client::Certificate& certificate,
@@ -240,6 +243,7 @@ absl::Status Run(const QueryFlags& flags, Context& context) {
   if (responses->rows > 0) options->candidate_responses = responses->ref();
   options->check_radius = flags.check_radius;
   options->beta = flags.cues.beta;
+  options->filter = flags.cues.filter;
   options->include_payloads = flags.cues.payloads;
   options->call = context.call();
   Printer printer(flags, context);

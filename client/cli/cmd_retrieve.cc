@@ -29,6 +29,7 @@ std::string TopIds(const client::CueResult& result) {
     absl::StrAppend(&text, text.empty() ? "" : ", ", FormatId(item.id));
     if (item.share > 0) absl::StrAppend(&text, " (", FormatNumber(item.share), ")");
   }
+  if (result.shortfall == client::Shortfall::kFilter) absl::StrAppend(&text, " (no more match)");
   return text;
 }
 
@@ -111,6 +112,7 @@ absl::StatusOr<client::RetrieveResult> Ask(client::Client& client, const Retriev
                                   .top = top,
                                   .beta = flags.cues.beta,
                                   .steps_max = flags.steps_max,
+                                  .filter = flags.cues.filter,
                                   .include_payloads = flags.cues.payloads,
                                   .progress = batch.progress,
                                   .call = context.call()};

@@ -10,6 +10,40 @@
 namespace mneme::cli {
 namespace {
 
+// "3 of 10 memories read, 45 % of the rows, memories/faces now, 1:05 left".
+std::string StartupText(const client::Startup& startup) {
+  if (startup.recovery_mode) return "--recovery: memories can be described and deleted only";
+  const auto seconds = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time);
+  };
+  if (startup.done) {
+    return absl::StrCat(FormatCount(startup.memories_total), " memories read in ",
+                        FormatNumber(std::chrono::duration<double>(startup.elapsed).count()), " s");
+  }
+  std::string text =
+      absl::StrCat(startup.memories_done, " of ", startup.memories_total, " memories read");
+  if (startup.rows_total > 0) {
+    absl::StrAppend(&text, ", ",
+                    FormatPercent(static_cast<double>(startup.rows_done) /
+                                  static_cast<double>(startup.rows_total)),
+                    " of the rows");
+  }
+  if (!startup.memory.empty()) absl::StrAppend(&text, ", ", startup.memory, " now");
+  if (startup.remaining) {
+    absl::StrAppend(&text, ", about ", FormatTimeLeft(seconds(*startup.remaining)), " left");
+  }
+  return text;
+}
+
+void PrintLimits(const client::ServerInfo& info, std::ostream& out) {
+  Table table({{"LIMIT"}, {"VALUE", Table::Align::kRight}, {"UNIT"}, {"CONFIGURABLE"}, {"OF"}});
+  for (const client::NamedLimit& limit : info.all_limits) {
+    table.Add({limit.name, FormatCount(limit.value), limit.unit, limit.configurable ? "yes" : "no",
+               limit.description});
+  }
+  table.Print(out);
+}
+
 void PrintInfo(const client::ServerInfo& info, const Context& context) {
   std::ostream& out = context.io.out;
   const auto line = [&out](std::string_view name, const std::string& value) {
@@ -29,8 +63,17 @@ void PrintInfo(const client::ServerInfo& info, const Context& context) {
   line("cues", absl::StrCat(FormatCount(counters.cues_inline), " answered at once, ",
                             FormatCount(counters.cues_batched), " in ",
                             FormatCount(counters.batches), " batches"));
+  const client::Resources& resources = info.resources;
+  line("main memory", absl::StrCat(FormatBytes(resources.memory_bytes_used), " counted, ",
+                                   FormatBytes(resources.resident_bytes), " resident, of ",
+                                   FormatBytes(resources.memory_bytes_max), " (",
+                                   resources.memory_limit_source, ")"));
+  line("disk", absl::StrCat(FormatBytes(resources.disk_bytes_used), " used, ",
+                            FormatBytes(resources.disk_bytes_free), " free; stores stop below ",
+                            FormatBytes(resources.disk_bytes_reserve)));
+  line("start", StartupText(info.startup));
   const client::Limits& limits = info.limits;
-  out << "limits\n";
+  out << "limits (all of them: --limits)\n";
   line("rows of a store", FormatCount(limits.rows_per_store_max));
   line("cues of a request", FormatCount(limits.cues_max));
   line("length of a list", FormatCount(limits.list_size_max));
@@ -43,15 +86,19 @@ void PrintInfo(const client::ServerInfo& info, const Context& context) {
 
 void AddInfo(CLI::App& app, Context& context) {
   CLI::App* info = app.add_subcommand("info", "Version, limits and counters of the server");
-  info->footer("Example:\n  mnemectl info --json");
-  info->callback([&context] {
-    context.action = [&context]() -> absl::Status {
+  info->footer("Example:\n  mnemectl info\n  mnemectl info --limits");
+  auto limits = std::make_shared<bool>(false);
+  info->add_flag("--limits", *limits, "Every bound of the server, configurable or not");
+  info->callback([&context, limits] {
+    context.action = [&context, limits]() -> absl::Status {
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
       const auto got = client->GetServerInfo(context.call());
       if (!got.ok()) return got.status();
       if (context.json) {
         context.io.out << Dump(ToJson(*got)) << "\n";
+      } else if (*limits) {
+        PrintLimits(*got, context.io.out);
       } else {
         PrintInfo(*got, context);
       }
@@ -78,9 +125,13 @@ void AddHealth(CLI::App& app, Context& context) {
         context.io.out << Name(*status) << "\n";
       }
       if (*status == client::ServingStatus::kServing) return absl::OkStatus();
+      const auto info = client->GetServerInfo(context.call());
+      const bool starting = info.ok() && !info->startup.done;
       return client::MakeError({.code = absl::StatusCode::kUnavailable,
                                 .reason = "NOT_SERVING",
-                                .message = "the server is not ready",
+                                .message = starting ? absl::StrCat("the server is starting: ",
+                                                                   StartupText(info->startup))
+                                                    : "the server is not ready",
                                 .given = Name(*status),
                                 .expected = "SERVING",
                                 .next_step = "Wait, or read the server's log."});

@@ -9,7 +9,9 @@
 #include "client/cli/json.h"
 #include "client/cli/progress.h"
 #include "client/cli/rows.h"
+#include "client/cli/store_flags.h"
 #include "client/cli/text.h"
+#include "client/cli/units.h"
 
 namespace mneme::cli {
 namespace {
@@ -17,23 +19,17 @@ namespace {
 constexpr size_t kReadBytes = 16 << 20;  // of vectors, read and sent at a time
 
 struct StoreFlags {
-  std::string memory;
-  StoreFiles files;
-  bool upsert = false;
-  std::string durability = "disk";
+  StoreSource source;
+  std::string ttl;
   size_t rows_max = std::numeric_limits<size_t>::max();
   std::string request_id;
 };
-
-const std::map<std::string, client::Durability> kDurabilities = {
-    {"disk", client::Durability::kDisk},
-    {"os", client::Durability::kOs},
-    {"memory", client::Durability::kMemory}};
 
 // What was stored of all batches.
 struct Total {
   uint64_t stored = 0;
   uint64_t replaced = 0;
+  uint64_t evicted = 0;
   uint64_t item_count = 0;
   uint32_t requests = 0;
   uint32_t replayed = 0;  // of these
@@ -44,6 +40,7 @@ struct Total {
 void Add(const client::StoreResult& result, Total& total) {
   total.stored += result.stored;
   total.replaced += result.replaced;
+  total.evicted += result.evicted;
   total.item_count = result.item_count;
   total.requests += result.requests;
   total.replayed += result.replayed;
@@ -56,13 +53,10 @@ void Add(const client::StoreResult& result, Total& total) {
 void Print(const Total& total, const StoreFlags& flags, const Context& context) {
   std::ostream& out = context.io.out;
   if (context.json) {
-    Json json{{"memory", flags.memory},
-              {"stored", total.stored},
-              {"replaced", total.replaced},
-              {"item_count", total.item_count},
-              {"requests", total.requests},
-              {"replayed", total.replayed},
-              {"warnings", AllToJson(total.warnings)}};
+    Json json{{"memory", flags.source.memory},  {"stored", total.stored},
+              {"replaced", total.replaced},     {"evicted", total.evicted},
+              {"item_count", total.item_count}, {"requests", total.requests},
+              {"replayed", total.replayed},     {"warnings", AllToJson(total.warnings)}};
     if (total.first_id) json["first_id"] = *total.first_id;
     out << Dump(json) << "\n";
     return;
@@ -70,12 +64,16 @@ void Print(const Total& total, const StoreFlags& flags, const Context& context) 
   const bool all_replayed = total.replayed > 0 && total.replayed == total.requests;
   out << FormatCount(total.stored) << (all_replayed ? " had been stored before" : " stored");
   if (total.replaced > 0) out << " (" << FormatCount(total.replaced) << " took the place of older)";
-  out << " in " << flags.memory << ", which now holds " << FormatCount(total.item_count) << "\n";
+  out << " in " << flags.source.memory << ", which now holds " << FormatCount(total.item_count)
+      << "\n";
   if (all_replayed) {
     out << "this request id had been carried out: nothing was stored again\n";
   } else if (total.replayed > 0) {
     out << total.replayed << " of " << total.requests
         << " requests had been carried out before, and were not carried out again\n";
+  }
+  if (total.evicted > 0) {
+    out << FormatCount(total.evicted) << " older items were evicted to make room\n";
   }
   if (total.first_id) out << "ids made by the server, from " << *total.first_id << " on\n";
   PrintWarnings(total.warnings, context.io.err);
@@ -97,16 +95,21 @@ absl::Status AfterRows(const absl::Status& status, uint64_t stored, uint64_t bat
 }
 
 absl::Status Run(const StoreFlags& flags, Context& context) {
-  auto source = OpenRows(flags.files, context.io.in);
+  auto source = OpenRows(flags.source.files, context.io.in);
   if (!source.ok()) return source.status();
   auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
   ProgressBar bar(context.io.err, context.io.err_is_terminal, "storing", "rows",
                   (*source)->total().value_or(0));
   Total total;
-  client::StoreOptions options{.upsert = flags.upsert,
-                               .durability = kDurabilities.at(flags.durability),
+  client::StoreOptions options{.upsert = flags.source.upsert,
+                               .durability = DurabilityOf(flags.source),
                                .call = context.call()};
+  if (!flags.ttl.empty()) {
+    const auto ttl = ParseLifetime(flags.ttl);
+    if (!ttl.ok()) return ttl.status();
+    options.ttl = *ttl;
+  }
   uint64_t rows_read = 0;
   options.progress = [&](uint64_t done, uint64_t) { bar.Update(rows_read + done); };
   for (int batch = 0;; ++batch) {
@@ -114,7 +117,7 @@ absl::Status Run(const StoreFlags& flags, Context& context) {
     if (!rows.ok()) return AfterRows(rows.status(), total.stored, 0);
     if (rows->keys.rows == 0 && batch > 0) break;
     if (!flags.request_id.empty()) options.request_id = absl::StrCat(flags.request_id, "/", batch);
-    const auto result = client->Store(flags.memory, rows->batch(), options);
+    const auto result = client->Store(flags.source.memory, rows->batch(), options);
     if (!result.ok()) return AfterRows(result.status(), total.stored, rows_read);
     Add(*result, total);
     rows_read += rows->keys.rows;
@@ -130,22 +133,18 @@ void AddStoreCommand(CLI::App& app, Context& context) {
   CLI::App* store = app.add_subcommand("store", "Store associations from a file or stdin");
   store->footer(
       "A line of JSON: {\"id\": 7, \"key\": [0.1, ...], \"response\": [...], \"weight\": 1,\n"
-      "  \"payload\": \"text\", \"attributes\": {\"year\": 1999}}; only \"key\" must be there.\n"
+      "  \"payload\": \"text\", \"attributes\": {\"year\": 1999}, \"expire_time\": "
+      "\"2030-01-01T00:00:00Z\"};\n"
+      "only \"key\" must be there.\n"
       "Large files are sent in many requests; each is stored wholly or not at all.\n"
       "Example:\n"
       "  mnemectl store faces keys.npy --ids ids.npy\n"
       "  mnemectl store classes keys.fvecs --responses responses.npy\n"
       "  echo '{\"id\": \"anna\", \"key\": [1, 0, 0]}' | mnemectl store faces -");
   auto flags = std::make_shared<StoreFlags>();
-  store->add_option("MEMORY", flags->memory, "Where to store")->required();
-  store->add_option("FILE", flags->files.keys, "Keys: .npy, .fvecs, .jsonl, or - for JSON on stdin")
-      ->required();
-  store->add_option("--responses", flags->files.responses, "Responses: .npy or .fvecs");
-  store->add_option("--ids", flags->files.ids, "Ids: .npy of whole numbers, or text, one a line");
-  store->add_option("--weights", flags->files.weights, "Weights: .npy");
-  store->add_flag("--upsert", flags->upsert, "Ids that are there already are replaced");
-  store->add_option("--durability", flags->durability, "How safe before the server answers")
-      ->transform(CLI::IsMember(&kDurabilities));
+  AddStoreSource(*store, flags->source);
+  store->add_option("--ttl", flags->ttl,
+                    "The items live this long, as in 30d (default: as the memory says)");
   store->add_option("--batch-rows", flags->rows_max, "Most rows read and sent at a time")
       ->check(CLI::PositiveNumber)
       ->default_str("by size");

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "client/cli/commands.h"
+#include "client/cli/operations.h"
 #include "client/cli/spec_flags.h"
-#include "client/cli/training.h"
 
 namespace mneme::cli {
 namespace {
@@ -39,11 +39,7 @@ absl::Status Run(TrainFlags& flags, const Context& context) {
   options.call = context.call();
   auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
-  const auto begun = client->Train(flags.memory, options);
-  if (!begun.ok()) return begun.status();
-  if (flags.wait) return Watch(*client, begun->name, OnStop::kCancel, context);
-  PrintOperation(*begun, context);
-  return absl::OkStatus();
+  return Follow(*client, client->Train(flags.memory, options), flags.wait, context);
 }
 
 }  // namespace

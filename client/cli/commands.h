@@ -13,13 +13,18 @@
 namespace mneme::cli {
 
 void AddMemoryCommands(CLI::App& app, Context& context);
+void AddCareCommands(CLI::App& memory, Context& context);  // below `memory`
+void AddAliasCommands(CLI::App& app, Context& context);
 void AddStoreCommand(CLI::App& app, Context& context);
+void AddLoadCommand(CLI::App& app, Context& context);
 void AddRetrieveCommand(CLI::App& app, Context& context);
 void AddQueryCommand(CLI::App& app, Context& context);
 void AddTrainCommand(CLI::App& app, Context& context);
 void AddOperationCommands(CLI::App& app, Context& context);
 void AddForecastCommand(CLI::App& app, Context& context);
 void AddItemsCommands(CLI::App& app, Context& context);
+void AddBackupCommands(CLI::App& app, Context& context);
+void AddRestoreCommand(CLI::App& app, Context& context);
 void AddServerCommands(CLI::App& app, Context& context);
 
 }  // namespace mneme::cli

@@ -61,6 +61,8 @@ void AddCueFlags(CLI::App& command, CueFlags& flags) {
       ->allow_extra_args(false);
   command.add_option("--mask", flags.mask,
                      "Known coordinates: ranges like 0-391,500, or an .npy of 0 and 1");
+  command.add_option("--filter", flags.filter,
+                     "Only items whose attributes match, as in 'year >= 1900 AND lang = \"fi\"'");
   command.add_option("--beta", flags.beta, "Inverse temperature for this request (dense)");
   command.add_flag("--payloads", flags.payloads, "Also fetch payloads");
   command.add_option("--rows", flags.shown_max, "Most cues to show in the table");

@@ -20,6 +20,7 @@ struct CueFlags {
   std::string file;                  // .npy, .fvecs, .jsonl or "-"; or empty, then
   std::vector<std::string> numbers;  // each a cue like "0.1,0.2"
   std::string mask;
+  std::string filter;
   std::optional<double> beta;
   bool payloads = false;
   size_t shown_max = 20;

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/item_policy_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/text.h"
 
@@ -164,6 +165,10 @@ void PrintMemory(const Memory& memory, const Context& context) {
   fields.Add("shape", Shape(memory));
   fields.Add("retains", Name(memory.spec.retain));
   fields.Add("items", FormatCount(state.item_count));
+  fields.Add("policy", ItemPolicyText(memory.spec.item_policy));
+  if (memory.frozen) fields.Add("frozen", "read-only; `mnemectl memory unfreeze` ends it");
+  if (state.expired_count > 0) fields.Add("expired", FormatCount(state.expired_count));
+  if (state.evicted_count > 0) fields.Add("evicted", FormatCount(state.evicted_count));
   if (state.suppressed_count > 0) {
     fields.Add("suppressed", absl::StrCat(FormatCount(state.suppressed_count),
                                           " deleted items still shape recalls"));
@@ -173,6 +178,9 @@ void PrintMemory(const Memory& memory, const Context& context) {
   AddBytes(state.bytes, state.memory_bytes, fields);
   fields.Add("health", HealthText(state));
   fields.Add("position", FormatCount(state.position));
+  if (state.checkpoint_position > 0) {
+    fields.Add("checkpoint", absl::StrCat("of position ", FormatCount(state.checkpoint_position)));
+  }
   fields.Add("uid", memory.uid);
   fields.Add("etag", memory.etag);
   fields.Add("created", FormatSeconds(memory.create_time));

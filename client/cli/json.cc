@@ -177,22 +177,37 @@ Json ToJson(const client::Item& item) {
   PutPayload(item.payload, json);
   if (!item.attributes.empty()) json["attributes"] = ToJson(item.attributes);
   json["row"] = item.row;
+  if (item.expire_time) json["expire_time"] = FormatTime(*item.expire_time);
+  if (!item.etag.empty()) json["etag"] = item.etag;
   return json;
 }
 
+namespace {
+
+void AddShortfall(client::Shortfall shortfall, Json& json) {
+  if (shortfall != client::Shortfall::kUnspecified) json["shortfall"] = Name(shortfall);
+}
+
+}  // namespace
+
 Json ToJson(const client::CueResult& result) {
   if (!result.error.ok()) return {{"error", ErrorToJson(result.error)}};
-  return {
+  Json json{
       {"status", Name(result.status)},   {"steps", result.steps}, {"energy", result.energy},
       {"confidence", result.confidence}, {"n_eff", result.n_eff}, {"n_support", result.n_support},
       {"z_best", result.z_best},         {"z_gap", result.z_gap}, {"top", ToJson(result.top)}};
+  AddShortfall(result.shortfall, json);
+  return json;
 }
 
 Json ToJson(const client::CueList& list) {
   if (!list.error.ok()) return {{"error", ErrorToJson(list.error)}};
-  return {{"status", Name(list.status)},       {"z_best", list.z_best},       {"z_gap", list.z_gap},
-          {"score_mean", list.score_mean},     {"score_std", list.score_std}, {"mass", list.mass},
-          {"tail_average", list.tail_average}, {"items", ToJson(list.items)}};
+  Json json{
+      {"status", Name(list.status)},       {"z_best", list.z_best},       {"z_gap", list.z_gap},
+      {"score_mean", list.score_mean},     {"score_std", list.score_std}, {"mass", list.mass},
+      {"tail_average", list.tail_average}, {"items", ToJson(list.items)}};
+  AddShortfall(list.shortfall, json);
+  return json;
 }
 
 Json ToJson(const client::ServerInfo& info) {
@@ -222,7 +237,10 @@ Json ToJson(const client::ServerInfo& info) {
             {"group_writes_max", counters.group_writes_max},
             {"cues_inline", counters.cues_inline},
             {"cues_batched", counters.cues_batched},
-            {"batches", counters.batches}}}};
+            {"batches", counters.batches}}},
+          {"startup", ToJson(info.startup)},
+          {"resources", ToJson(info.resources)},
+          {"all_limits", ToJson(info.all_limits)}};
 }
 
 std::string Dump(const Json& json) {

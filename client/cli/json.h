@@ -29,6 +29,14 @@ Json ToJson(const client::Epoch& epoch);
 Json ToJson(const client::Memory& memory);
 Json ToJson(const client::Warning& warning);
 Json ToJson(const client::Operation& operation);
+Json ToJson(const client::Alias& alias);
+Json ToJson(const client::Backup& backup);
+Json ToJson(const client::MemoryUsage& usage);
+Json ToJson(const client::Startup& startup);
+Json ToJson(const client::Resources& resources);
+Json ToJson(const std::vector<client::NamedLimit>& limits);
+// {"W": 262144, ...}, in the server's order.
+Json BytesToJson(const std::vector<client::ByteAccount>& bytes);
 Json ToJson(const client::ForecastResult& forecast);
 Json ToJson(const client::Item& item);
 Json ToJson(const client::CueResult& result);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/context.h"
 #include "client/cli/json.h"
+#include "client/cli/units.h"
 
 namespace mneme::cli {
 namespace {
@@ -84,7 +85,8 @@ class JsonRows final : public RowSource {
 
   absl::Status CheckFields(const Json& json, bool has_id, bool has_response) const {
     static constexpr std::string_view kFields =
-        "id, key, response, weight, payload, payload_base64, attributes, row";
+        "id, key, response, weight, payload, payload_base64, attributes, "
+        "expire_time, if_etag, etag, row";
     for (const auto& [field, value] : json.items()) {
       const std::string list = absl::StrCat(", ", std::string(kFields), ",");
       if (list.find(absl::StrCat(", ", field, ",")) == std::string::npos) {
@@ -147,6 +149,34 @@ class JsonRows final : public RowSource {
       rows.attributes.push_back(*std::move(attributes));
     } else if (!rows.attributes.empty()) {
       rows.attributes.emplace_back();
+    }
+    return AddConditions(json, rows);
+  }
+
+  // When the item expires, and which version of it the line may replace. (What `items list` prints
+  // as "etag" is no condition, so that a listing can be stored as it is.)
+  static absl::Status AddConditions(const Json& json, Rows& rows) {
+    const size_t row = rows.keys.rows - 1;
+    if (json.contains("expire_time")) {
+      if (!json["expire_time"].is_string()) {
+        return UsageError("\"expire_time\" is not a text", Dump(json["expire_time"]).substr(0, 40),
+                          "RFC 3339, like \"2030-01-01T00:00:00Z\"", "Put it between quotes.");
+      }
+      const auto time = ParseTime(json["expire_time"].get<std::string>());
+      if (!time.ok()) return time.status();
+      rows.expire_times.resize(row);
+      rows.expire_times.push_back(*time);
+    } else if (!rows.expire_times.empty()) {
+      rows.expire_times.emplace_back();
+    }
+    if (json.contains("if_etag") && json["if_etag"].is_string()) {
+      rows.etags.resize(row);
+      rows.etags.push_back(json["if_etag"].get<std::string>());
+    } else if (json.contains("if_etag")) {
+      return UsageError("\"if_etag\" is not a text", Dump(json["if_etag"]).substr(0, 40),
+                        "an etag as `items get` shows it", "Put it between quotes.");
+    } else if (!rows.etags.empty()) {
+      rows.etags.emplace_back();
     }
     return absl::OkStatus();
   }

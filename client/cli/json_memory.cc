@@ -1,4 +1,4 @@
-// Memories, operations and forecasts as JSON.
+// Memories and forecasts as JSON.
 #include <type_traits>
 #include <variant>
 
@@ -59,20 +59,27 @@ Json ToJson(const client::TrainedState& trained) {
           {"delta_count", trained.delta_count}};
 }
 
-// {"W": 262144, ...}, in the server's order.
-Json ToJson(const std::vector<client::ByteAccount>& bytes) {
+Json ToJson(const client::ItemPolicy& policy) {
   Json json = Json::object();
-  for (const client::ByteAccount& account : bytes) json[account.what] = account.bytes;
+  if (policy.ttl) json["ttl_s"] = std::chrono::duration<double>(*policy.ttl).count();
+  if (policy.items_max > 0) json["items_max"] = policy.items_max;
+  if (policy.bytes_max > 0) json["bytes_max"] = policy.bytes_max;
+  if (policy.full_policy != client::FullPolicy::kDefault) {
+    json["full_policy"] = Name(policy.full_policy);
+  }
   return json;
 }
 
 Json ToJson(const client::MemoryState& state) {
   Json json{{"item_count", state.item_count},
             {"position", state.position},
+            {"checkpoint_position", state.checkpoint_position},
+            {"expired_count", state.expired_count},
+            {"evicted_count", state.evicted_count},
             {"memory_bytes", state.memory_bytes},
             {"fixed_bytes", state.fixed_bytes},
             {"row_bytes", state.row_bytes},
-            {"bytes", ToJson(state.bytes)},
+            {"bytes", BytesToJson(state.bytes)},
             {"beta", state.beta},
             {"beta_fallback", state.beta_fallback},
             {"lambda", state.lambda},
@@ -84,16 +91,6 @@ Json ToJson(const client::MemoryState& state) {
             {"weights_epoch", ToJson(state.weights_epoch)}};
   if (state.load_meter) json["load_meter"] = ToJson(*state.load_meter);
   if (state.trained) json["trained"] = ToJson(*state.trained);
-  return json;
-}
-
-Json ToJson(const client::TrainProgress& training) {
-  Json json{{"memory", training.memory},     {"phase", training.phase},
-            {"progress", training.progress}, {"steps", training.steps},
-            {"loss", training.loss},         {"start_time", FormatTime(training.start_time)}};
-  if (training.expected_end_time) {
-    json["expected_end_time"] = FormatTime(*training.expected_end_time);
-  }
   return json;
 }
 
@@ -158,6 +155,8 @@ Json ToJson(const client::Memory& memory) {
         json["spec"] = ToJson(model);
       },
       spec.model);
+  json["item_policy"] = ToJson(spec.item_policy);
+  json["frozen"] = memory.frozen;
   json["state"] = ToJson(memory.state);
   return json;
 }
@@ -165,14 +164,6 @@ Json ToJson(const client::Memory& memory) {
 Json ToJson(const client::Warning& warning) {
   return {
       {"reason", warning.reason}, {"message", warning.message}, {"next_step", warning.next_step}};
-}
-
-Json ToJson(const client::Operation& operation) {
-  Json json{{"name", operation.name}, {"done", operation.done}};
-  if (operation.training) json["training"] = ToJson(*operation.training);
-  if (!operation.error.ok()) json["error"] = ErrorToJson(operation.error);
-  if (operation.memory) json["memory"] = ToJson(*operation.memory);
-  return json;
 }
 
 Json ToJson(const client::ForecastResult& forecast) {
@@ -187,7 +178,7 @@ Json ToJson(const client::ForecastResult& forecast) {
             {"items_left", forecast.items_left},
             {"capacity_formula", forecast.capacity_formula},
             {"memory_bytes", forecast.memory_bytes},
-            {"bytes", ToJson(forecast.bytes)}};
+            {"bytes", BytesToJson(forecast.bytes)}};
   if (forecast.probe) json["probe"] = ToJson(*forecast.probe);
   json["warnings"] = All(forecast.warnings);
   json["list_sizes"] = forecast.list_sizes;

@@ -26,6 +26,8 @@ struct Rows {
   std::vector<float> weights;
   std::vector<std::string> payloads;
   std::vector<client::Attributes> attributes;
+  std::vector<client::Timestamp> expire_times;
+  std::vector<std::string> etags;
 
   client::StoreBatch batch() const {
     return {.keys = keys.ref(),
@@ -33,7 +35,9 @@ struct Rows {
             .ids = ids,
             .weights = weights,
             .payloads = payloads,
-            .attributes = attributes};
+            .attributes = attributes,
+            .expire_times = expire_times,
+            .etags = etags};
   }
 };
 

@@ -136,6 +136,8 @@ class Loader {
 
 }  // namespace
 
+std::string MakeSessionId() { return MakeRequestId(); }
+
 absl::StatusOr<LoadResult> Client::Load(std::string_view memory, const ChunkSource& source,
                                         const LoadOptions& options) {
   Loader loader(ResourceName(memory), source, options, impl_->options().target);

@@ -227,6 +227,9 @@ struct ForecastOptions {
   CallOptions call;
 };
 
+// A new name for a load: a random UUID.
+std::string MakeSessionId();
+
 class Client {
  public:
   // Connects at the first call, so this cannot fail.

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "client/cli/training.h"
+#include "client/cli/operations.h"
 #include "tests/unit/client/cli/app_fixture.h"
 
 namespace mneme::cli {
@@ -146,12 +146,13 @@ TEST_F(AppLearnTest, ShowsPhaseLossAndTimeLeftWhileItTrains) {
                                  .loss = 0.5,
                                  .start_time = start,
                                  .expected_end_time = start + seconds(100)};
-  EXPECT_EQ(TrainLine(training),
+  EXPECT_EQ(ProgressLine({.training = training}),
             "memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training, step 12, loss 0.5, "
             "1:15 left");
   training.expected_end_time.reset();
   training.steps = 0;
-  EXPECT_EQ(TrainLine(training), "memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training");
+  EXPECT_EQ(ProgressLine({.training = training}),
+            "memories/words  ██████░░░░░░░░░░░░░░░░░░ 25 %, training");
 }
 
 TEST_F(AppLearnTest, ForecastsAMemoryAndSaysWhereTheProbeDisagrees) {

@@ -1,9 +1,10 @@
-#include "client/cli/training.h"
+#include "client/cli/operations.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/backups.h"
 #include "client/cli/describe.h"
 #include "client/cli/json.h"
 #include "client/cli/progress.h"
@@ -13,14 +14,14 @@ namespace mneme::cli {
 namespace {
 
 constexpr size_t kBarWidth = 24;
-constexpr std::chrono::milliseconds kCancelTime(10'000);  // for a training to stop
+constexpr std::chrono::milliseconds kCancelTime(10'000);  // for work to stop
 
 // The share that is left of the time that the server expects it to take: no clock of ours, which
 // may be another than the server's.
-std::optional<std::chrono::seconds> TimeLeft(const client::TrainProgress& training) {
-  if (!training.expected_end_time) return std::nullopt;
-  const std::chrono::duration<double> all = *training.expected_end_time - training.start_time;
-  const double left = all.count() * (1 - std::clamp(training.progress, 0.0, 1.0));
+std::optional<std::chrono::seconds> TimeLeft(const WorkProgress& work) {
+  if (!work.expected_end_time) return std::nullopt;
+  const std::chrono::duration<double> all = *work.expected_end_time - work.start_time;
+  const double left = all.count() * (1 - std::clamp(work.share, 0.0, 1.0));
   return std::chrono::seconds(static_cast<int64_t>(std::ceil(std::max(left, 0.0))));
 }
 
@@ -28,7 +29,7 @@ absl::Status Cancelled(const std::string& operation) {
   return client::MakeError({.code = absl::StatusCode::kCancelled,
                             .reason = "CANCELLED",
                             .message = absl::StrCat(operation, " was cancelled"),
-                            .next_step = "The memory serves on with the weights it had."});
+                            .next_step = "What was served before is served on."});
 }
 
 absl::Status Left(const std::string& operation) {
@@ -42,7 +43,7 @@ absl::Status Left(const std::string& operation) {
 }
 
 // Asks for the end and waits for it, although the user wants to stop: what he wants to stop is the
-// training.
+// work.
 absl::StatusOr<client::Operation> CancelAndWait(client::Client& client,
                                                 const std::string& operation, std::ostream& err) {
   err << "stopping: asking the server to cancel " << operation << "\n";
@@ -55,14 +56,37 @@ absl::StatusOr<client::Operation> CancelAndWait(client::Client& client,
 
 }  // namespace
 
-std::string TrainLine(const client::TrainProgress& training) {
-  std::string line = absl::StrCat(training.memory, "  ", FormatBar(training.progress, kBarWidth),
-                                  " ", FormatPercent(training.progress), ", ", training.phase);
-  if (training.steps > 0) {
-    absl::StrAppend(&line, ", step ", FormatCount(training.steps), ", loss ",
-                    FormatNumber(training.loss));
+WorkProgress ProgressOf(const client::Operation& operation) {
+  if (operation.training) {
+    const client::TrainProgress& training = *operation.training;
+    return {.kind = "train",
+            .subject = training.memory,
+            .phase = training.phase,
+            .share = training.progress,
+            .start_time = training.start_time,
+            .expected_end_time = training.expected_end_time};
   }
-  if (const auto left = TimeLeft(training); left && left->count() > 0) {
+  if (operation.admin) {
+    const client::AdminProgress& admin = *operation.admin;
+    return {.kind = admin.kind,
+            .subject = admin.subject,
+            .phase = admin.phase,
+            .share = admin.progress,
+            .start_time = admin.start_time,
+            .expected_end_time = admin.expected_end_time};
+  }
+  return {.phase = "under way"};
+}
+
+std::string ProgressLine(const client::Operation& operation) {
+  const WorkProgress work = ProgressOf(operation);
+  std::string line = absl::StrCat(work.subject, "  ", FormatBar(work.share, kBarWidth), " ",
+                                  FormatPercent(work.share), ", ", work.phase);
+  if (operation.training && operation.training->steps > 0) {
+    absl::StrAppend(&line, ", step ", FormatCount(operation.training->steps), ", loss ",
+                    FormatNumber(operation.training->loss));
+  }
+  if (const auto left = TimeLeft(work); left && left->count() > 0) {
     absl::StrAppend(&line, ", ", FormatTimeLeft(*left), " left");
   }
   return line;
@@ -75,8 +99,8 @@ absl::Status Watch(client::Client& client, const std::string& operation, OnStop 
     LiveLine line(context.io.err, context.io.err_is_terminal);
     ended = client.WaitOperation(operation, {.observe =
                                                  [&line](const client::Operation& now) {
-                                                   if (now.training && line.IsDue(now.done)) {
-                                                     line.Draw(TrainLine(*now.training));
+                                                   if (line.IsDue(now.done)) {
+                                                     line.Draw(ProgressLine(now));
                                                    }
                                                  },
                                              .pace = std::chrono::milliseconds(200),
@@ -93,6 +117,14 @@ absl::Status Watch(client::Client& client, const std::string& operation, OnStop 
   return absl::OkStatus();
 }
 
+absl::Status Follow(client::Client& client, const absl::StatusOr<client::Operation>& begun,
+                    bool wait, const Context& context) {
+  if (!begun.ok()) return begun.status();
+  if (wait) return Watch(client, begun->name, OnStop::kCancel, context);
+  PrintOperation(*begun, context);
+  return absl::OkStatus();
+}
+
 void PrintOperation(const client::Operation& operation, const Context& context) {
   std::ostream& out = context.io.out;
   if (context.json) {
@@ -101,16 +133,19 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
   }
   out << operation.name << "\n";
   Fields fields(out);
-  if (operation.training) {
-    const client::TrainProgress& training = *operation.training;
-    fields.Add("memory", training.memory);
-    fields.Add("phase", absl::StrCat(training.phase, ", ", FormatPercent(training.progress)));
-    fields.Add("steps",
-               absl::StrCat(FormatCount(training.steps), ", loss ", FormatNumber(training.loss)));
-    fields.Add("began", FormatSeconds(training.start_time));
-    if (const auto left = TimeLeft(training); left && !operation.done) {
+  const WorkProgress work = ProgressOf(operation);
+  fields.Add("kind", work.kind);
+  fields.Add("subject", work.subject);
+  if (!work.kind.empty()) {
+    fields.Add("phase", absl::StrCat(work.phase, ", ", FormatPercent(work.share)));
+    fields.Add("began", FormatSeconds(work.start_time));
+    if (const auto left = TimeLeft(work); left && !operation.done) {
       fields.Add("time left", FormatTimeLeft(*left));
     }
+  }
+  if (operation.training) {
+    fields.Add("steps", absl::StrCat(FormatCount(operation.training->steps), ", loss ",
+                                     FormatNumber(operation.training->loss)));
   }
   if (!operation.error.ok()) {
     const client::Error error = client::GetError(operation.error);
@@ -121,6 +156,12 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
   if (operation.memory && operation.memory->state.trained) {
     AddTrained(*operation.memory->state.trained, fields);
   }
+  if (operation.memory && operation.admin) {
+    fields.Add("memory", absl::StrCat(operation.memory->spec.name, ", ",
+                                      FormatCount(operation.memory->state.item_count), " items"));
+  }
+  if (operation.backup) PrintBackup(*operation.backup, out);
+  if (operation.restored) PrintRestored(*operation.restored, out);
 }
 
 }  // namespace mneme::cli
