@@ -1,4 +1,5 @@
-// Attributes written as docs/formats/attributes.md says, by hand: the tests' own second opinion.
+// What the tests of filters share: attributes written by hand as docs/formats/attributes.md says,
+// a second opinion; and the reason of an error.
 #ifndef MNEME_TESTS_UNIT_CORE_FILTER_ATTRIBUTE_BYTES_H_
 #define MNEME_TESTS_UNIT_CORE_FILTER_ATTRIBUTE_BYTES_H_
 
@@ -8,9 +9,16 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "core/base/status.h"
 #include "core/filter/attributes.h"
 
 namespace mneme::filter {
+
+// "" when the status is OK or has no detail.
+inline std::string ErrorReason(const absl::Status& status) {
+  return GetErrorDetail(status).value_or(ErrorDetail{}).reason;
+}
 
 inline std::string Varint(uint64_t number) {
   std::string out;

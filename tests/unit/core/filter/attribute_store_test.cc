@@ -181,7 +181,7 @@ TEST(AttributeStore, AWrongTypeIsAnErrorUntilItsItemIsRemoved) {
     EXPECT_EQ(
         set.status().message(),
         "row 700: attribute 'n' is of type string, the filter compares it with a whole number");
-    EXPECT_EQ(GetErrorDetail(set.status())->reason, "FILTER_TYPE");
+    EXPECT_EQ(ErrorReason(set.status()), "FILTER_TYPE");
   };
   expect_error(before);
   expect_error(before);  // from the cache

@@ -31,15 +31,10 @@ Attributes AllKinds() {
           {"zeit", Timestamp{}}};
 }
 
-std::string Reason(const absl::Status& status) {
-  const auto detail = GetErrorDetail(status);
-  return detail.has_value() ? detail->reason : "";
-}
-
 void ExpectDamaged(const std::string& bytes) {
   const auto read = ReadAttributes(bytes);
   ASSERT_TRUE(absl::IsDataLoss(read.status())) << read.status();
-  EXPECT_EQ(Reason(read.status()), "CORRUPT");
+  EXPECT_EQ(ErrorReason(read.status()), "CORRUPT");
 }
 
 TEST(ReadAttributes, GivesBackEveryKindInTheOrderOfNames) {
@@ -131,7 +126,7 @@ TEST(ReadAttributes, RefusesEveryCutBetweenTwoEntries) {
     if (read.ok()) {
       EXPECT_EQ(read->size(), whole++);
     } else {
-      EXPECT_EQ(Reason(read.status()), "CORRUPT");
+      EXPECT_EQ(ErrorReason(read.status()), "CORRUPT");
     }
   }
   EXPECT_EQ(whole, all.size());

@@ -170,16 +170,16 @@ TEST(Filter, TypeErrorsNameAttributeTypesAndTheNextStep) {
   const auto year = Ask("year >= 1999", {{"year", "1999"}}).status();
   EXPECT_EQ(year.message(),
             "attribute 'year' is of type string, the filter compares it with a whole number");
-  EXPECT_EQ(GetErrorDetail(year)->next_step,
+  EXPECT_EQ(GetErrorDetail(year).value().next_step,
             "Compare year with a value that fits string, or store it with one type in all items.");
   const auto list = Ask("tags = \"red\"", {{"tags", std::vector<std::string>{"red"}}}).status();
-  EXPECT_EQ(GetErrorDetail(list)->next_step,
+  EXPECT_EQ(GetErrorDetail(list).value().next_step,
             "Ask the list for an element, tags:value, or whether it is there, tags:*.");
   const auto colon = Ask("tag:\"red\"", {{"tag", "red"}}).status();
   EXPECT_EQ(
       colon.message(),
       "attribute 'tag' is of type string, the filter asks whether it is a list that has a text");
-  EXPECT_EQ(GetErrorDetail(colon)->next_step,
+  EXPECT_EQ(GetErrorDetail(colon).value().next_step,
             "Compare with tag = value: the colon asks a list for an element.");
 }
 
@@ -187,7 +187,7 @@ TEST(Filter, AWrongTypeIsNeverHiddenByTheOtherComparisons) {
   const Attributes item = {{"a", 1}, {"b", "text"}, {"c", 1}};
   for (const char* text : {"a = 2 AND b = 3", "b = 3 AND a = 2", "a = 1 OR b = 3", "b = 3 OR a = 1",
                            "c = 1 OR NOT b < 3", "NOT (a = 1 OR b = 3)"}) {
-    EXPECT_EQ(GetErrorDetail(Ask(text, item).status())->reason, "FILTER_TYPE") << text;
+    EXPECT_EQ(ErrorReason(Ask(text, item).status()), "FILTER_TYPE") << text;
   }
 }
 

@@ -148,7 +148,7 @@ TEST(ParseFilter, ErrorsNameTheColumnAndWhatWasExpected) {
 
 TEST(ParseFilter, QuotesOnlyTheBeginningOfALongWord) {
   const auto filter = ParseFilter("a = " + std::string(1000, 'x'));
-  EXPECT_EQ(GetErrorDetail(filter.status())->given,
+  EXPECT_EQ(GetErrorDetail(filter.status()).value().given,
             "'" + std::string(24, 'x') + "...' at column 5");
 }
 
@@ -167,7 +167,7 @@ TEST(ParseFilter, HoldsItsBounds) {
 
   const auto of_bytes = [](size_t bytes) { return "a = \"" + std::string(bytes - 6, 'x') + "\""; };
   EXPECT_TRUE(ParseFilter(of_bytes(kFilterBytesMax)).ok());
-  EXPECT_EQ(GetErrorDetail(ParseFilter(of_bytes(kFilterBytesMax + 1)).status())->given,
+  EXPECT_EQ(GetErrorDetail(ParseFilter(of_bytes(kFilterBytesMax + 1)).status()).value().given,
             "4097 bytes");
   // Written without blanks it fits, in the one spelling it does not.
   EXPECT_TRUE(absl::IsInvalidArgument(
@@ -268,7 +268,7 @@ TEST(ParseFilter, AnyBytesAreAFilterOrAnError) {
     if (filter.ok()) {
       ASSERT_EQ(TextOf(filter->text()), filter->text()) << text;
     } else {
-      ASSERT_EQ(GetErrorDetail(filter.status())->reason, "FILTER") << text;
+      ASSERT_EQ(ErrorReason(filter.status()), "FILTER") << text;
     }
   }
 }
