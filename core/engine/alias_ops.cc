@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "core/base/fail_point.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/ops.h"
 
@@ -59,7 +60,10 @@ class SetAliasOp final : public WriteOp {
     return Prepared::kReady;
   }
 
-  void Apply() override { catalogue_.SetAlias(alias_); }
+  void Apply() override {
+    MNEME_PASS_FAIL_POINT("alias.swap");
+    catalogue_.SetAlias(alias_);
+  }
 
   void Finish(const absl::Status& status, Sync) override {
     if (!status.ok()) return done_(status);

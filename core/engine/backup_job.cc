@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/base/status.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/recovery.h"
@@ -124,8 +125,10 @@ absl::Status MakeManifest(const JobContext& context, storage::BackupStore& store
   Manifest manifest{.server_version = request.server_version,
                     .create_unix_nanos = context.clock.NowUnixNanos(),
                     .description = request.description};
+  MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("backup.copied"));
   MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Storage> backup, store.Open(id));
   MNEME_RETURN_IF_ERROR(BackupReader(context, *backup, report).ReadInto(manifest));
+  MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("backup.before_manifest"));
   return store.PutManifest(id, EncodeManifest(manifest));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/limits.h"
 
@@ -165,8 +166,11 @@ void Committer::CommitOps(Ops ops) {
       counters_.writes += ready.size();
       counters_.group_writes_max = std::max<uint64_t>(counters_.group_writes_max, ready.size());
     }
+    MNEME_PASS_FAIL_POINT("commit.before_apply");
     for (auto& op : ready) op->Apply();
+    MNEME_PASS_FAIL_POINT("commit.before_publish");
     PublishGroup(group);
+    MNEME_PASS_FAIL_POINT("commit.before_answer");
     for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
   }
   if (clock_.NowMonotonicNanos() >= next_expiry_nanos_) ExpireRequests();
@@ -220,7 +224,9 @@ absl::Status WriteCheckpoint(storage::Storage& storage, Memory& memory, Sync syn
                   EncodeCheckpoint(memory.next_row, memory.SaveModel()));
   batch->TrimLog(memory.uid(), memory.applied_position);
   for (uint64_t row : memory.removed_rows) batch->EraseRow(memory.uid(), row, nullptr);
+  MNEME_PASS_FAIL_POINT("checkpoint.before_commit");
   MNEME_RETURN_IF_ERROR(storage.Commit(std::move(batch), sync));
+  MNEME_PASS_FAIL_POINT("checkpoint.after_commit");
   memory.removed_rows.clear();
 
   // Rows (or keys) that the memory's retain does not keep leave the disk now that the checkpoint
@@ -242,6 +248,7 @@ absl::Status WriteCheckpoint(storage::Storage& storage, Memory& memory, Sync syn
           }
           if (++pending < kRowsPerBatch) return absl::OkStatus();
           pending = 0;
+          MNEME_PASS_FAIL_POINT("checkpoint.purge");
           std::unique_ptr<storage::CommitBatch> full = std::exchange(batch, storage.NewBatch());
           return storage.Commit(std::move(full), sync);
         }));

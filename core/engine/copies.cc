@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/engine/alias_ops.h"
 #include "core/engine/blocking.h"
 #include "core/engine/recovery.h"
@@ -71,6 +72,7 @@ absl::StatusOr<MemoryUid> Copies::Copy(const storage::Storage& source, MemoryUid
   absl::Status full;  // others fill the disk meanwhile
   const absl::Status copied = context_.storage.CopyMemory(
       source, source_uid, uid, uid == wanted ? scope : "", [&](uint64_t done, uint64_t total) {
+        MNEME_PASS_FAIL_POINT("copy.rows");
         full = CheckDisk(0);
         return full.ok() && progress(done, total);
       });
@@ -92,6 +94,7 @@ absl::StatusOr<std::shared_ptr<Memory>> Copies::Recover(MemoryInfo info,
 }
 
 absl::Status Copies::Install(std::vector<AliasInfo> aliases) {
+  MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("copy.before_install"));
   Blocking<bool> blocking;
   context_.committer.Submit(MakeInstallOp(context_.catalogue, context_.limits.memories_max,
                                           memories_, std::move(aliases), blocking.callback()));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/engine/ops.h"
 #include "core/engine/validate.h"
 
@@ -39,6 +40,7 @@ absl::Status Engine::Close() {
   read_pool_->Stop();
   forecast_pool_->Stop();
   scan_pool_->Stop();
+  MNEME_PASS_FAIL_POINT("close.begin");
   // A log in doubt is left as it is: recovery reads what the disk really holds.
   if (absl::Status fatal = committer_->fatal(); !fatal.ok()) return fatal;
   absl::Status status;
@@ -47,6 +49,7 @@ absl::Status Engine::Close() {
     if (!memory->CheckServing().ok()) continue;
     status.Update(WriteCheckpoint(*storage_, *memory, Sync::kOs));
   }
+  MNEME_PASS_FAIL_POINT("close.before_flush");
   status.Update(storage_->Flush());
   return status;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/engine.h"
 #include "core/engine/recovery.h"
@@ -125,6 +126,7 @@ absl::Status Engine::RecoverAll() {
     options_.on_recovery(done++, order.size(), memory->name());
     if (memory->info().health == Health::kStarting) MNEME_RETURN_IF_ERROR(RecoverOne(*memory));
     startup_->FinishMemory(rows);
+    MNEME_PASS_FAIL_POINT("recovery.after_memory");
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/committer.h"
 #include "core/engine/limits.h"
@@ -118,6 +119,7 @@ class MemoryRecovery {
         [this](const storage::LogRecord& record) -> absl::Status {
           rows_.Clear();
           forgotten_.Clear();
+          MNEME_PASS_FAIL_POINT("recovery.replay");
           expire_.clear();
           MNEME_RETURN_IF_ERROR(Report(record.first_row));
           OwnedRows& brought = record.kind == storage::RecordKind::kDelete ? forgotten_ : rows_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "core/base/fail_point.h"
 #include "core/base/status.h"
 
 namespace mneme::engine {
@@ -61,6 +62,7 @@ class Restorer {
     MNEME_ASSIGN_OR_RETURN(info.uid,
                            copies_.Copy(backup_, noted.info.uid, noted.info.uid,
                                         name == noted.info.name ? name : "", copying.progress()));
+    MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("restore.copied"));
     // Before anything is made of it: reading a memory may write a checkpoint.
     const JobPhase comparing = Phase("verifying", kCopied, kCompared);
     MNEME_ASSIGN_OR_RETURN(

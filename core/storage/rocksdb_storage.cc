@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "core/storage/keys.h"
@@ -146,7 +147,9 @@ absl::Status RocksDbStorage::Commit(std::unique_ptr<CommitBatch> batch, Sync syn
   MNEME_RETURN_IF_ERROR(Writable());
   MNEME_RETURN_IF_ERROR(mine.status());
   MNEME_RETURN_IF_ERROR(MergeCounters(mine));
+  MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("commit.before_write"));
   MNEME_RETURN_IF_ERROR(Write(mine.writes(), sync));
+  MNEME_PASS_FAIL_POINT("commit.after_write");
   commits_.fetch_add(1, std::memory_order_relaxed);
   return absl::OkStatus();
 }

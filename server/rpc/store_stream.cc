@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/fail_point.h"
 #include "core/base/status.h"
 #include "core/engine/validate.h"
 #include "server/rpc/convert_write.h"
@@ -184,6 +185,7 @@ void StoreStreamReactor::Submit(const std::shared_ptr<Chunk>& chunk) {
 }
 
 void StoreStreamReactor::Settle(Chunk& chunk, const absl::Status& status) {
+  MNEME_PASS_FAIL_POINT("stream.before_ack");
   if (!status.ok()) failed_ = true;
   mutex_.Lock();
   chunk.status = status;
