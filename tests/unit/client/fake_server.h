@@ -21,6 +21,7 @@
 #include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
+#include "tests/unit/client/fake_admin.h"
 #include "tests/unit/client/fake_operations.h"
 
 namespace mneme::client::testing {
@@ -61,6 +62,7 @@ class FakeServer final : public v1::MemoryService::Service {
                              &port_);
     builder.RegisterService(this);
     builder.RegisterService(&operations);
+    builder.RegisterService(&admin);
     builder.SetMaxReceiveMessageSize(64 << 20);
     server_ = builder.BuildAndStart();
   }
@@ -155,6 +157,10 @@ class FakeServer final : public v1::MemoryService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status StoreStream(grpc::ServerContext*, FakeLoads::Stream* stream) override {
+    return loads.Run(*stream);
+  }
+
   grpc::Status GetItem(grpc::ServerContext*, const v1::GetItemRequest* request,
                        v1::Item* response) override {
     *response->mutable_id() = request->id();
@@ -167,6 +173,11 @@ class FakeServer final : public v1::MemoryService::Service {
                            v1::DeleteItemsResponse* response) override {
     response->set_deleted(request->ids_size());
     response->set_suppressed(suppressed);
+    {
+      const std::lock_guard lock(mutex_);
+      response->set_more(deletes_left > 0);
+      if (deletes_left > 0) --deletes_left;
+    }
     return Next(*request);
   }
 
@@ -233,6 +244,8 @@ class FakeServer final : public v1::MemoryService::Service {
   }
 
   FakeOperations operations;
+  FakeAdmin admin;
+  FakeLoads loads;
 
   // Answers; set before the first call.
   v1::Attributes attributes;         // of every item
@@ -241,6 +254,7 @@ class FakeServer final : public v1::MemoryService::Service {
   v1::Warning warning;               // of every Store, if it has a reason
   bool replayed = false;             // of every Store
   uint64_t suppressed = 0;           // of every DeleteItems
+  int deletes_left = 0;              // DeleteItems that say that more items match
   v1::Certificate certificate;       // of every item of a list, if certified
   v1::CertificateState certificate_state = v1::CERTIFICATE_STATE_UNSPECIFIED;
   v1::ForecastResponse forecast;
