@@ -6,6 +6,7 @@
 #define MNEME_CORE_ENGINE_FORECAST_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct ForecastCommand {
   size_t probe_items = kProbeItemsDefault;
   uint64_t seed = 1;
   size_t curve_points = 0;
+  std::function<bool()> cancelled;  // stops the probe; may be empty
 };
 
 // A measurement of a memory: a sample of its items, each asked for by its own key with noise.

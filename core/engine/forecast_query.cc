@@ -146,13 +146,14 @@ absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& command
   const bool measurable = memory->keeps_keys() && published.view->stats().items >= 2;
   if (command.probe == ProbeMode::kNow ||
       (command.probe == ProbeMode::kNewest && !fresh && measurable)) {
-    MNEME_ASSIGN_OR_RETURN(Probe measured,
-                           MeasureMemory(*storage_, *memory,
-                                         {.items = command.probe_items,
-                                          .cue_cosine = command.cue_cosine,
-                                          .seed = command.seed,
-                                          .now_unix_nanos = clock_.NowUnixNanos()}));
-    probe = std::make_shared<const Probe>(std::move(measured));
+    absl::StatusOr<Probe> measured = MeasureMemory(*storage_, *memory,
+                                                   {.items = command.probe_items,
+                                                    .cue_cosine = command.cue_cosine,
+                                                    .seed = command.seed,
+                                                    .now_unix_nanos = clock_.NowUnixNanos(),
+                                                    .cancelled = command.cancelled});
+    if (!measured.ok()) return memory->NoteRead(measured.status());
+    probe = std::make_shared<const Probe>(*std::move(measured));
     memory->KeepProbe(probe);
   } else if (!fresh || command.probe == ProbeMode::kNone) {
     probe = nullptr;

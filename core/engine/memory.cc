@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace mneme::engine {
+namespace {
+
+// Of one memory: enough for a few filters over a million items.
+constexpr size_t kFilterCacheBytes = 2u << 20;
+
+}  // namespace
 
 void OwnedRows::Append(const storage::RowView& row) {
   Append(row.row, row.id, row.weight, row.key, row.response);
@@ -48,6 +54,7 @@ Memory::Memory(MemoryInfo info, std::unique_ptr<models::Model> model,
       startup_(std::move(startup)),
       info_(std::move(info)) {
   if (model != nullptr) Equip(std::move(model));
+  usage_.Turn(info_.item_policy.full_policy == FullPolicy::kEvictLeastUsed);
 }
 
 void Memory::Equip(std::unique_ptr<models::Model> model) {
@@ -75,7 +82,25 @@ MemoryInfo Memory::info() const {
   }
   out.position = published.position;
   if (published.view != nullptr) out.stats = published.view->stats();
+  const auto account = [&out](std::string_view what, uint64_t bytes) {
+    if (bytes == 0) return;
+    out.stats.bytes.push_back({.what = what, .bytes = bytes});
+    out.stats.row_bytes += bytes;
+  };
+  account("attributes", published.attributes.bytes());
+  account("expiry", expiry_.bytes());
+  account("filters' answers", row_sets_.bytes());
   return out;
+}
+
+ItemPolicy Memory::item_policy() const {
+  MutexLock lock(&mutex_);
+  return info_.item_policy;
+}
+
+bool Memory::frozen() const {
+  MutexLock lock(&mutex_);
+  return info_.frozen;
 }
 
 absl::Status Memory::CheckServing() const {
@@ -101,7 +126,13 @@ absl::Status Memory::Apply(const Mutation& mutation) {
   MNEME_CHECK(mutation.position == applied_position + 1);
   if (mutation.forgotten.size() > 0) MNEME_RETURN_IF_ERROR(model_->Forget(mutation.forgotten));
   if (mutation.stored.size() > 0) MNEME_RETURN_IF_ERROR(model_->Absorb(mutation.stored));
-  expiry_.Remove(mutation.forgotten.row_numbers);
+  MNEME_RETURN_IF_ERROR(ApplyAttributes(mutation));
+  if (expiry_.earliest() != ExpiryIndex::kNever) {
+    leaving_expiry_.insert(leaving_expiry_.end(), mutation.forgotten.row_numbers.begin(),
+                           mutation.forgotten.row_numbers.end());
+  }
+  usage_.Remove(mutation.forgotten.row_numbers);
+  compacts_ = compacts_ || mutation.forgotten.size() > 0;
   for (size_t i = 0; i < mutation.expire_unix_nanos.size(); ++i) {
     expiry_.Add(mutation.stored.row_numbers[i], mutation.expire_unix_nanos[i]);
   }
@@ -109,6 +140,26 @@ absl::Status Memory::Apply(const Mutation& mutation) {
   if (mutation.stored.size() > 0) applied_next_row = mutation.stored.row_numbers.back() + 1;
   rows_since_checkpoint += mutation.forgotten.size() + mutation.stored.size();
   return absl::OkStatus();
+}
+
+absl::Status Memory::ApplyAttributes(const Mutation& mutation) {
+  if (attributes_ != nullptr) {
+    for (const uint64_t row : mutation.forgotten.row_numbers) attributes_->Remove(row);
+  }
+  for (size_t i = 0; i < mutation.payloads.size(); ++i) {
+    MNEME_RETURN_IF_ERROR(
+        AddAttributes(mutation.stored.row_numbers[i], mutation.payloads[i].attributes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Memory::AddAttributes(uint64_t row, std::string_view attributes) {
+  if (attributes.empty()) return absl::OkStatus();
+  if (attributes_ == nullptr) {
+    attributes_ = std::make_unique<filter::AttributeStore>(
+        std::make_shared<filter::FilterCache>(kFilterCacheBytes));
+  }
+  return attributes_->Append(row, attributes);
 }
 
 std::shared_ptr<const Probe> Memory::newest_probe() const {
@@ -133,14 +184,40 @@ std::optional<Capacity> Memory::capacity(uint32_t partitions) const {
 }
 
 void Memory::Publish() {
-  std::shared_ptr<const models::View> view = model_->Publish();
-  MutexLock lock(&mutex_);
-  published_.view.swap(view);  // the old one dies after the lock, with `view`
-  published_.position = applied_position;
-  info_.checkpoint_position = checkpoint_position;
+  usage_.Advance(applied_next_row);
+  Published next{
+      .view = model_->Publish(), .position = applied_position, .next_row = applied_next_row};
+  if (attributes_ != nullptr) next.attributes = attributes_->Publish();
+  {
+    MutexLock lock(&mutex_);
+    std::swap(published_, next);  // the old one dies after the lock, with `next`
+    info_.checkpoint_position = checkpoint_position;
+  }
+  expiry_.Remove(leaving_expiry_);
+  leaving_expiry_.clear();
+  CountBytes();
+}
+
+void Memory::CountIn(MemoryBudget& budget) {
+  account_ = MemoryBudget::Account(budget);
+  CountBytes();
+}
+
+void Memory::CountBytes() {
+  const Published now = published();
+  if (now.view == nullptr) return;
+  const models::ModelStats& stats = now.view->stats();
+  // A checkpoint is there three times for a moment: as the model saves it, as it is stored, and in
+  // the commit.
+  const uint64_t checkpoint = law_ == models::Law::kAnswersAdd ? 0 : 3 * stats.fixed_bytes;
+  account_.Set(stats.fixed_bytes + stats.row_bytes + now.attributes.bytes() + expiry_.bytes() +
+                   usage_.bytes(),
+               std::max(checkpoint, compacts_ ? stats.row_bytes : 0));
 }
 
 void Memory::SetDescription(const MemoryInfo& info) {
+  usage_.Turn(info.item_policy.full_policy == FullPolicy::kEvictLeastUsed);
+  evict_from = 0;
   MutexLock lock(&mutex_);
   info_.labels = info.labels;
   info_.item_policy = info.item_policy;
@@ -149,10 +226,22 @@ void Memory::SetDescription(const MemoryInfo& info) {
   info_.update_unix_nanos = info.update_unix_nanos;
 }
 
+void Memory::CountGone(uint64_t expired, uint64_t evicted) {
+  MutexLock lock(&mutex_);
+  info_.expired += expired;
+  info_.evicted += evicted;
+}
+
 void Memory::Degrade(const absl::Status& why) {
   MutexLock lock(&mutex_);
+  if (info_.health == Health::kDegraded) return;
   info_.health = Health::kDegraded;
   info_.health_reason = std::string(why.message());
+}
+
+absl::Status Memory::NoteRead(absl::Status status) {
+  if (absl::IsDataLoss(status)) Degrade(status);
+  return status;
 }
 
 }  // namespace mneme::engine

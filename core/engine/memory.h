@@ -9,6 +9,8 @@
 //   mutations are applied in the
 //      order of their positions, wholly or not at all.
 //   2. Live and replayed mutations go through the same Apply.
+//   3. A row is in expiry() for as long as a published view that holds it may be taken: who asks
+//      for what is due first, and for the view then, never shows an item whose time has come.
 #ifndef MNEME_CORE_ENGINE_MEMORY_H_
 #define MNEME_CORE_ENGINE_MEMORY_H_
 
@@ -22,8 +24,12 @@
 #include "core/base/status.h"
 #include "core/engine/expiry_index.h"
 #include "core/engine/forecast.h"
+#include "core/engine/memory_budget.h"
+#include "core/engine/row_set_cache.h"
 #include "core/engine/startup.h"
 #include "core/engine/types.h"
+#include "core/engine/usage_clock.h"
+#include "core/filter/attribute_store.h"
 
 namespace mneme::engine {
 
@@ -63,7 +69,9 @@ class Memory {
  public:
   struct Published {
     std::shared_ptr<const models::View> view;
+    filter::AttributeView attributes;  // of the items of the view
     uint64_t position = 0;
+    uint64_t next_row = 0;  // rows of the view are below it
   };
 
   // `startup`: of a memory in health kStarting.
@@ -81,8 +89,14 @@ class Memory {
   absl::Status CheckRows(const models::RowBlock& rows) const { return model_->Check(rows); }
   Published published() const;
   MemoryInfo info() const;
+  ItemPolicy item_policy() const;
+  bool frozen() const;
   // Rows that expire; read by queries, which hide those that are due.
   const ExpiryIndex& expiry() const { return expiry_; }
+  RowSetCache& row_sets() { return row_sets_; }
+  // An answer names these rows: the memory may keep those that are used.
+  void NoteUse(std::span<const uint64_t> rows) { usage_.Note(rows); }
+  const UsageClock& usage() const { return usage_; }
   bool dropped() const { return dropped_.load(std::memory_order_acquire); }
   // OK while the memory serves; otherwise why it does not: FailedPrecondition (DEGRADED,
   // RECOVERY_MODE), Unavailable (STARTING). All but the description is there only once it was OK.
@@ -93,17 +107,30 @@ class Memory {
   // What CapacityOf says of this many partitions; computed when it is first asked for.
   std::optional<Capacity> capacity(uint32_t partitions) const;
 
+  // What cannot be read back is not served: later calls answer why (the first reason stays). Views
+  // that readers hold live on.
+  void Degrade(const absl::Status& why);
+  // Hands the status of a read on; damage degrades the memory.
+  absl::Status NoteRead(absl::Status status);
+
   // ---- the writer
   absl::Status Apply(const Mutation& mutation);
+  // Recovery: the attributes of a row that is there, in the order of rows. DataLoss when the bytes
+  // are damaged.
+  absl::Status AddAttributes(uint64_t row, std::string_view attributes);
   // Lets the model recompute what is due; true when `SaveModel` must be persisted now.
   bool Maintain() { return model_->Maintain(); }
   void Publish();
   std::string SaveModel() const { return model_->Save(); }
   models::Model& model() { return *model_; }
   ExpiryIndex& expiry() { return expiry_; }
+  UsageClock& usage() { return usage_; }
   void SetDescription(const MemoryInfo& info);
+  // From now on what it holds is part of the server's sum, which must outlive it.
+  void CountIn(MemoryBudget& budget);
+  // Items that went out because they were due, or to make room.
+  void CountGone(uint64_t expired, uint64_t evicted);
   void MarkDropped() { dropped_.store(true, std::memory_order_release); }
-  void Degrade(const absl::Status& why);
   // Recovery: the model of a memory that was made without one, and the moment from which it serves.
   void Equip(std::unique_ptr<models::Model> model);
   void Serve();
@@ -112,6 +139,7 @@ class Memory {
   uint64_t next_position = 1;
   uint64_t next_row = 0;
   uint64_t item_count = 0;
+  uint64_t evict_from = 0;  // rows below it are gone, or their use is known
   // Since the last checkpoint.
   uint64_t applied_position = 0;
   uint64_t applied_next_row = 0;  // rows below it were absorbed, or went out again
@@ -123,6 +151,9 @@ class Memory {
   std::vector<uint64_t> removed_rows;  // marked, to be erased by the next checkpoint
 
  private:
+  absl::Status ApplyAttributes(const Mutation& mutation);
+  void CountBytes();
+
   const std::string name_;
   const MemoryUid uid_;
   const models::MemorySpec spec_;
@@ -132,6 +163,12 @@ class Memory {
   const std::shared_ptr<const StartupProgress> startup_;
   std::atomic<bool> dropped_{false};
   ExpiryIndex expiry_;
+  std::vector<uint64_t> leaving_expiry_;  // forgotten; to leave expiry_ with the next view
+  std::unique_ptr<filter::AttributeStore> attributes_;  // null: no item had any yet
+  RowSetCache row_sets_;
+  UsageClock usage_;
+  MemoryBudget::Account account_;  // the writer's
+  bool compacts_ = false;          // rows went out: tiles will be built anew
 
   mutable Mutex mutex_;  // a leaf: nothing else is locked under it
   MemoryInfo info_ ABSL_GUARDED_BY(mutex_);

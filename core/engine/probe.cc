@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kCuesAtOnce = 64;
 // Row numbers that hold nothing any more are tried again this often before all rows are read.
 constexpr size_t kTriesPerItem = 8;
+// Rows read between two looks at whether the caller is still there.
+constexpr size_t kRowsPerLook = 256;
 
 struct Sample {
   std::vector<uint64_t> rows;
@@ -29,6 +31,11 @@ struct Sample {
   }
 };
 
+absl::Status Stopped() {
+  return Cancelled("the measurement was stopped: its caller is gone, or the memory was deleted",
+                   {.reason = "CANCELLED", .next_step = "Ask again."});
+}
+
 bool Usable(const storage::RowView& row) {
   return row.flags == 0 && !row.key.empty() && !row.response.empty();
 }
@@ -36,10 +43,11 @@ bool Usable(const storage::RowView& row) {
 // Row numbers are dense but for deletions: drawing them at random finds live rows quickly unless
 // most were deleted; then one pass over all rows keeps a reservoir.
 absl::StatusOr<Sample> Draw(const storage::Storage& storage, const Memory& memory, uint64_t end_row,
-                            size_t count, Random& random) {
+                            size_t count, const std::function<bool()>& cancelled, Random& random) {
   Sample sample;
   absl::flat_hash_set<uint64_t> tried;
   for (size_t i = 0; i < kTriesPerItem * count && sample.rows.size() < count; ++i) {
+    if (i % kRowsPerLook == 0 && cancelled()) return Stopped();
     const uint64_t row = random.Below(std::max<uint64_t>(1, end_row));
     if (!tried.insert(row).second) continue;
     const absl::Status read = storage.ReadRow(memory.uid(), row, [&](const storage::RowView& view) {
@@ -52,9 +60,10 @@ absl::StatusOr<Sample> Draw(const storage::Storage& storage, const Memory& memor
     return sample;
   }
   Sample reservoir;
-  uint64_t seen = 0;
+  uint64_t seen = 0, looked_at = 0;
   MNEME_RETURN_IF_ERROR(
       storage.ScanRows(memory.uid(), 0, end_row, [&](const storage::RowView& row) -> absl::Status {
+        if (looked_at++ % kRowsPerLook == 0 && cancelled()) return Stopped();
         if (!Usable(row)) return absl::OkStatus();
         ++seen;
         if (reservoir.rows.size() < count) {
@@ -149,14 +158,19 @@ absl::StatusOr<Probe> MeasureMemory(const storage::Storage& storage, const Memor
                                .expected = "at least 2 items",
                                .next_step = "Store items first."});
   }
+  const auto cancelled = [&memory, &options] {
+    return memory.dropped() || (options.cancelled && options.cancelled());
+  };
   Random random(options.seed);
   MNEME_ASSIGN_OR_RETURN(const uint64_t end_row, storage.NextRow(memory.uid()));
-  MNEME_ASSIGN_OR_RETURN(Sample sample, Draw(storage, memory, end_row, options.items, random));
+  MNEME_ASSIGN_OR_RETURN(Sample sample,
+                         Draw(storage, memory, end_row, options.items, cancelled, random));
   Probe probe{.time_unix_nanos = options.now_unix_nanos,
               .position = published.position,
               .cue_cosine = options.cue_cosine};
   double std_sum = 0;
   for (size_t first = 0; first < sample.rows.size(); first += kCuesAtOnce) {
+    if (cancelled()) return Stopped();
     const size_t count = std::min(kCuesAtOnce, sample.rows.size() - first);
     Matrix cues(count, memory.spec().key_dim);
     models::QuerySpec spec{.kind = models::QueryKind::kList, .top = 1};
@@ -166,8 +180,7 @@ absl::StatusOr<Probe> MeasureMemory(const storage::Storage& storage, const Memor
     }
     MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Query> query,
                            published.view->Begin({.cues = cues.view()}, spec));
-    MNEME_ASSIGN_OR_RETURN(const models::Answer answer,
-                           RunQuery(*query, [&memory] { return memory.dropped(); }));
+    MNEME_ASSIGN_OR_RETURN(const models::Answer answer, RunQuery(*query, cancelled));
     for (const models::CueAnswer& cue : answer.cues) {
       // A row stored or deleted since the view was pinned is not there.
       if (!cue.error.ok() || !cue.target.found) continue;

@@ -17,10 +17,11 @@ struct ProbeOptions {
   double cue_cosine = 1;  // noise is orthogonal to the key, in a random direction
   uint64_t seed = 1;
   int64_t now_unix_nanos = 0;
+  std::function<bool()> cancelled;  // asked between batches of cues; may be empty
 };
 
 // Errors   FailedPrecondition: NO_ITEMS, fewer than 2 items; PROBE_NEEDS_KEYS, keys or responses
-//          are not kept.
+//          are not kept. Cancelled: the caller is gone, or the memory.
 // Cost     a recall and a scan of the codebook for each item of the sample, on this thread; reads
 //          the sample's rows from disk.
 absl::StatusOr<Probe> MeasureMemory(const storage::Storage& storage, const Memory& memory,

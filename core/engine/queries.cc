@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/engine.h"
+#include "core/engine/passing_rows.h"
 #include "core/engine/probe.h"
 #include "core/engine/validate.h"
 
@@ -13,7 +14,8 @@ struct Engine::Pending {
   QueryCommand command;
   Done<QueryReply> done;
   std::shared_ptr<Memory> memory;
-  Memory::Published published;
+  std::optional<filter::Filter> filter;
+  PinnedView pinned;
   QueryReply reply;
 };
 
@@ -88,6 +90,97 @@ absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory,
   return absl::OkStatus();
 }
 
+// A query over so many bytes of rows at most may pick its rows on the thread that received it.
+constexpr uint64_t kInlineRowBytes = 512u << 10;
+
+absl::Status CheckFraction(double fraction) {
+  if (fraction > 0 && fraction <= 1) return absl::OkStatus();
+  return InvalidArgument(
+      absl::StrFormat("a fraction of %g", fraction),
+      {.reason = "FRACTION",
+       .given = absl::StrCat(fraction),
+       .expected = "more than 0, at most 1",
+       .next_step = "Send the share of the items that the list should hold, e.g. 0.01."});
+}
+
+absl::Status CheckRecallBytes(const Memory& memory, size_t cues) {
+  const auto* linear = std::get_if<models::LinearSpec>(&memory.spec().model);
+  if (linear == nullptr) return absl::OkStatus();
+  const uint64_t bytes = cues * memory.spec().response_dim * linear->partitions * sizeof(float);
+  if (bytes <= kRecallBytesMax) return absl::OkStatus();
+  return OverLimit("bytes of recalls in all partitions", bytes, kRecallBytesMax,
+                   "Send fewer cues at a time.");
+}
+
+absl::Status CheckCandidates(const QueryCommand& command, const Memory& memory,
+                             const Limits& limits) {
+  const MatrixView& responses = command.spec.candidate_responses;
+  if (responses.rows > 0) {
+    if (command.candidates.has_value()) {
+      return InvalidArgument("both candidates and candidate_responses are given",
+                             {.reason = "CANDIDATES",
+                              .given = "both",
+                              .expected = "one of them",
+                              .next_step = "Name stored items, or send responses to rank."});
+    }
+    MNEME_RETURN_IF_ERROR(ValidateCandidates(responses, memory, limits));
+  }
+  if (!command.candidates.has_value()) return absl::OkStatus();
+  if (command.candidates->size() > limits.list_size_max) {
+    return OverLimit("candidates", command.candidates->size(), limits.list_size_max,
+                     "Split the candidates over several requests.");
+  }
+  if (memory.keeps_ids()) return absl::OkStatus();
+  return FailedPrecondition(
+      absl::StrFormat("memory '%s' keeps no items to rank", memory.name()),
+      {.reason = "CODEBOOK_NOT_KEPT",
+       .given = "retain STATISTICS",
+       .expected = "retain RESPONSES or ALL",
+       .next_step = "Use Retrieve, or create a memory that keeps its responses."});
+}
+
+// Whether the model takes a filter with this query at all: asked with no cues, before the filter
+// is run.
+absl::Status CheckTakesFilter(const QueryCommand& command, const Memory& memory,
+                              const models::View& view) {
+  models::QuerySpec spec = command.spec;
+  spec.rows = std::make_shared<const RowSet>();
+  const models::CueBatch no_cues = {.cues = {nullptr, 0, memory.spec().key_dim}};
+  return view.Begin(no_cues, spec).status();
+}
+
+Shortfall WhyShort(const QueryCommand& command, uint64_t asked, uint64_t items) {
+  const models::QuerySpec& spec = command.spec;
+  const bool filtered = !command.filter.empty();
+  if (spec.candidate_responses.rows > 0) return Shortfall::kCandidates;
+  if (spec.candidate_rows.has_value()) {
+    if (spec.candidate_rows->size() < asked) return Shortfall::kCandidates;
+    return filtered ? Shortfall::kFilter : Shortfall::kMemorySmaller;
+  }
+  return filtered && items >= asked ? Shortfall::kFilter : Shortfall::kMemorySmaller;
+}
+
+// Why each cue names fewer items than asked for.
+std::vector<Shortfall> ShortfallsOf(const QueryCommand& command, const models::Answer& answer,
+                                    uint64_t items) {
+  const uint64_t asked = command.spec.certified_list ? answer.list_size : command.spec.top;
+  std::vector<Shortfall> out;
+  for (const models::CueAnswer& cue : answer.cues) {
+    const bool whole = !cue.error.ok() || cue.top.size() >= asked;
+    out.push_back(whole ? Shortfall::kNone : WhyShort(command, asked, items));
+  }
+  return out;
+}
+
+void NoteUse(Memory& memory, const models::Answer& answer) {
+  if (!memory.usage().on()) return;
+  std::vector<uint64_t> rows;
+  for (const models::CueAnswer& cue : answer.cues) {
+    for (const models::ScoredItem& item : cue.top) rows.push_back(item.row);
+  }
+  memory.NoteUse(rows);
+}
+
 }  // namespace
 
 absl::Status Engine::PrepareQuery(Pending& pending) const {
@@ -96,68 +189,63 @@ absl::Status Engine::PrepareQuery(Pending& pending) const {
   const Memory& memory = *pending.memory;
   MNEME_RETURN_IF_ERROR(memory.CheckServing());
   MNEME_RETURN_IF_ERROR(ValidateCues(command.cues, memory, options_.limits));
-  pending.published = memory.published();
-  if (command.token.has_value()) {
-    MNEME_RETURN_IF_ERROR(CheckToken(*command.token, memory, pending.published.position));
-  }
-  models::QuerySpec& spec = command.spec;
-  if (command.fraction.has_value()) {
-    const double fraction = *command.fraction;
-    if (!(fraction > 0 && fraction <= 1)) {
-      return InvalidArgument(
-          absl::StrFormat("a fraction of %g", fraction),
-          {.reason = "FRACTION",
-           .given = absl::StrCat(fraction),
-           .expected = "more than 0, at most 1",
-           .next_step = "Send the share of the items that the list should hold, e.g. 0.01."});
-    }
-    spec.top = static_cast<size_t>(
-        std::ceil(fraction * static_cast<double>(pending.published.view->stats().items)));
-  }
-  if (spec.steps_max > kStepsMax) {
-    return OverLimit("steps", spec.steps_max, kStepsMax,
+  MNEME_ASSIGN_OR_RETURN(pending.filter, ParseOptionalFilter(command.filter));
+  if (command.fraction.has_value()) MNEME_RETURN_IF_ERROR(CheckFraction(*command.fraction));
+  if (command.spec.steps_max > kStepsMax) {
+    return OverLimit("steps", command.spec.steps_max, kStepsMax,
                      "A recall that needs more does not converge; look at beta.");
   }
-  if (const auto* linear = std::get_if<models::LinearSpec>(&memory.spec().model);
-      linear != nullptr) {
-    const uint64_t bytes =
-        command.cues.cues.rows * memory.spec().response_dim * linear->partitions * sizeof(float);
-    if (bytes > kRecallBytesMax) {
-      return OverLimit("bytes of recalls in all partitions", bytes, kRecallBytesMax,
-                       "Send fewer cues at a time.");
+  MNEME_RETURN_IF_ERROR(CheckRecallBytes(memory, command.cues.cues.rows));
+  MNEME_RETURN_IF_ERROR(CheckCandidates(command, memory, options_.limits));
+  pending.pinned = PinView(memory, clock_.NowUnixNanos());
+  const Memory::Published& published = pending.pinned.published;
+  if (command.token.has_value()) {
+    MNEME_RETURN_IF_ERROR(CheckToken(*command.token, memory, published.position));
+  }
+  if (!pending.filter.has_value()) return absl::OkStatus();
+  return CheckTakesFilter(command, memory, *published.view);
+}
+
+// Which rows take part, and how many are wanted of them.
+absl::Status Engine::ChooseRows(Pending& pending) const {
+  QueryCommand& command = pending.command;
+  models::QuerySpec& spec = command.spec;
+  MNEME_ASSIGN_OR_RETURN(
+      spec.rows, PassingRows(*pending.memory, pending.pinned, pending.filter, command.cancelled));
+  spec.rows_are_unexpired = spec.rows != nullptr && !pending.filter.has_value();
+  if (command.fraction.has_value()) {
+    const uint64_t items = CountPassing(pending.pinned, spec.rows.get());
+    spec.top = static_cast<size_t>(std::ceil(*command.fraction * static_cast<double>(items)));
+  }
+  if (spec.top == 0) spec.top = spec.candidate_responses.rows;
+  const models::ModelStats& stats = pending.pinned.published.view->stats();
+  MNEME_RETURN_IF_ERROR(
+      ChooseCertifiedList(command, *pending.memory, stats.trained, options_.limits));
+  if (spec.top <= options_.limits.list_size_max) return absl::OkStatus();
+  return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
+                   "Ask for a shorter list.");
+}
+
+absl::Status Engine::FindCandidates(Pending& pending) const {
+  QueryCommand& query = pending.command;
+  std::vector<ItemId>& ids = *query.candidates;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  MNEME_ASSIGN_OR_RETURN(const auto rows, storage_->FindIds(pending.memory->uid(), ids));
+  // The write that gave a row its number may be newer than the view that was pinned before the
+  // look-up.
+  pending.pinned = PinView(*pending.memory, clock_.NowUnixNanos());
+  const RowSet* unexpired = pending.pinned.unexpired.get();
+  query.spec.candidate_rows.emplace();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (rows[i].has_value() && (unexpired == nullptr || unexpired->Passes(*rows[i]))) {
+      query.spec.candidate_rows->push_back(*rows[i]);
+    } else {
+      pending.reply.candidates_missing.push_back(ids[i]);
     }
   }
-  if (spec.candidate_responses.rows > 0) {
-    if (command.candidates.has_value()) {
-      return InvalidArgument("both candidates and candidate_responses are given",
-                             {.reason = "CANDIDATES",
-                              .given = "both",
-                              .expected = "one of them",
-                              .next_step = "Name stored items, or send responses to rank."});
-    }
-    MNEME_RETURN_IF_ERROR(ValidateCandidates(spec.candidate_responses, memory, options_.limits));
-    if (spec.top == 0) spec.top = spec.candidate_responses.rows;
-  }
-  MNEME_RETURN_IF_ERROR(ChooseCertifiedList(
-      command, memory, pending.published.view->stats().trained, options_.limits));
-  if (spec.top > options_.limits.list_size_max) {
-    return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
-                     "Ask for a shorter list.");
-  }
-  if (command.candidates.has_value()) {
-    if (command.candidates->size() > options_.limits.list_size_max) {
-      return OverLimit("candidates", command.candidates->size(), options_.limits.list_size_max,
-                       "Split the candidates over several requests.");
-    }
-    if (!memory.keeps_ids()) {
-      return FailedPrecondition(
-          absl::StrFormat("memory '%s' keeps no items to rank", memory.name()),
-          {.reason = "CODEBOOK_NOT_KEPT",
-           .given = "retain STATISTICS",
-           .expected = "retain RESPONSES or ALL",
-           .next_step = "Use Retrieve, or create a memory that keeps its responses."});
-    }
-  }
+  std::sort(query.spec.candidate_rows->begin(), query.spec.candidate_rows->end());
+  if (query.spec.top == 0) query.spec.top = ids.size();
   return absl::OkStatus();
 }
 
@@ -166,38 +254,34 @@ void Engine::Query(QueryCommand command, Done<QueryReply> done) {
   pending->command = std::move(command);
   pending->done = std::move(done);
   if (absl::Status status = PrepareQuery(*pending); !status.ok()) return pending->done(status);
-  if (!pending->command.candidates.has_value()) return StartQuery(std::move(pending));
-  // Ids are looked up on disk, so not on this thread.
-  absl::Status queued = read_pool_->Submit([this, pending] {
-    QueryCommand& query = pending->command;
-    std::vector<ItemId>& ids = *query.candidates;
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    auto rows = storage_->FindIds(pending->memory->uid(), ids);
-    if (!rows.ok()) return pending->done(rows.status());
-    query.spec.candidate_rows.emplace();
-    for (size_t i = 0; i < ids.size(); ++i) {
-      if ((*rows)[i].has_value()) {
-        query.spec.candidate_rows->push_back(*(*rows)[i]);
-      } else {
-        pending->reply.candidates_missing.push_back(ids[i]);
-      }
-    }
-    std::sort(query.spec.candidate_rows->begin(), query.spec.candidate_rows->end());
-    if (query.spec.top == 0) query.spec.top = ids.size();
-    // The write that gave a row its number may be newer than the view that was pinned before the
-    // look-up.
-    pending->published = pending->memory->published();
+  const auto choose = [this, pending] {
+    absl::Status status;
+    if (pending->command.candidates.has_value()) status = FindCandidates(*pending);
+    if (status.ok()) status = ChooseRows(*pending);
+    if (!status.ok()) return pending->done(pending->memory->NoteRead(std::move(status)));
     StartQuery(pending);
-  });
-  if (!queued.ok()) pending->done(queued);
+  };
+  if (!pending->command.candidates.has_value() &&
+      PassingRowsAreQuick(*pending->memory, pending->pinned, pending->filter)) {
+    return choose();
+  }
+  // Ids are looked up on disk, and a filter asks all items: not on this thread.
+  if (absl::Status queued = read_pool_->Submit(choose); !queued.ok()) pending->done(queued);
+}
+
+// May the query run on this thread, if it is cheap? Its beginning must be cheap then, too.
+bool Engine::MayRunInline(const Pending& pending) const {
+  const models::QuerySpec& spec = pending.command.spec;
+  if (!scan_pool_->idle() || StepsMax(*pending.memory, spec) > kInlineStepsMax) return false;
+  return spec.rows == nullptr ||
+         pending.pinned.published.view->stats().row_bytes <= kInlineRowBytes;
 }
 
 void Engine::StartQuery(std::shared_ptr<Pending> pending) {
   const QueryCommand& command = pending->command;
-  if (scan_pool_->idle() && StepsMax(*pending->memory, command.spec) <= kInlineStepsMax) {
-    absl::StatusOr<std::unique_ptr<models::Query>> query =
-        pending->published.view->Begin(command.cues, command.spec);
+  const std::shared_ptr<const models::View>& view = pending->pinned.published.view;
+  if (MayRunInline(*pending)) {
+    absl::StatusOr<std::unique_ptr<models::Query>> query = view->Begin(command.cues, command.spec);
     if (!query.ok()) return pending->done(query.status());
     if (EstimateMicros(**query) < kInlineMicros) {
       cues_inline_.fetch_add(command.cues.cues.rows, std::memory_order_relaxed);
@@ -206,7 +290,7 @@ void Engine::StartQuery(std::shared_ptr<Pending> pending) {
       return FinishQuery(std::move(pending), std::move(answer));
     }
   }
-  scan_pool_->Submit({.view = pending->published.view,
+  scan_pool_->Submit({.view = view,
                       .cues = command.cues,
                       .spec = command.spec,
                       .cancelled = command.cancelled,
@@ -218,11 +302,15 @@ void Engine::StartQuery(std::shared_ptr<Pending> pending) {
 void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer) {
   if (!answer.ok()) return pending->done(answer.status());
   if (absl::Status failed = AllFailed(*answer); !failed.ok()) return pending->done(failed);
+  const Memory::Published& published = pending->pinned.published;
+  const models::ModelStats& stats = published.view->stats();
   QueryReply& reply = pending->reply;
   reply.answer = *std::move(answer);
+  reply.shortfalls = ShortfallsOf(pending->command, reply.answer, stats.items);
   reply.uid = pending->memory->uid();
-  reply.position = pending->published.position;
-  reply.trained = pending->published.view->stats().trained;
+  reply.position = published.position;
+  reply.trained = stats.trained;
+  NoteUse(*pending->memory, reply.answer);
   const bool radii = pending->command.check_radius &&
                      reply.answer.certificates == models::CertificateState::kSealed;
   if (!pending->command.payloads && !radii) return pending->done(std::move(reply));
@@ -230,7 +318,7 @@ void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models
     absl::Status status;
     if (pending->command.payloads) status = ReadPayloads(*pending);
     if (status.ok() && radii) status = CheckRadii(*pending);
-    if (!status.ok()) return pending->done(status);
+    if (!status.ok()) return pending->done(pending->memory->NoteRead(std::move(status)));
     pending->done(std::move(pending->reply));
   });
   if (!queued.ok()) pending->done(queued);
