@@ -72,19 +72,31 @@ class BackupReader {
     const bool keeps_keys = out.info.spec.retain == models::Retain::kAll;
     const size_t quota = SampleQuota(rows_[i], rows_total_, rows_.size());
     RowReservoir reservoir(quota, out.seed);
+    uint64_t live_rows = 0;
     const JobPhase digesting = Phase("loading", i, 0, kDigested);
-    MNEME_ASSIGN_OR_RETURN(
-        out.digest,
-        DigestMemory(
-            backup_, out.info.uid, keeps_ids,
-            [&](const storage::RowView& row) { reservoir.Show(row.row); }, digesting.progress()));
+    MNEME_ASSIGN_OR_RETURN(out.digest, DigestMemory(
+                                           backup_, out.info.uid, keeps_ids,
+                                           [&](const storage::RowView& row) {
+                                             ++live_rows;
+                                             reservoir.Show(row.row);
+                                           },
+                                           digesting.progress()));
+    out.items = live_rows;
+    // A memory that fills more than half of what there is cannot be there twice: its data is
+    // backed up and compared all the same, its answers are not.
+    out.memory_bytes = live.ok() ? MemoryBytes((*live)->info().stats) : 0;
+    const auto room = context_.budget.Reserve("a backup", out.memory_bytes, 0);
+    if (!room.ok()) return absl::OkStatus();
     const JobPhase loading = Phase("loading", i, kDigested, kLoaded);
     Memory memory(out.info, nullptr);
     MNEME_RETURN_IF_ERROR(RecoverMemory(backup_, memory, context_.item_ids,
                                         {.write = false, .progress = [&](uint64_t rows) {
                                            return loading.Report(rows, rows_[i]);
                                          }}));
-    out.items = memory.published().view->stats().items;
+    out.loaded = true;
+    const models::ModelStats stats = memory.published().view->stats();
+    out.items = stats.items;
+    out.memory_bytes = MemoryBytes(stats);
     std::vector<uint64_t> numbers;
     if (keeps_keys) {
       numbers = reservoir.Take();
@@ -102,6 +114,7 @@ class BackupReader {
     memory.degraded_reason = reason.empty() ? "damaged" : std::string(reason);
     memory.digest = {};
     memory.items = 0;
+    memory.loaded = false;
     memory.samples.clear();
   }
 

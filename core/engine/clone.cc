@@ -39,8 +39,9 @@ absl::StatusOr<MemoryInfo> CloneNow(const JobContext& context, const Memory& sou
                   .spec = from.spec,
                   .item_policy = from.item_policy};
   const JobPhase loading(report, "loading", kCopied, kLoaded);
-  MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Memory> memory,
-                         copies.Recover(std::move(info), loading.progress()));
+  MNEME_ASSIGN_OR_RETURN(
+      const std::shared_ptr<Memory> memory,
+      copies.Recover(std::move(info), MemoryBytes(from.stats), loading.progress()));
   MNEME_RETURN_IF_ERROR(copies.Install({}));
   return memory->info();
 }

@@ -21,6 +21,10 @@ absl::Status DiskFull(uint64_t free, uint64_t asked) {
 
 }  // namespace
 
+uint64_t MemoryBytes(const models::ModelStats& stats) {
+  return stats.fixed_bytes + stats.row_bytes;
+}
+
 bool JobPhase::Report(uint64_t done, uint64_t total) const {
   const double share =
       total == 0 ? 0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
@@ -81,9 +85,13 @@ absl::StatusOr<MemoryUid> Copies::Copy(const storage::Storage& source, MemoryUid
   return uid;
 }
 
-absl::StatusOr<std::shared_ptr<Memory>> Copies::Recover(MemoryInfo info,
+absl::StatusOr<std::shared_ptr<Memory>> Copies::Recover(MemoryInfo info, uint64_t memory_bytes,
                                                         const storage::ProgressFn& progress) {
   info.health = Health::kServing;
+  MNEME_ASSIGN_OR_RETURN(
+      MemoryBudget::Reservation room,
+      context_.budget.Reserve(absl::StrCat("memory '", info.name, "'"), memory_bytes, 0));
+  room_.push_back(std::move(room));
   MNEME_ASSIGN_OR_RETURN(const uint64_t total, context_.storage.NextRow(info.uid));
   auto memory = std::make_shared<Memory>(std::move(info), nullptr);
   MNEME_RETURN_IF_ERROR(

@@ -14,6 +14,7 @@
 #include "core/engine/committer.h"
 #include "core/engine/jobs.h"
 #include "core/engine/limits.h"
+#include "core/engine/memory_budget.h"
 #include "core/engine/types.h"
 #include "core/storage/storage.h"
 
@@ -28,6 +29,7 @@ struct JobContext {
   Random& random;  // the job thread's
   const Clock& clock;
   const Limits& limits;
+  MemoryBudget& budget;
   uint64_t disk_bytes_reserve = 0;
 };
 
@@ -64,8 +66,9 @@ class Copies {
   absl::StatusOr<MemoryUid> Copy(const storage::Storage& source, MemoryUid source_uid,
                                  std::optional<MemoryUid> wanted, std::string_view scope,
                                  const storage::ProgressFn& progress);
-  // Reads a copy: `info` says what it will be called, and has its uid.
-  absl::StatusOr<std::shared_ptr<Memory>> Recover(MemoryInfo info,
+  // Reads a copy: `info` says what it will be called, and has its uid; `memory_bytes` is about what
+  // it will take. ResourceExhausted (FULL) when there is no such room in main memory.
+  absl::StatusOr<std::shared_ptr<Memory>> Recover(MemoryInfo info, uint64_t memory_bytes,
                                                   const storage::ProgressFn& progress);
   // Puts all recovered copies, and the aliases whose names are free, into the catalogue by one
   // commit. AlreadyExists when a name is taken by now: nothing is installed then.
@@ -78,7 +81,11 @@ class Copies {
   JobContext context_;
   std::vector<MemoryUid> uids_;
   std::vector<std::shared_ptr<Memory>> memories_;
+  std::vector<MemoryBudget::Reservation> room_;  // until the catalogue counts them
 };
+
+// Bytes of main memory that a memory takes.
+uint64_t MemoryBytes(const models::ModelStats& stats);
 
 }  // namespace mneme::engine
 

@@ -28,6 +28,7 @@ JobContext Engine::job_context() {
           .random = job_random_,
           .clock = clock_,
           .limits = options_.limits,
+          .budget = budget_,
           .disk_bytes_reserve = options_.disk_bytes_reserve};
 }
 

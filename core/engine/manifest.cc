@@ -51,6 +51,8 @@ absl::StatusOr<Sample> GetSample(ByteReader& in) {
 void PutMemory(ByteWriter& out, const ManifestMemory& memory) {
   out.PutBytes(EncodeCatalogueEntry(memory.info));
   out.Put(memory.items);
+  out.Put(memory.memory_bytes);
+  out.Put(static_cast<uint8_t>(memory.loaded));
   out.PutBytes(memory.degraded_reason);
   VisitDigest(memory.digest, [&](uint64_t value) { out.Put(value); });
   out.Put(memory.seed);
@@ -62,6 +64,8 @@ absl::StatusOr<ManifestMemory> GetMemory(ByteReader& in) {
   ManifestMemory memory;
   MNEME_ASSIGN_OR_RETURN(memory.info, DecodeCatalogueEntry(in.GetBytes()));
   memory.items = in.Get<uint64_t>();
+  memory.memory_bytes = in.Get<uint64_t>();
+  memory.loaded = in.Get<uint8_t>() != 0;
   memory.degraded_reason = in.GetBytes();
   VisitDigest(memory.digest, [&](uint64_t& value) { value = in.Get<uint64_t>(); });
   memory.seed = in.Get<uint64_t>();

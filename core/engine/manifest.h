@@ -19,6 +19,8 @@ namespace mneme::engine {
 struct ManifestMemory {
   MemoryInfo info;  // what its catalogue entry says
   uint64_t items = 0;
+  uint64_t memory_bytes = 0;  // of main memory, about
+  bool loaded = false;        // false: there was no room to read it as a model; it has no samples
   std::string degraded_reason;
   MemoryDigest digest;
   uint64_t seed = 0;

@@ -74,9 +74,10 @@ class Restorer {
     }
     info.name = name;
     const JobPhase loading = Phase("loading", kCompared, kLoaded);
-    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<Memory> memory,
-                           copies_.Recover(std::move(info), loading.progress()));
-    MNEME_RETURN_IF_ERROR(CompareAnswers(*memory, noted));
+    MNEME_ASSIGN_OR_RETURN(
+        std::shared_ptr<Memory> memory,
+        copies_.Recover(std::move(info), noted.memory_bytes, loading.progress()));
+    if (noted.loaded) MNEME_RETURN_IF_ERROR(CompareAnswers(*memory, noted));
     return memory;
   }
 
