@@ -36,7 +36,7 @@ absl::Status SyncDirectory(FileSystem& files, const std::string& path) {
 absl::Status MakeDirectory(FileSystem& files, const std::string& path) {
   if (files.FileExists(path, IOOptions(), nullptr).ok()) return absl::OkStatus();
   const std::string parent = ParentOf(path);
-  MNEME_RETURN_IF_ERROR(MakeDirectory(files, parent));
+  if (parent != path) MNEME_RETURN_IF_ERROR(MakeDirectory(files, parent));
   MNEME_RETURN_IF_ERROR(FromRocksDb(files.CreateDirIfMissing(path, IOOptions(), nullptr),
                                     absl::StrCat("making directory '", path, "'")));
   return SyncDirectory(files, parent);

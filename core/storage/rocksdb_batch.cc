@@ -38,6 +38,16 @@ absl::StatusOr<MemoryCounters> CountersChange::Apply(MemoryUid uid,
   return out;
 }
 
+absl::Status AddTombstones(const Database& database, MemoryUid uid, rocksdb::WriteBatch& writes) {
+  const std::string first = MemoryPrefix(uid);
+  const std::string end = PrefixEnd(first);
+  for (Family family : kMemoryFamilies) {
+    MNEME_RETURN_IF_ERROR(FromRocksDb(
+        writes.DeleteRange(database[family], ToSlice(first), ToSlice(end)), "dropping a memory"));
+  }
+  return absl::OkStatus();
+}
+
 CountersChange& RocksDbBatch::Change(MemoryUid uid) {
   CountersChange& change = changes_[uid];
   change.lives = true;
@@ -52,9 +62,7 @@ void RocksDbBatch::PutMemory(MemoryUid uid, std::string_view catalogue_entry) {
 
 void RocksDbBatch::DropMemory(MemoryUid uid) {
   changes_[uid] = CountersChange{.dropped = true, .lives = false};
-  const std::string first = MemoryPrefix(uid);
-  const std::string end = PrefixEnd(first);
-  for (Family family : kMemoryFamilies) DeleteRange(family, first, end);
+  if (status_.ok()) status_ = AddTombstones(database_, uid, writes_);
   Delete(Family::kCatalogue, DescriptionKey(uid));
   Delete(Family::kCatalogue, CountersKey(uid));
 }

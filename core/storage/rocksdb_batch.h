@@ -38,6 +38,9 @@ struct CountersChange {
   absl::StatusOr<MemoryCounters> Apply(MemoryUid uid, const MemoryCounters& stored) const;
 };
 
+// Deletes all of a memory but its catalogue entry and counters.
+absl::Status AddTombstones(const Database& database, MemoryUid uid, rocksdb::WriteBatch& writes);
+
 class RocksDbBatch final : public CommitBatch {
  public:
   explicit RocksDbBatch(const Database& database) : database_(database) {}

@@ -1,109 +1,22 @@
 #include "core/storage/rocksdb_database.h"
 
-#include <algorithm>
-#include <cstdarg>
 #include <string>
 
 #include "core/base/status.h"
 #include "core/storage/data_directory.h"
+#include "core/storage/files.h"
 #include "core/storage/keys.h"
+#include "core/storage/rocksdb_damage.h"
+#include "core/storage/rocksdb_options.h"
 #include "core/storage/rocksdb_status.h"
 #include "core/storage/values.h"
+#include "core/storage/write_ahead_log.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
-#include "rocksdb/filter_policy.h"
-#include "rocksdb/table.h"
-#include "rocksdb/write_buffer_manager.h"
+#include "rocksdb/file_system.h"
 
 namespace mneme::storage {
 namespace {
-
-constexpr uint64_t kWriteBufferBytesMin = 64u << 10;
-constexpr uint64_t kWriteBufferBytesMax = 64u << 20;
-constexpr double kBloomBitsPerKey = 10;
-
-rocksdb::CompressionType LightCompression() {
-  const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
-  const bool has_lz4 =
-      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
-  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
-}
-
-rocksdb::DBOptions DatabaseOptions(const StorageOptions& options,
-                                   const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::Env* env,
-                                   bool create) {
-  rocksdb::DBOptions db;
-  db.env = env;
-  db.create_if_missing = create;
-  db.create_missing_column_families = create;
-  db.paranoid_checks = true;
-  // A log cut off inside its last record is a crash while writing; damage anywhere else must not
-  // silently take acknowledged commits with it, as point-in-time recovery (RocksDB's default) would
-  // let it.
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.max_total_wal_size = options.log_bytes_max / 2;  // flushing starts here and takes a moment
-  db.write_buffer_manager =
-      std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes_max / 4, cache);
-  db.max_bgerror_resume_count = 0;  // after a failed write or sync nothing is tried again
-  db.max_background_jobs = 2;
-  db.max_open_files = 1024;
-  db.bytes_per_sync = 1u << 20;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.max_log_file_size = 4u << 20;
-  db.keep_log_file_num = 4;
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  return db;
-}
-
-rocksdb::ColumnFamilyOptions FamilyOptions(Family family, const StorageOptions& options,
-                                           const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = cache;
-  table.cache_index_and_filter_blocks = true;
-  table.cache_index_and_filter_blocks_with_high_priority = true;
-  table.format_version = 5;
-
-  rocksdb::ColumnFamilyOptions out;
-  out.write_buffer_size =
-      std::clamp(options.memory_bytes_max / 8, kWriteBufferBytesMin, kWriteBufferBytesMax);
-  out.compression = LightCompression();
-  switch (family) {
-    case Family::kRows:
-    case Family::kState:
-      out.compression = rocksdb::kNoCompression;  // floats do not compress
-      table.block_size = 16u << 10;
-      break;
-    case Family::kIds:
-    case Family::kRequests:  // mostly asked for what is not there
-      table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-      break;
-    case Family::kCatalogue:
-    case Family::kPayload:
-    case Family::kLog:
-    case Family::kExpiry:
-      break;
-  }
-  out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return out;
-}
-
-std::vector<rocksdb::ColumnFamilyDescriptor> Families(
-    const StorageOptions& options, const std::shared_ptr<rocksdb::Cache>& cache) {
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (size_t i = 0; i < kFamilyCount; ++i) {
-    const auto family = static_cast<Family>(i);
-    families.emplace_back(FamilyName(family), FamilyOptions(family, options, cache));
-  }
-  return families;
-}
-
-// RocksDB's own log of what it does, of a database that nothing may be written beside.
-class NoLog final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 absl::Status Locked(const std::string& directory) {
   return FailedPrecondition(
@@ -114,6 +27,21 @@ absl::Status Locked(const std::string& directory) {
        .next_step = "Stop the other mnemed, or name another data directory."});
 }
 
+// Before RocksDB reads the log, which it takes as it finds it. Under the lock that RocksDB will
+// hold.
+absl::Status PrepareLog(rocksdb::FileSystem& files, const std::string& directory) {
+  const std::string path = DatabasePath(directory);
+  if (!files.FileExists(path, rocksdb::IOOptions(), nullptr).ok()) return absl::OkStatus();
+  rocksdb::FileLock* lock = nullptr;
+  const rocksdb::IOStatus locked =
+      files.LockFile(JoinPath(path, "LOCK"), rocksdb::IOOptions(), &lock, nullptr);
+  if (!locked.ok()) return Locked(directory);
+  const absl::Status checked = CheckWriteAheadLog(files, path, /*repair=*/true);
+  const absl::Status unlocked = FromRocksDb(files.UnlockFile(lock, rocksdb::IOOptions(), nullptr),
+                                            "unlocking the data directory");
+  return checked.ok() ? unlocked : checked;
+}
+
 absl::Status FromOpen(const rocksdb::Status& status, const std::string& directory) {
   // RocksDB has no code for this; these are its two messages, for another process and for this one.
   const std::string text = status.ToString();
@@ -122,17 +50,31 @@ absl::Status FromOpen(const rocksdb::Status& status, const std::string& director
   if (status.IsIOError() && locked) return Locked(directory);
   const std::string doing =
       absl::StrCat("opening the database of data directory '", directory, "'");
-  // With `create_if_missing` off: the database, or one of its families, is not there.
-  if (status.IsInvalidArgument()) return Corrupt(doing, text);
-  return FromRocksDb(status, doing);
+  // With `create_if_missing` off: the database, a family or a file of it is not there.
+  const bool missing = status.IsInvalidArgument() || status.IsPathNotFound();
+  if (!missing && !status.IsCorruption()) return FromRocksDb(status, doing);
+  return DataLoss(absl::StrCat(doing, ": ", text),
+                  {.reason = "CORRUPT",
+                   .given = text,
+                   .expected = "a database as mneme wrote it",
+                   .next_step = "Check the disk, then restore the data directory from a backup; "
+                                "what cannot be opened holds the catalogue or the log of all "
+                                "memories."});
 }
 
+// In two table files of the catalogue: opening loads two, and shall find no others
+// (rocksdb_options.cc).
 absl::Status WriteFormat(rocksdb::DB& db) {
   const std::string key = FormatKey();
   rocksdb::WriteOptions durable;
   durable.sync = true;
-  return FromRocksDb(db.Put(durable, key, EncodeFormat(key, kFormatVersion)),
-                     "writing the format version");
+  for (int i = 0; i < 2; ++i) {
+    const std::string doing = "writing the format version";
+    MNEME_RETURN_IF_ERROR(
+        FromRocksDb(db.Put(durable, key, EncodeFormat(key, kFormatVersion)), doing));
+    MNEME_RETURN_IF_ERROR(FromRocksDb(db.Flush(rocksdb::FlushOptions()), doing));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadFormat(rocksdb::DB& db, const std::string& directory) {
@@ -180,33 +122,49 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
   std::unique_ptr<Database> out(new Database);
   if (options.read_only) {
     MNEME_RETURN_IF_ERROR(CheckDirectory(files, directory));
+    MNEME_RETURN_IF_ERROR(CheckWriteAheadLog(files, DatabasePath(directory), /*repair=*/false));
     MNEME_RETURN_IF_ERROR(out->OpenForReading(options, env, DatabasePath(directory)));
     return out;
   }
   MNEME_ASSIGN_OR_RETURN(const DirectoryState state, ClaimDirectory(files, directory));
   const bool create = state == DirectoryState::kCreating;
 
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened =
-      rocksdb::DB::Open(DatabaseOptions(options, cache, env, create), DatabasePath(directory),
-                        Families(options, cache), &out->handles_, &db);
-  out->db_.reset(db);
-  MNEME_RETURN_IF_ERROR(FromOpen(opened, directory));
+  MNEME_RETURN_IF_ERROR(PrepareLog(files, directory));
+  MNEME_RETURN_IF_ERROR(out->OpenForWriting(options, env, create));
   if (create) {
-    MNEME_RETURN_IF_ERROR(WriteFormat(*db));
+    MNEME_RETURN_IF_ERROR(WriteFormat(*out->db_));
     MNEME_RETURN_IF_ERROR(MarkDirectoryReady(files, directory));
   } else {
-    MNEME_RETURN_IF_ERROR(ReadFormat(*db, directory));
+    MNEME_RETURN_IF_ERROR(ReadFormat(*out->db_, directory));
   }
   return out;
+}
+
+absl::Status Database::OpenForWriting(const StorageOptions& options, rocksdb::Env* env,
+                                      bool create) {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
+  rocksdb::DBOptions db_options = DatabaseOptions(options, cache, env);
+  db_options.create_if_missing = create;
+  db_options.create_missing_column_families = create;
+  damage_ = std::make_shared<DamageListener>(options.on_damage);
+  db_options.listeners.push_back(damage_);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(db_options, DatabasePath(options.directory),
+                        FamilyDescriptors(options, cache), &handles_, &db);
+  db_.reset(db);
+  MNEME_RETURN_IF_ERROR(FromOpen(opened, options.directory));
+  damage_->Attach(handles_);
+  return FromRocksDb(db->SetDBOptions({{"max_open_files", std::to_string(kOpenFilesMax)}}),
+                     "opening more files");
 }
 
 absl::StatusOr<std::unique_ptr<Database>> Database::OpenBackup(
     const std::string& path, const std::shared_ptr<rocksdb::Env>& env) {
   std::unique_ptr<Database> out(new Database);
   out->env_ = env;
-  MNEME_RETURN_IF_ERROR(out->OpenForReading({.directory = path}, env.get(), path));
+  MNEME_RETURN_IF_ERROR(
+      out->OpenForReading({.directory = path, .read_only = true}, env.get(), path));
   return out;
 }
 
@@ -214,17 +172,32 @@ absl::Status Database::OpenForReading(const StorageOptions& options, rocksdb::En
                                       const std::string& path) {
   read_only_ = true;
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
-  rocksdb::DBOptions db_options = DatabaseOptions(options, cache, env, /*create=*/false);
-  db_options.info_log = std::make_shared<NoLog>();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
-      rocksdb::DB::OpenForReadOnly(db_options, path, Families(options, cache), &handles_, &db);
+      rocksdb::DB::OpenForReadOnly(DatabaseOptions(options, cache, env), path,
+                                   FamilyDescriptors(options, cache), &handles_, &db);
   db_.reset(db);
   MNEME_RETURN_IF_ERROR(FromOpen(opened, options.directory));
   return ReadFormat(*db, options.directory);
 }
 
+absl::Status Database::DeleteMemoryFiles(MemoryUid uid) {
+  const std::string first = MemoryPrefix(uid);
+  const std::string end = PrefixEnd(first);
+  const rocksdb::Slice first_slice(first);
+  const rocksdb::Slice end_slice(end);
+  const rocksdb::RangePtr range(&first_slice, &end_slice);
+  for (Family family : kMemoryFamilies) {
+    MNEME_RETURN_IF_ERROR(FromRocksDb(
+        rocksdb::DeleteFilesInRanges(db_.get(), (*this)[family], &range, 1, /*include_end=*/false),
+        absl::StrCat("deleting the files of ", MemoryName(uid))));
+  }
+  damage_->Resume(*db_);
+  return absl::OkStatus();
+}
+
 Database::~Database() {
+  if (damage_ != nullptr) damage_->Detach();
   if (db_ == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* handle : handles_)
     db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();

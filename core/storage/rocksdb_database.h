@@ -14,6 +14,8 @@
 
 namespace mneme::storage {
 
+class DamageListener;
+
 // In the order of their handles. docs/formats/storage.md says what each holds.
 enum class Family { kCatalogue, kRows, kIds, kPayload, kLog, kState, kRequests, kExpiry };
 inline constexpr size_t kFamilyCount = 8;
@@ -38,6 +40,10 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // Deletes the table files that hold nothing but this memory, which was dropped durably: room is
+  // free at once, and damaged files are gone with it. Snapshots no longer see it.
+  absl::Status DeleteMemoryFiles(MemoryUid uid);
+
   rocksdb::DB& db() const { return *db_; }
   bool read_only() const { return read_only_; }
   rocksdb::ColumnFamilyHandle* operator[](Family family) const {
@@ -46,10 +52,12 @@ class Database {
 
  private:
   Database() = default;
+  absl::Status OpenForWriting(const StorageOptions& options, rocksdb::Env* env, bool create);
   absl::Status OpenForReading(const StorageOptions& options, rocksdb::Env* env,
                               const std::string& path);
 
-  std::shared_ptr<rocksdb::Env> env_;  // where no one else keeps it
+  std::shared_ptr<DamageListener> damage_;  // of one that is written to
+  std::shared_ptr<rocksdb::Env> env_;       // where no one else keeps it
   bool read_only_ = false;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -17,6 +17,7 @@
 #include "core/storage/rocksdb_status.h"
 #include "core/storage/rocksdb_verify.h"
 #include "core/storage/values.h"
+#include "core/storage/write_ahead_log.h"
 
 namespace mneme::storage {
 namespace {
@@ -119,8 +120,12 @@ class RocksDbStorage final : public Storage {
  private:
   // Merges the batch's changes of counters with the stored ones and adds the result to it.
   absl::Status MergeCounters(RocksDbBatch& batch) const;
+  absl::Status DeleteDropped(const RocksDbBatch& batch, Sync sync)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Write(rocksdb::WriteBatch& writes, Sync sync)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status AddNote(rocksdb::WriteBatch& writes, bool synced) const;
+  void Synced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Doubt(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
@@ -151,7 +156,21 @@ absl::Status RocksDbStorage::Commit(std::unique_ptr<CommitBatch> batch, Sync syn
   MNEME_RETURN_IF_ERROR(Write(mine.writes(), sync));
   MNEME_PASS_FAIL_POINT("commit.after_write");
   commits_.fetch_add(1, std::memory_order_relaxed);
-  return absl::OkStatus();
+  return DeleteDropped(mine, sync);
+}
+
+// Their files may go once nothing can bring the dropped memories back; and as a file that goes may
+// hold the very tombstone of the drop (a flush and a compaction came between), that is put again.
+absl::Status RocksDbStorage::DeleteDropped(const RocksDbBatch& batch, Sync sync) {
+  rocksdb::WriteBatch tombstones;
+  for (const auto& [uid, change] : batch.counters_changes()) {
+    if (change.lives || !change.dropped) continue;
+    if (sync != Sync::kDisk && tombstones.Count() == 0) MNEME_RETURN_IF_ERROR(FlushLocked());
+    // Else its room is freed by compaction, later.
+    static_cast<void>(database_->DeleteMemoryFiles(uid));
+    MNEME_RETURN_IF_ERROR(AddTombstones(*database_, uid, tombstones));
+  }
+  return Write(tombstones, Sync::kOs);
 }
 
 absl::Status RocksDbStorage::MergeCounters(RocksDbBatch& batch) const {
@@ -169,12 +188,32 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
   rocksdb::WriteOptions options;
   options.sync = sync == Sync::kDisk;
   if (writes.Count() == 0) return options.sync ? FlushLocked() : absl::OkStatus();
+  MNEME_RETURN_IF_ERROR(AddNote(writes, /*synced=*/false));
   if (absl::Status status = FromRocksDb(database_->db().Write(options, &writes), "a commit");
       !status.ok()) {
     return Doubt(status);
   }
-  if (options.sync) syncs_.fetch_add(1, std::memory_order_relaxed);
+  if (options.sync) Synced();
   return absl::OkStatus();
+}
+
+// Whoever reads the log later sees that all before this note was durable. If that fails this commit
+// stands, and no other can follow it.
+void RocksDbStorage::Synced() {
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  rocksdb::WriteBatch note;
+  absl::Status status = AddNote(note, /*synced=*/true);
+  if (status.ok()) {
+    status =
+        FromRocksDb(database_->db().Write(rocksdb::WriteOptions(), &note), "a note in the log");
+  }
+  if (!status.ok()) static_cast<void>(Doubt(status));
+}
+
+absl::Status RocksDbStorage::AddNote(rocksdb::WriteBatch& writes, bool synced) const {
+  LogNote note{.synced = synced};
+  database_->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &note.oldest_file);
+  return FromRocksDb(writes.PutLogData(EncodeLogNote(note)), "a note in the log");
 }
 
 absl::Status RocksDbStorage::Flush() {
@@ -188,7 +227,7 @@ absl::Status RocksDbStorage::FlushLocked() {
       !status.ok()) {
     return Doubt(status);
   }
-  syncs_.fetch_add(1, std::memory_order_relaxed);
+  Synced();
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/base/status.h"
 #include "core/storage/keys.h"
+#include "core/storage/rocksdb_database.h"
 #include "core/storage/rocksdb_status.h"
 #include "rocksdb/metadata.h"
 #include "rocksdb/sst_file_reader.h"
@@ -30,20 +31,20 @@ Table FromMetadata(const rocksdb::LiveFileMetaData& file) {
 
 }  // namespace
 
-std::vector<Table> LiveTables(const Database& database) {
+std::vector<Table> LiveTables(rocksdb::DB& db) {
   std::vector<rocksdb::LiveFileMetaData> files;
-  database.db().GetLiveFilesMetaData(&files);
+  db.GetLiveFilesMetaData(&files);
   std::vector<Table> tables;
   for (const rocksdb::LiveFileMetaData& file : files) tables.push_back(FromMetadata(file));
   return tables;
 }
 
-absl::Status VerifyTable(const Database& database, const Table& table) {
+absl::Status VerifyTable(rocksdb::DB& db, const Table& table) {
   rocksdb::Options options;
-  options.env = database.db().GetEnv();
+  options.env = db.GetEnv();
   rocksdb::SstFileReader reader(options);
   const std::string doing = absl::StrCat("table file '", table.name, "'");
-  const std::string path = absl::StrCat(database.db().GetName(), "/", table.name);
+  const std::string path = absl::StrCat(db.GetName(), "/", table.name);
   MNEME_RETURN_IF_ERROR(FromRocksDb(reader.Open(path), doing));
   return FromRocksDb(reader.VerifyChecksum(), doing);
 }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/storage/rocksdb_database.h"
 #include "core/storage/storage.h"
+#include "rocksdb/db.h"
 
 namespace mneme::storage {
 
@@ -21,11 +21,11 @@ struct Table {
   std::vector<MemoryUid> uids;
 };
 
-std::vector<Table> LiveTables(const Database& database);
+std::vector<Table> LiveTables(rocksdb::DB& db);
 
 // DataLoss CORRUPT when its size, its footer, its index or any of its blocks is damaged. Reads it
 // whole.
-absl::Status VerifyTable(const Database& database, const Table& table);
+absl::Status VerifyTable(rocksdb::DB& db, const Table& table);
 
 }  // namespace mneme::storage
 

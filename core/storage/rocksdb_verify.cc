@@ -24,7 +24,7 @@ class Verifier {
       : database_(database), report_(report), progress_(progress), held_(&database.db()) {}
 
   absl::Status Run() {
-    tables_ = LiveTables(database_);
+    tables_ = LiveTables(database_.db());
     for (const Table& table : tables_) total_bytes_ += 2 * table.bytes;
     MNEME_RETURN_IF_ERROR(Advance(0));
     for (const Table& table : tables_) MNEME_RETURN_IF_ERROR(CheckTable(table));
@@ -70,7 +70,7 @@ class Verifier {
 };
 
 absl::Status Verifier::CheckTable(const Table& table) {
-  if (const absl::Status status = VerifyTable(database_, table); !status.ok()) {
+  if (const absl::Status status = VerifyTable(database_.db(), table); !status.ok()) {
     std::vector<MemoryUid> uids = table.uids;
     if (uids.empty()) uids.push_back(0);
     for (MemoryUid uid : uids) {

@@ -255,7 +255,9 @@ struct StorageOptions {
   // there. Commit and CopyMemory fail (FailedPrecondition READ_ONLY).
   bool read_only = false;
   // Called on a thread of the storage when damage shows itself in the background (compaction): the
-  // storage goes on serving what it can read. The uids may be empty (not known).
+  // storage goes on serving what it can read. The uids are those whose data lies at the ends of the
+  // damaged file (memories between them may be concerned too); empty when not known. It must return
+  // soon and not call the storage; it is not called any more once the storage is destroyed.
   std::function<void(const absl::Status&, const std::vector<MemoryUid>&)> on_damage;
 };
 
