@@ -2,15 +2,17 @@
 
 #include "core/base/bytes.h"
 #include "core/base/status.h"
+#include "core/engine/item_policy.h"
 
 namespace mneme::engine {
 namespace {
 
-// Version 2: all fields of a linear spec. Version 1 is read as one that leaves them at their
-// defaults.
-constexpr uint8_t kEntryVersion = 2;
-// Version 2: the count of suppressed items.
-constexpr uint8_t kReplyVersion = 2;
+// Version 2: all fields of a linear spec. Version 3: the items' policy, and frozen. What an earlier
+// version lacks is read as its default.
+constexpr uint8_t kEntryVersion = 3;
+// Version 2: the count of suppressed items. Version 3: the count of evicted ones, and whether there
+// are more.
+constexpr uint8_t kReplyVersion = 3;
 constexpr uint8_t kCheckpointVersion = 1;
 constexpr uint8_t kDenseTag = 1;
 constexpr uint8_t kLinearTag = 2;
@@ -73,6 +75,22 @@ void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
   }
 }
 
+void PutPolicy(ByteWriter& out, const ItemPolicy& policy) {
+  out.Put<int64_t>(policy.ttl_nanos);
+  out.Put<uint64_t>(policy.items_max);
+  out.Put<uint64_t>(policy.bytes_max);
+  out.Put<uint8_t>(static_cast<uint8_t>(policy.full_policy));
+}
+
+ItemPolicy GetPolicy(ByteReader& in) {
+  ItemPolicy policy;
+  policy.ttl_nanos = in.Get<int64_t>();
+  policy.items_max = in.Get<uint64_t>();
+  policy.bytes_max = in.Get<uint64_t>();
+  policy.full_policy = static_cast<FullPolicy>(in.Get<uint8_t>());
+  return policy;
+}
+
 absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) {
   spec->key_dim = in.Get<uint64_t>();
   spec->response_dim = in.Get<uint64_t>();
@@ -127,6 +145,8 @@ std::string EncodeCatalogueEntry(const MemoryInfo& info) {
     out.PutBytes(value);
   }
   PutSpec(out, info.spec);
+  PutPolicy(out, info.item_policy);
+  out.Put<uint8_t>(info.frozen);
   return out.Take();
 }
 
@@ -147,19 +167,27 @@ absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes) {
     info.labels.labels[std::move(key)] = in.GetBytes();
   }
   MNEME_RETURN_IF_ERROR(GetSpec(in, version, &info.spec));
+  if (version >= 3) {
+    info.item_policy = GetPolicy(in);
+    info.frozen = in.Get<uint8_t>() != 0;
+  }
   if (!in.done()) return Corrupt("catalogue entry");
-  if (absl::Status status = models::ValidateSpec(info.spec); !status.ok())
+  if (!models::ValidateSpec(info.spec).ok() ||
+      !ValidateItemPolicy(info.item_policy, info.spec).ok()) {
     return Corrupt("catalogue entry");
+  }
   return info;
 }
 
 std::string EncodeWriteReply(const WriteReply& reply) {
   ByteWriter out;
   out.Put(kReplyVersion);
-  for (uint64_t value : {reply.uid, reply.position, reply.stored, reply.replaced, reply.deleted,
-                         reply.missing, reply.first_id, reply.item_count, reply.suppressed}) {
+  for (uint64_t value :
+       {reply.uid, reply.position, reply.stored, reply.replaced, reply.deleted, reply.missing,
+        reply.first_id, reply.item_count, reply.suppressed, reply.evicted}) {
     out.Put(value);
   }
+  out.Put<uint8_t>(reply.more);
   out.Put(static_cast<uint8_t>(reply.sync));
   return out.Take();
 }
@@ -174,6 +202,10 @@ absl::StatusOr<WriteReply> DecodeWriteReply(std::string_view bytes) {
     *value = in.Get<uint64_t>();
   }
   if (version >= 2) reply.suppressed = in.Get<uint64_t>();
+  if (version >= 3) {
+    reply.evicted = in.Get<uint64_t>();
+    reply.more = in.Get<uint8_t>() != 0;
+  }
   reply.sync = static_cast<Sync>(in.Get<uint8_t>());
   if (!in.done()) return Corrupt("request outcome");
   return reply;

@@ -63,6 +63,34 @@ TEST(CatalogueEntry, EveryFieldOfALinearSpecComesBack) {
   EXPECT_EQ(std::get<models::LinearSpec>(back->spec.model), spec);
 }
 
+TEST(CatalogueEntry, ThePolicyOfItemsComesBackAndVersionTwoHasNone) {
+  MemoryInfo info = Example();
+  info.spec.retain = models::Retain::kAll;
+  info.item_policy = {.ttl_nanos = 5,
+                      .items_max = 6,
+                      .bytes_max = 7'000,
+                      .full_policy = FullPolicy::kEvictLeastUsed};
+  info.frozen = true;
+  std::string bytes = EncodeCatalogueEntry(info);
+  auto back = DecodeCatalogueEntry(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->item_policy, info.item_policy);
+  EXPECT_TRUE(back->frozen);
+
+  bytes.resize(bytes.size() - (3 * sizeof(uint64_t) + 2));
+  bytes[0] = 2;
+  back = DecodeCatalogueEntry(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->item_policy, ItemPolicy());
+  EXPECT_FALSE(back->frozen);
+}
+
+TEST(CatalogueEntry, APolicyThatNoMemoryCanHaveIsDamage) {
+  MemoryInfo info = Example();  // keeps responses: its items cannot expire
+  info.item_policy.ttl_nanos = 5;
+  EXPECT_TRUE(absl::IsDataLoss(DecodeCatalogueEntry(EncodeCatalogueEntry(info)).status()));
+}
+
 TEST(CatalogueEntry, VersionOneIsReadWithTheLaterFieldsAtTheirDefaults) {
   ByteWriter out;
   out.Put<uint8_t>(1);
@@ -115,6 +143,8 @@ TEST(WriteReply, RoundTrips) {
                          .deleted = 5,
                          .missing = 6,
                          .suppressed = 9,
+                         .evicted = 10,
+                         .more = true,
                          .first_id = 7,
                          .item_count = 8,
                          .sync = Sync::kOs};
@@ -123,6 +153,8 @@ TEST(WriteReply, RoundTrips) {
   EXPECT_EQ(back->item_count, 8u);
   EXPECT_EQ(back->first_id, 7u);
   EXPECT_EQ(back->suppressed, 9u);
+  EXPECT_EQ(back->evicted, 10u);
+  EXPECT_TRUE(back->more);
   EXPECT_EQ(back->sync, Sync::kOs);
   EXPECT_FALSE(DecodeWriteReply("").ok());
 }
