@@ -1,8 +1,12 @@
 // CreateMemory, UpdateMemory, DeleteMemory.
 #include <utility>
 
+#include "core/base/fail_point.h"
+#include "core/engine/alias_ops.h"
 #include "core/engine/catalogue_entry.h"
+#include "core/engine/item_policy.h"
 #include "core/engine/ops.h"
+#include "core/engine/row_bytes.h"
 
 namespace mneme::engine {
 namespace {
@@ -16,19 +20,36 @@ absl::Status RevisionRaced(std::string_view name) {
        .next_step = "Read the memory again, look at what changed, and repeat with its etag."});
 }
 
+template <typename T>
+void Change(const std::optional<T>& to, T& field) {
+  if (to.has_value()) field = *to;
+}
+
+void Merge(const UpdateCommand& command, MemoryInfo& info) {
+  Change(command.description, info.labels.description);
+  Change(command.labels, info.labels.labels);
+  Change(command.ttl_nanos, info.item_policy.ttl_nanos);
+  Change(command.items_max, info.item_policy.items_max);
+  Change(command.bytes_max, info.item_policy.bytes_max);
+  Change(command.full_policy, info.item_policy.full_policy);
+  Change(command.frozen, info.frozen);
+}
+
 class CreateOp final : public WriteOp {
  public:
-  CreateOp(Catalogue& catalogue, Random& random, size_t memories_max, CreateCommand command,
-           Done<MemoryInfo> done)
+  CreateOp(Catalogue& catalogue, Random& random, size_t memories_max, MemoryBudget& budget,
+           CreateCommand command, Done<MemoryInfo> done)
       : catalogue_(catalogue),
         random_(random),
         memories_max_(memories_max),
+        budget_(budget),
         command_(std::move(command)),
         done_(std::move(done)),
         key_{.scope = "", .request_id = command_.request_id} {}
 
   size_t bytes() const override { return 1'024; }
 
+  bool grows() const override { return true; }
   absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
     if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
     if (!key_.request_id.empty() && IsTouched(group, TouchRequest(key_)))
@@ -37,7 +58,7 @@ class CreateOp final : public WriteOp {
         there.ok()) {
       MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
                              FindOutcome(group, key_, command_.body_hash, (*there)->uid()));
-      if (!earlier.has_value()) return AlreadyTaken();
+      if (!earlier.has_value()) return catalogue_.CheckFree(command_.name);
       memory_ = *std::move(there);
       return Prepared::kReady;
     }
@@ -50,13 +71,19 @@ class CreateOp final : public WriteOp {
            .next_step =
                "Delete a memory, or raise limits.memories_max in the server's configuration."});
     }
+    MNEME_RETURN_IF_ERROR(group.disk);
+    // The matrices, and three copies of them while there is a checkpoint.
+    const uint64_t fixed = FixedBytes(command_.spec);
+    MNEME_ASSIGN_OR_RETURN(
+        room_, budget_.Reserve(absl::StrCat("memory '", command_.name, "'"), fixed, 3 * fixed));
     MemoryInfo info{.name = command_.name,
                     .uid = NewUid(group.now_unix_nanos),
                     .revision = 1,
                     .create_unix_nanos = group.now_unix_nanos,
                     .update_unix_nanos = group.now_unix_nanos,
                     .labels = command_.labels,
-                    .spec = command_.spec};
+                    .spec = command_.spec,
+                    .item_policy = command_.item_policy};
     MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(info.spec));
     group.batch.PutMemory(info.uid, EncodeCatalogueEntry(info));
     group.touched.insert(TouchName(command_.name));
@@ -79,6 +106,7 @@ class CreateOp final : public WriteOp {
   }
 
   void Finish(const absl::Status& status, Sync) override {
+    room_.Release();  // the memory counts by itself now
     if (!status.ok()) return done_(status);
     done_(memory_->info());
   }
@@ -94,18 +122,11 @@ class CreateOp final : public WriteOp {
     return uid;
   }
 
-  absl::Status AlreadyTaken() const {
-    return AlreadyExists(
-        absl::StrFormat("there is a memory '%s' already", command_.name),
-        {.reason = "MEMORY_EXISTS",
-         .given = command_.name,
-         .expected = "a name that is not taken",
-         .next_step = "Use the memory that is there, delete it first, or choose another name."});
-  }
-
   Catalogue& catalogue_;
   Random& random_;
   const size_t memories_max_;
+  MemoryBudget& budget_;
+  MemoryBudget::Reservation room_;
   const CreateCommand command_;
   const Done<MemoryInfo> done_;
   const storage::RequestKey key_;
@@ -126,8 +147,8 @@ class UpdateOp final : public WriteOp {
     info_ = memory_->info();
     if (command_.etag.has_value() && *command_.etag != EtagOf(info_))
       return RevisionRaced(command_.name);
-    if (command_.description.has_value()) info_.labels.description = *command_.description;
-    if (command_.labels.has_value()) info_.labels.labels = *command_.labels;
+    Merge(command_, info_);
+    MNEME_RETURN_IF_ERROR(ValidateItemPolicy(info_.item_policy, info_.spec));
     ++info_.revision;
     info_.update_unix_nanos = group.now_unix_nanos;
     group.batch.PutMemory(info_.uid, EncodeCatalogueEntry(info_));
@@ -166,12 +187,14 @@ class DropOp final : public WriteOp {
     }
     if (command_.etag.has_value() && *command_.etag != EtagOf(memory_->info()))
       return RevisionRaced(command_.name);
+    MNEME_RETURN_IF_ERROR(CheckNoAliases(catalogue_, memory_->name()));
     group.batch.DropMemory(memory_->uid());
     group.touched.insert(TouchName(command_.name));
     return Prepared::kReady;
   }
 
   void Apply() override {
+    MNEME_PASS_FAIL_POINT("memory.drop");
     memory_->MarkDropped();
     catalogue_.Erase(memory_->name());
   }
@@ -191,8 +214,9 @@ class DropOp final : public WriteOp {
 }  // namespace
 
 std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
-                                      CreateCommand command, Done<MemoryInfo> done) {
-  return std::make_unique<CreateOp>(catalogue, random, memories_max, std::move(command),
+                                      MemoryBudget& budget, CreateCommand command,
+                                      Done<MemoryInfo> done) {
+  return std::make_unique<CreateOp>(catalogue, random, memories_max, budget, std::move(command),
                                     std::move(done));
 }
 std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,

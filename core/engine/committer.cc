@@ -12,15 +12,26 @@ namespace {
 
 constexpr int64_t kExpiryIntervalNanos = 60ll * 1'000'000'000;
 
-absl::Status Busy(size_t waiting) {
+absl::Status Busy(size_t waiting, size_t bytes_max) {
   return ResourceExhausted(
       absl::StrFormat("%d writes are waiting already", waiting),
       {.reason = "BUSY",
        .given = absl::StrCat(waiting + 1, " writes in flight"),
-       .expected = absl::StrCat("at most ", kPendingWritesMax, " writes or ", kPendingWriteBytesMax,
-                                " bytes"),
+       .expected = absl::StrCat("at most ", kPendingWritesMax, " writes or ", bytes_max, " bytes"),
        .next_step = "Wait and retry; send larger batches rather than more of them.",
        .retry_after_ms = kBusyRetryMs});
+}
+
+absl::Status DiskFull(uint64_t free, uint64_t reserve) {
+  return ResourceExhausted(
+      absl::StrFormat("the disk is nearly full: %d bytes are free, %d are kept in reserve", free,
+                      reserve),
+      {.reason = "FULL",
+       .given = absl::StrFormat("%d bytes of free disk", free),
+       .expected = absl::StrFormat("at least %d", reserve),
+       .next_step = "Free disk, or delete items or memories: reads and deletes go on, and writes "
+                    "come back by themselves.",
+       .retry_after_ms = kDiskRetryMs});
 }
 
 absl::Status Stopped(const absl::Status& cause) {
@@ -33,12 +44,8 @@ absl::Status Stopped(const absl::Status& cause) {
 
 }  // namespace
 
-Committer::Committer(storage::Storage& storage, const Clock& clock,
-                     std::function<void(const absl::Status&)> on_fatal)
-    : storage_(storage),
-      clock_(clock),
-      on_fatal_(std::move(on_fatal)),
-      thread_([this] { Run(); }) {}
+Committer::Committer(storage::Storage& storage, const Clock& clock, CommitterOptions options)
+    : storage_(storage), clock_(clock), options_(std::move(options)), thread_([this] { Run(); }) {}
 
 Committer::~Committer() { Stop(); }
 
@@ -49,8 +56,8 @@ void Committer::Submit(std::unique_ptr<WriteOp> op) {
     if (stopping_ || !fatal_.ok()) {
       refused = Stopped(fatal_);
     } else if (queue_.size() >= kPendingWritesMax ||
-               (!queue_.empty() && queue_bytes_ + op->bytes() > kPendingWriteBytesMax)) {
-      refused = Busy(queue_.size());
+               (!queue_.empty() && queue_bytes_ + op->bytes() > options_.pending_bytes_max)) {
+      refused = Busy(queue_.size(), options_.pending_bytes_max);
     } else {
       queue_bytes_ += op->bytes();
       queue_.push_back(std::move(op));
@@ -123,7 +130,7 @@ void Committer::GoFatal(const absl::Status& status) {
     if (!fatal_.ok()) return;
     fatal_ = status;
   }
-  on_fatal_(status);
+  options_.on_fatal(status);
 }
 
 void Committer::CommitOps(Ops ops) {
@@ -132,6 +139,7 @@ void Committer::CommitOps(Ops ops) {
     std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
     CommitGroup group{
         .storage = storage_, .batch = *batch, .now_unix_nanos = clock_.NowUnixNanos()};
+    group.disk = CheckDisk();
     Ops ready;
     Sync sync = Sync::kMemory;
     for (; next < ops.size(); ++next) {
@@ -174,6 +182,17 @@ void Committer::CommitOps(Ops ops) {
     for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
   }
   if (clock_.NowMonotonicNanos() >= next_expiry_nanos_) ExpireRequests();
+}
+
+const absl::Status& Committer::CheckDisk() {
+  const int64_t now = clock_.NowMonotonicNanos();
+  if (next_disk_check_nanos_.has_value() && now < *next_disk_check_nanos_) return disk_;
+  next_disk_check_nanos_ = now + kDiskCheckMs * 1'000'000;
+  const absl::StatusOr<uint64_t> free = storage_.FreeDiskBytes();
+  // Where it cannot be told, the write itself will show.
+  const bool full = free.ok() && *free < options_.disk_bytes_reserve;
+  disk_ = full ? DiskFull(*free, options_.disk_bytes_reserve) : absl::OkStatus();
+  return disk_;
 }
 
 // A failure leaves outcomes for the next round; a broken log shows itself at the next commit.

@@ -22,6 +22,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +31,7 @@
 #include "absl/status/status.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/engine/limits.h"
 #include "core/engine/memory.h"
 #include "core/engine/types.h"
 #include "core/storage/storage.h"
@@ -42,6 +44,7 @@ struct CommitGroup {
   storage::CommitBatch& batch;
   int64_t now_unix_nanos = 0;
   size_t memories_created = 0;
+  absl::Status disk;  // ResourceExhausted (FULL) while free disk is short: nothing may grow
   // Ids, request ids and names that a write of this group has touched: a second one waits for the
   // next group, because what it must look up is not on disk yet.
   absl::flat_hash_set<std::string> touched;
@@ -57,6 +60,8 @@ class WriteOp {
   virtual ~WriteOp() = default;
   virtual size_t bytes() const = 0;
   virtual Sync sync() const { return Sync::kDisk; }
+  // It makes the server hold more: refused in Prepare while CommitGroup::disk is not OK.
+  virtual bool grows() const { return false; }
   // Checks against the state as it is and adds to the batch. An error, or kNextGroup, means that
   // nothing was added.
   virtual absl::StatusOr<Prepared> Prepare(CommitGroup& group) = 0;
@@ -67,10 +72,16 @@ class WriteOp {
   virtual void Finish(const absl::Status& status, Sync reached) = 0;
 };
 
+struct CommitterOptions {
+  size_t pending_bytes_max = kPendingWriteBytesMax;
+  uint64_t disk_bytes_reserve = 0;  // less free disk than this is short
+  // Called once, on the committer's thread, when the log is in doubt.
+  std::function<void(const absl::Status&)> on_fatal = [](const absl::Status&) {};
+};
+
 class Committer {
  public:
-  Committer(storage::Storage& storage, const Clock& clock,
-            std::function<void(const absl::Status&)> on_fatal);
+  Committer(storage::Storage& storage, const Clock& clock, CommitterOptions options);
   ~Committer();  // Stop()
 
   // Queues the write; its Finish is called exactly once, at once when the queue is full or the
@@ -90,6 +101,8 @@ class Committer {
   // Takes ops until the group is full; false when stopped and empty.
   bool TakeQueued(Ops* ops);
   void CommitOps(Ops ops);
+  // OK, or why nothing may grow; asks the storage every kDiskCheckMs.
+  const absl::Status& CheckDisk();
   void PublishGroup(CommitGroup& group);
   void ExpireRequests();
   void FailAll(Ops& ops, const absl::Status& status);
@@ -98,7 +111,7 @@ class Committer {
 
   storage::Storage& storage_;
   const Clock& clock_;
-  const std::function<void(const absl::Status&)> on_fatal_;
+  const CommitterOptions options_;
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -107,8 +120,11 @@ class Committer {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   EngineCounters counters_ ABSL_GUARDED_BY(mutex_);
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
-  int64_t next_expiry_nanos_ = 0;  // the thread's own
-  std::thread thread_;             // last: starts when all else is there
+  // The thread's own.
+  int64_t next_expiry_nanos_ = 0;
+  std::optional<int64_t> next_disk_check_nanos_;  // never checked yet
+  absl::Status disk_;
+  std::thread thread_;  // last: starts when all else is there
 };
 
 // Writes a checkpoint of a memory's model: everything up to its applied position. The writer's

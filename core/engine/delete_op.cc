@@ -2,85 +2,59 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/engine/catalogue_entry.h"
+#include "core/engine/item_policy.h"
+#include "core/engine/memory_write_op.h"
 #include "core/engine/ops.h"
 
 namespace mneme::engine {
 namespace {
 
-class DeleteOp final : public WriteOp {
+class DeleteOp final : public MemoryWriteOp {
  public:
-  DeleteOp(std::shared_ptr<Memory> memory, DeleteCommand command, Done<WriteReply> done)
-      : memory_(std::move(memory)),
+  DeleteOp(std::shared_ptr<Memory> written, DeleteCommand command,
+           std::optional<RowsToDelete> matching, Done<WriteReply> done)
+      : MemoryWriteOp(std::move(written),
+                      {.request_id = command.request_id,
+                       .body_hash = command.body_hash,
+                       .sync = command.sync},
+                      std::move(done)),
         command_(std::move(command)),
-        done_(std::move(done)),
-        key_{.scope = command_.memory, .request_id = command_.request_id},
-        forgotten_(memory_->spec().key_dim, memory_->spec().response_dim, memory_->keeps_ids()) {}
+        matching_(std::move(matching)) {}
 
   size_t bytes() const override {
     return command_.keys.rows * command_.keys.cols * sizeof(float) + 64 * command_.ids.size();
   }
-  Sync sync() const override { return command_.sync; }
 
-  absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
-    const std::string request = TouchRequest(key_);
-    if (IsTouched(group, TouchName(memory_->name()))) return Prepared::kNextGroup;
-    if (!key_.request_id.empty() && IsTouched(group, request)) return Prepared::kNextGroup;
-    if (memory_->dropped()) {
-      return NotFound(absl::StrFormat("memory '%s' was deleted", memory_->name()),
-                      {.reason = "MEMORY_NOT_FOUND",
-                       .given = memory_->name(),
-                       .next_step = "See ListMemories."});
-    }
-    MNEME_RETURN_IF_ERROR(memory_->CheckServing());
-    MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
-                           FindOutcome(group, key_, command_.body_hash, memory_->uid()));
-    if (earlier.has_value()) {
-      reply_ = *earlier;
-      return Prepared::kReady;
-    }
-    std::vector<std::string> touch;
-    for (const ItemId& id : command_.ids) touch.push_back(TouchId(memory_->uid(), id));
-    for (const std::string& key : touch) {
-      if (IsTouched(group, key)) return Prepared::kNextGroup;
-    }
-    if (memory_->keeps_ids()) {
+ private:
+  bool brings_pairs() const { return command_.keys.rows > 0; }
+
+  absl::StatusOr<Prepared> PrepareRows(CommitGroup& group) override {
+    if (AnyTouched(group, command_.ids)) return Prepared::kNextGroup;
+    if (matching_.has_value()) {
+      MNEME_RETURN_IF_ERROR(TakeMatching(group));
+    } else if (memory().keeps_ids()) {
       MNEME_RETURN_IF_ERROR(FindRows(group));
     } else {
       MNEME_RETURN_IF_ERROR(TakePairs());
     }
-    group.touched.insert(touch.begin(), touch.end());
-    if (!key_.request_id.empty()) group.touched.insert(request);
+    TouchIds(group, command_.ids);
+    TouchIds(group, forgotten().block().ids);
     Write(group);
     return Prepared::kReady;
   }
 
-  void Apply() override {
-    if (reply_.replayed || forgotten_.size() == 0 || !memory_->CheckServing().ok()) return;
-    Mutation mutation{.position = reply_.position, .forgotten = forgotten_.block()};
-    if (absl::Status status = memory_->Apply(mutation); !status.ok())
-      return memory_->Degrade(status);
-    memory_->removed_rows.insert(memory_->removed_rows.end(), marked_rows_.begin(),
-                                 marked_rows_.end());
-  }
+  Mutation mutation() const override { return {}; }
 
-  void Finish(const absl::Status& status, Sync reached) override {
-    if (!status.ok()) return done_(status);
-    reply_.sync = std::max(reply_.sync, reached);  // of a retry: what either of the two reached
-    done_(reply_);
-  }
-
- private:
   // RETAIN_STATISTICS: there is nothing to look up; the pairs say it all.
   absl::Status TakePairs() {
     const size_t n = command_.keys.rows;
-    if (n > memory_->item_count) {
+    if (n > memory().item_count) {
       return FailedPrecondition(
-          absl::StrFormat("%d pairs are to be forgotten, memory '%s' holds %d", n, memory_->name(),
-                          memory_->item_count),
+          absl::StrFormat("%d pairs are to be forgotten, memory '%s' holds %d", n, memory().name(),
+                          memory().item_count),
           {.reason = "MORE_THAN_HELD",
            .given = absl::StrCat(n),
-           .expected = absl::StrCat("at most ", memory_->item_count),
+           .expected = absl::StrCat("at most ", memory().item_count),
            .next_step = "Forget only pairs that were stored."});
     }
     pairs_.resize(n);
@@ -88,130 +62,132 @@ class DeleteOp final : public WriteOp {
     return absl::OkStatus();
   }
 
-  absl::Status FindRows(CommitGroup& group) {
-    MNEME_ASSIGN_OR_RETURN(std::vector<std::optional<uint64_t>> rows,
-                           group.storage.FindIds(memory_->uid(), command_.ids));
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i].has_value()) continue;
-      if (!command_.allow_missing) {
-        return NotFound(
-            absl::StrFormat("item '%s' is not in memory '%s'", command_.ids[i].ToString(),
-                            memory_->name()),
-            {.reason = "ITEM_NOT_FOUND",
-             .given = command_.ids[i].ToString(),
-             .expected = "ids that are in the memory",
-             .next_step =
-                 "Set allow_missing to skip unknown ids. Nothing of the batch was deleted."});
-      }
+  absl::Status TakeMatching(CommitGroup& group) {
+    const auto take = [&](const storage::RowView& row) {
+      const bool gone = (row.flags & storage::kRowRemoved) != 0 || IsGoing(group, row);
+      if (!gone && !IsDue(row, group.now_unix_nanos)) TakeOut(row);
+      return absl::OkStatus();
+    };
+    for (const uint64_t number : matching_->rows) {
+      const absl::Status read = group.storage.ReadRow(memory().uid(), number, take);
+      if (!read.ok() && !absl::IsNotFound(read)) return read;
     }
+    reply_.more = matching_->more;
+    return absl::OkStatus();
+  }
+
+  absl::Status FindRows(CommitGroup& group) {
+    MNEME_ASSIGN_OR_RETURN(const std::vector<std::optional<uint64_t>> rows,
+                           group.storage.FindIds(memory().uid(), command_.ids));
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i].has_value()) {
-        ++reply_.missing;
-        continue;
+      bool present = false;
+      if (rows[i].has_value()) {
+        const auto take = [&](const storage::RowView& row) {
+          present = !IsDue(row, group.now_unix_nanos);  // the sweep's, if it is
+          if (present) Take(i, row);
+          return absl::OkStatus();
+        };
+        MNEME_RETURN_IF_ERROR(group.storage.ReadRow(memory().uid(), *rows[i], take));
       }
-      pairs_.push_back(i);
-      rows_.push_back(*rows[i]);
-      MNEME_RETURN_IF_ERROR(
-          group.storage.ReadRow(memory_->uid(), *rows[i], [&](const storage::RowView& view) {
-            if (brings_pairs()) {
-              kept_.push_back({view.weight,
-                               {view.key.begin(), view.key.end()},
-                               {view.response.begin(), view.response.end()}});
-            } else {
-              forgotten_.Append(view);
-            }
-            return absl::OkStatus();
-          }));
+      if (!command_.etags.empty() && command_.etags[i].has_value()) {
+        MNEME_RETURN_IF_ERROR(CheckItemEtag(memory(), command_.ids[i], *command_.etags[i],
+                                            present ? rows[i] : std::nullopt));
+      }
+      if (!present) MNEME_RETURN_IF_ERROR(NoteMissing(command_.ids[i]));
     }
     return absl::OkStatus();
   }
 
-  bool brings_pairs() const { return command_.keys.rows > 0; }
+  void Take(size_t i, const storage::RowView& row) {
+    if (!brings_pairs()) return TakeOut(row);
+    pairs_.push_back(i);
+    rows_.push_back(row.row);
+    kept_.push_back(
+        {row.weight, {row.key.begin(), row.key.end()}, {row.response.begin(), row.response.end()}});
+  }
+
+  absl::Status NoteMissing(const ItemId& id) {
+    if (!command_.allow_missing) {
+      return NotFound(
+          absl::StrFormat("item '%s' is not in memory '%s'", id.ToString(), memory().name()),
+          {.reason = "ITEM_NOT_FOUND",
+           .given = id.ToString(),
+           .expected = "ids that are in the memory",
+           .next_step =
+               "Set allow_missing to skip unknown ids. Nothing of the batch was deleted."});
+    }
+    ++reply_.missing;
+    return absl::OkStatus();
+  }
 
   void Write(CommitGroup& group) {
-    const MemoryUid uid = memory_->uid();
-    storage::LogRecord record{.kind = storage::RecordKind::kDelete, .first_row = memory_->next_row};
+    storage::LogRecord record{.kind = storage::RecordKind::kDelete, .first_row = memory().next_row};
     if (brings_pairs()) {
-      // The pairs go to disk as negative rows: replay must be able to forget them too.
-      for (size_t j = 0; j < pairs_.size(); ++j) {
-        const size_t i = pairs_[j];
-        const float weight = command_.weights.empty() ? 1.0f : command_.weights[i];
-        storage::RowView row{.row = memory_->next_row++,
-                             .flags = storage::kRowRemoved | storage::kRowNegative,
-                             .weight = weight,
-                             .key = command_.keys.row(i),
-                             .response = command_.responses.row(i)};
-        if (memory_->keeps_ids()) row.id = command_.ids[i];
-        group.batch.PutRow(uid, row, {}, /*keep_id=*/false);
-        marked_rows_.push_back(row.row);
-        forgotten_.Append(rows_.empty() ? row.row : rows_[j], row.id, weight, row.key,
-                          row.response);
-      }
-      record.row_count = pairs_.size();
+      WritePairs(group, record);
+    } else {
+      AddRemovals(group, record);
     }
-    const models::RowBlock out = forgotten_.block();
+    reply_.deleted = forgotten().size();
+    reply_.suppressed = memory().model().CountSuppressed(forgotten().block());
+    CloseRecord(group, std::move(record), 0);
+  }
+
+  // The pairs go to disk as negative rows: replay must be able to forget them too. What the disk
+  // keeps of the rows that they forget stays, marked, until a checkpoint covers it: replay absorbs
+  // a row before it forgets it.
+  void WritePairs(CommitGroup& group, storage::LogRecord& record) {
+    const MemoryUid uid = memory().uid();
+    for (size_t j = 0; j < pairs_.size(); ++j) {
+      const size_t i = pairs_[j];
+      const float weight = command_.weights.empty() ? 1.0f : command_.weights[i];
+      storage::RowView pair{.row = memory().next_row++,
+                            .flags = storage::kRowRemoved | storage::kRowNegative,
+                            .weight = weight,
+                            .key = command_.keys.row(i),
+                            .response = command_.responses.row(i)};
+      if (memory().keeps_ids()) pair.id = command_.ids[i];
+      group.batch.PutRow(uid, pair, {}, /*keep_id=*/false);
+      marked_rows_.push_back(pair.row);
+      forgotten().Append(rows_.empty() ? pair.row : rows_[j], pair.id, weight, pair.key,
+                         pair.response);
+    }
+    record.row_count = pairs_.size();
     for (size_t j = 0; j < rows_.size(); ++j) {
       record.removed_rows.push_back(rows_[j]);
-      if (memory_->law() == models::Law::kAnswersAdd) {
-        group.batch.EraseRow(uid, rows_[j], &out.ids[j]);
-        continue;
-      }
-      storage::RowView row{.row = rows_[j], .id = out.ids[j], .weight = out.weights[j]};
-      if (brings_pairs()) {
-        row.weight = kept_[j].weight;
-        row.key = kept_[j].key;
-        row.response = kept_[j].response;
-      } else {
-        row.key = out.keys.row(j);
-        row.response = out.responses.row(j);
-      }
-      group.batch.MarkRowRemoved(uid, row);
+      group.batch.MarkRowRemoved(uid, {.row = rows_[j],
+                                       .id = command_.ids[pairs_[j]],
+                                       .weight = kept_[j].weight,
+                                       .key = kept_[j].key,
+                                       .response = kept_[j].response});
       marked_rows_.push_back(rows_[j]);
-    }
-    reply_.position = memory_->next_position - 1;
-    if (forgotten_.size() > 0) {
-      record.position = memory_->next_position++;
-      reply_.position = record.position;
-      group.batch.AppendLog(uid, record);
-      memory_->item_count -= forgotten_.size();
-      group.memories.push_back(memory_);
-    }
-    reply_.uid = uid;
-    reply_.deleted = forgotten_.size();
-    reply_.suppressed = memory_->model().CountSuppressed(forgotten_.block());
-    reply_.item_count = memory_->item_count;
-    reply_.sync = command_.sync;
-    if (!key_.request_id.empty()) {
-      group.batch.PutRequest(key_, {.body_hash = command_.body_hash,
-                                    .time_unix_nanos = group.now_unix_nanos,
-                                    .reply = EncodeWriteReply(reply_)});
     }
   }
 
   struct KeptRow {
     float weight = 1;
-    std::vector<float>
-        key;  // until a checkpoint covers it: replay absorbs the row before it forgets it
+    std::vector<float> key;  // empty once a checkpoint covers the row
     std::vector<float> response;
   };
 
-  const std::shared_ptr<Memory> memory_;
-  DeleteCommand command_;
-  const Done<WriteReply> done_;
-  const storage::RequestKey key_;
-  OwnedRows forgotten_;
-  std::vector<size_t> pairs_;          // indices into the command that are carried out
-  std::vector<uint64_t> rows_;         // rows of these; empty where no ids are kept
-  std::vector<KeptRow> kept_;          // what the disk keeps of them (RETAIN_RESPONSES)
-  std::vector<uint64_t> marked_rows_;  // to be erased by the next checkpoint
-  WriteReply reply_;
+  const DeleteCommand command_;
+  const std::optional<RowsToDelete> matching_;  // by filter
+  std::vector<size_t> pairs_;                   // indices into the command that are carried out
+  std::vector<uint64_t> rows_;                  // rows of these; empty where no ids are kept
+  std::vector<KeptRow> kept_;                   // what the disk keeps of them (RETAIN_RESPONSES)
 };
 
 }  // namespace
 
 std::unique_ptr<WriteOp> MakeDeleteOp(std::shared_ptr<Memory> memory, DeleteCommand command,
                                       Done<WriteReply> done) {
-  return std::make_unique<DeleteOp>(std::move(memory), std::move(command), std::move(done));
+  return std::make_unique<DeleteOp>(std::move(memory), std::move(command), std::nullopt,
+                                    std::move(done));
+}
+
+std::unique_ptr<WriteOp> MakeDeleteRowsOp(std::shared_ptr<Memory> memory, DeleteCommand command,
+                                          RowsToDelete rows, Done<WriteReply> done) {
+  return std::make_unique<DeleteOp>(std::move(memory), std::move(command), std::move(rows),
+                                    std::move(done));
 }
 
 }  // namespace mneme::engine

@@ -8,33 +8,41 @@
 #include "core/engine/validate.h"
 
 namespace mneme::engine {
+namespace {
+
+// Of the seed: the committer's numbers come from stream 0.
+constexpr uint64_t kJobStream = 1;
+
+// A memory that is being read is neither changed nor dropped: its recovery writes to it.
+absl::Status CheckNotStarting(const Memory& memory) {
+  const absl::Status status = memory.CheckServing();
+  return absl::IsUnavailable(status) ? status : absl::OkStatus();
+}
+
+}  // namespace
 
 Engine::Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options)
     : storage_(std::move(storage)),
       clock_(clock),
       options_(std::move(options)),
       random_(options_.seed),
-      item_ids_(clock) {}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<storage::Storage> storage,
-                                                     const Clock& clock, EngineOptions options) {
-  std::unique_ptr<Engine> engine(new Engine(std::move(storage), clock, std::move(options)));
-  MNEME_RETURN_IF_ERROR(engine->Recover());
-  engine->read_pool_ = std::make_unique<ReadPool>(engine->options_.read_threads);
-  engine->forecast_pool_ = std::make_unique<ReadPool>(1);
-  engine->scan_pool_ =
-      std::make_unique<ScanPool>(engine->options_.scan_threads, engine->options_.scan_nice);
-  engine->committer_ =
-      std::make_unique<Committer>(*engine->storage_, clock, engine->options_.on_fatal);
-  engine->jobs_ = std::make_unique<JobRunner>(clock, engine->options_.train_nice);
-  return engine;
-}
+      item_ids_(clock),
+      budget_(options_.memory_bytes_max, options_.memory_bytes_reserved),
+      catalogue_(&budget_),
+      startup_(std::make_shared<StartupProgress>(clock, options_.recovery_mode)),
+      job_random_(options_.seed, kJobStream) {}
 
 Engine::~Engine() { Close().IgnoreError(); }
 
 absl::Status Engine::Close() {
   if (closed_.exchange(true)) return absl::OkStatus();
-  if (committer_ == nullptr) return absl::OkStatus();  // Open failed half-way
+  StopRecovery();
+  {
+    MutexLock lock(&recovery_mutex_);
+    while (recovering_) recovery_ended_.Wait(&recovery_mutex_);
+  }
+  if (committer_ == nullptr) return absl::OkStatus();  // Begin failed half-way
+  if (sweeper_ != nullptr) sweeper_->Stop();
   jobs_->Stop();
   committer_->Stop();
   read_pool_->Stop();
@@ -45,8 +53,8 @@ absl::Status Engine::Close() {
   if (absl::Status fatal = committer_->fatal(); !fatal.ok()) return fatal;
   absl::Status status;
   for (const std::shared_ptr<Memory>& memory : catalogue_.List("", catalogue_.size())) {
-    if (memory->law() == models::Law::kAnswersAdd || memory->rows_since_checkpoint == 0) continue;
     if (!memory->CheckServing().ok()) continue;
+    if (memory->law() == models::Law::kAnswersAdd || memory->rows_since_checkpoint == 0) continue;
     status.Update(WriteCheckpoint(*storage_, *memory, Sync::kOs));
   }
   MNEME_PASS_FAIL_POINT("close.before_flush");
@@ -55,21 +63,32 @@ absl::Status Engine::Close() {
 }
 
 void Engine::CreateMemory(CreateCommand command, Done<MemoryInfo> done) {
-  if (absl::Status status = ValidateCreate(command, options_.limits); !status.ok())
-    return done(status);
+  absl::Status status = CheckLoaded();
+  if (status.ok()) status = ValidateCreate(command, options_.limits);
+  if (!status.ok()) return done(status);
   committer_->Submit(MakeCreateOp(catalogue_, random_, options_.limits.memories_max,
-                                  std::move(command), std::move(done)));
+                                  budget_, std::move(command), std::move(done)));
 }
 
 void Engine::UpdateMemory(UpdateCommand command, Done<MemoryInfo> done) {
   Labels labels;
   if (command.description.has_value()) labels.description = *command.description;
   if (command.labels.has_value()) labels.labels = *command.labels;
-  if (absl::Status status = ValidateLabels(labels); !status.ok()) return done(status);
+  absl::Status status = CheckLoaded();
+  if (status.ok()) status = ValidateLabels(labels);
+  if (!status.ok()) return done(status);
+  const absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(command.name);
+  if (!memory.ok()) return done(memory.status());
+  if (status = CheckNotStarting(**memory); !status.ok()) return done(status);
+  command.name = (*memory)->name();  // which an alias of now may have stood for
   committer_->Submit(MakeUpdateOp(catalogue_, std::move(command), std::move(done)));
 }
 
 void Engine::DropMemory(DropCommand command, Done<bool> done) {
+  const absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(command.name);
+  if (!memory.ok()) return done(memory.status());
+  if (absl::Status status = CheckNotStarting(**memory); !status.ok()) return done(status);
+  command.name = (*memory)->name();
   committer_->Submit(MakeDropOp(catalogue_, std::move(command), std::move(done)));
 }
 
@@ -88,20 +107,32 @@ std::vector<MemoryInfo> Engine::ListMemories(std::string_view after, size_t most
 void Engine::Store(StoreCommand command, Done<WriteReply> done) {
   absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(command.memory);
   if (!memory.ok()) return done(memory.status());
+  command.memory = (*memory)->name();  // outcomes of requests are kept under it
   absl::Status status = (*memory)->CheckServing();
   if (status.ok()) status = ValidateStore(command, **memory, options_.limits);
   if (!status.ok()) return done(status);
   committer_->Submit(
-      MakeStoreOp(*std::move(memory), std::move(command), item_ids_, std::move(done)));
+      MakeStoreOp(*std::move(memory), std::move(command), item_ids_, budget_, std::move(done)));
 }
 
 void Engine::DeleteItems(DeleteCommand command, Done<WriteReply> done) {
   absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(command.memory);
   if (!memory.ok()) return done(memory.status());
+  command.memory = (*memory)->name();  // outcomes of requests are kept under it
   absl::Status status = (*memory)->CheckServing();
   if (status.ok()) status = ValidateDelete(command, **memory, options_.limits);
   if (!status.ok()) return done(status);
+  if (!command.filter.empty())
+    return DeleteMatching(*std::move(memory), std::move(command), std::move(done));
   committer_->Submit(MakeDeleteOp(*std::move(memory), std::move(command), std::move(done)));
+}
+
+Resources Engine::resources() const {
+  return {.memory_bytes_max = budget_.limit(),
+          .memory_bytes_used = budget_.used(),
+          .disk_bytes_free = storage_->FreeDiskBytes().value_or(0),
+          .disk_bytes_reserve = options_.disk_bytes_reserve,
+          .disk_bytes_used = storage_->disk_bytes()};
 }
 
 EngineCounters Engine::counters() const {

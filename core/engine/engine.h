@@ -27,10 +27,16 @@
 #include "core/engine/limits.h"
 #include "core/engine/read_pool.h"
 #include "core/engine/scan_pool.h"
+#include "core/engine/startup.h"
+#include "core/engine/sweeper.h"
 #include "core/engine/types.h"
+#include "core/filter/filter.h"
+#include "core/storage/backup.h"
 #include "core/storage/storage.h"
 
 namespace mneme::engine {
+
+struct JobContext;  // core/engine/copies.h
 
 struct EngineOptions {
   Limits limits;
@@ -44,6 +50,8 @@ struct EngineOptions {
   uint64_t memory_bytes_reserved = 0;      // of these, what the storage's caches take
   uint64_t disk_bytes_reserve = 64 << 20;  // Stores are refused while less is free
   std::string backup_dir;                  // empty: backups are refused
+  std::string server_version;              // noted in backups
+  int64_t sweep_ms = kSweepMs;             // between looks for items that are due; 0: never
   // Metadata only: memories can be listed, described and dropped (health kUnloaded), nothing else.
   bool recovery_mode = false;
   // Called once, on the committer's thread, when the log is in doubt: the process should end and
@@ -63,6 +71,8 @@ class Engine {
   // calls may be made meanwhile (a memory that is not read yet answers Unavailable STARTING). A
   // memory whose data is damaged is DEGRADED; the others serve. Stops early (Cancelled) on Close.
   absl::Status Recover();
+  // A Recover under way, or yet to come, ends soon (Cancelled). Returns at once.
+  void StopRecovery() { recovery_stopped_.store(true, std::memory_order_release); }
   // Begin and Recover.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(std::unique_ptr<storage::Storage> storage,
                                                       const Clock& clock, EngineOptions options);
@@ -100,6 +110,11 @@ class Engine {
   // ---- writes
   void Store(StoreCommand command, Done<WriteReply> done);
   void DeleteItems(DeleteCommand command, Done<WriteReply> done);
+  // Of writes with the request ids request_id(1), request_id(2), ..., which were sent in that
+  // order: the last one that was carried out; 0 for none. Outcomes are known for
+  // kRequestRetentionNanos. (outcomes.cc)
+  void LastOfSeries(std::string memory, std::function<std::string(uint64_t)> request_id,
+                    Done<uint64_t> done);
 
   // ---- reads
   // Retrieve and ListwiseQuery.
@@ -130,13 +145,29 @@ class Engine {
  private:
   Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options);
 
+  void StartSweeping();
+  // DeleteItems by filter.
+  void DeleteMatching(std::shared_ptr<Memory> memory, DeleteCommand command,
+                      Done<WriteReply> done);
   struct Pending;  // a query on its way
   absl::Status PrepareQuery(Pending& pending) const;
+  absl::Status FindCandidates(Pending& pending) const;
+  absl::Status ChooseRows(Pending& pending) const;
+  bool MayRunInline(const Pending& pending) const;
   absl::Status ReadPayloads(Pending& pending) const;
   absl::StatusOr<ItemRecord> ReadItem(const Memory& memory, const ItemId& id) const;
+  absl::StatusOr<ItemPage> ReadPage(Memory& memory, const ListItemsCommand& command,
+                                    const std::optional<filter::Filter>& filter) const;
   void StartQuery(std::shared_ptr<Pending> pending);
   void FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer);
   absl::Status CheckRadii(Pending& pending) const;
+  absl::Status ReadCatalogue();
+  absl::Status RecoverAll();
+  absl::Status RecoverOne(Memory& memory);
+  // FailedPrecondition (RECOVERY_MODE) where memories are never loaded.
+  absl::Status CheckLoaded() const;
+  absl::StatusOr<storage::BackupStore*> Backups();
+  JobContext job_context();
   absl::StatusOr<ForecastReply> ForecastNow(const ForecastCommand& command);
 
   const std::unique_ptr<storage::Storage> storage_;
@@ -144,14 +175,25 @@ class Engine {
   const EngineOptions options_;
   Random random_;  // the committer's
   ItemIdGenerator item_ids_;
+  MemoryBudget budget_;
   Catalogue catalogue_;
+  const std::shared_ptr<StartupProgress> startup_;
   std::atomic<uint64_t> cues_inline_{0};
   std::unique_ptr<ReadPool> read_pool_;
   std::unique_ptr<ReadPool> forecast_pool_;  // one thread: probes must not delay reads
   std::unique_ptr<ScanPool> scan_pool_;
   std::unique_ptr<Committer> committer_;
+  Random job_random_;  // the job thread's
+  Mutex backups_mutex_;
+  std::unique_ptr<storage::BackupStore> backups_ ABSL_GUARDED_BY(backups_mutex_);
   std::unique_ptr<JobRunner> jobs_;
+  std::unique_ptr<Sweeper> sweeper_;
+  std::atomic<bool> sweeping_{false};
   std::atomic<bool> closed_{false};
+  std::atomic<bool> recovery_stopped_{false};
+  Mutex recovery_mutex_;
+  CondVar recovery_ended_;
+  bool recovering_ ABSL_GUARDED_BY(recovery_mutex_) = false;
 };
 
 }  // namespace mneme::engine

@@ -122,9 +122,10 @@ absl::Status Engine::RecoverAll() {
     return std::pair(a.first, a.second->uid()) < std::pair(b.first, b.second->uid());
   });
   size_t done = 0;
-  for (const auto& [rows, memory] : order) {
+  for (auto& [rows, memory] : order) {
     options_.on_recovery(done++, order.size(), memory->name());
     if (memory->info().health == Health::kStarting) MNEME_RETURN_IF_ERROR(RecoverOne(*memory));
+    memory.reset();
     startup_->FinishMemory(rows);
     MNEME_PASS_FAIL_POINT("recovery.after_memory");
   }
@@ -144,9 +145,13 @@ absl::Status Engine::RecoverOne(Memory& memory) {
   if (EndsRecovery(status)) return Annotate(status, memory.name());
   if (status.ok()) {
     memory.Serve();
-  } else {
-    memory.Degrade(status);
+    return absl::OkStatus();
   }
+  // In its place comes one without a model: what was read so far is given back.
+  MemoryInfo info = memory.info();
+  info.health = Health::kDegraded;
+  info.health_reason = std::string(status.message());
+  catalogue_.Insert(std::make_shared<Memory>(std::move(info), nullptr));
   return absl::OkStatus();
 }
 

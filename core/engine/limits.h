@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <vector>
 
 namespace mneme::engine {
 
@@ -24,6 +26,11 @@ struct Limits {
 // Writes waiting for the committer: further ones are refused with BUSY.
 inline constexpr size_t kPendingWritesMax = 8'192;
 inline constexpr size_t kPendingWriteBytesMax = 512ull << 20;
+// ... but not more than this part of the limit of main memory, where there is one.
+inline constexpr uint64_t kPendingWriteShare = 8;
+// Free disk is asked for this often; while it is short, writes are told to come back after that.
+inline constexpr int64_t kDiskCheckMs = 200;
+inline constexpr int64_t kDiskRetryMs = 1'000;
 // One commit group.
 inline constexpr size_t kGroupWritesMax = 1'024;
 inline constexpr size_t kGroupBytesMax = 32ull << 20;
@@ -44,6 +51,18 @@ inline constexpr size_t kPendingReadsMax = 4'096;
 inline constexpr uint64_t kRowsPerCheckpoint = 65'536;
 // Rows handed to a model at a time during recovery.
 inline constexpr size_t kRecoveryRows = 4'096;
+// Items that are due leave within about this time, this many a commit.
+inline constexpr int64_t kSweepMs = 100;
+inline constexpr size_t kRowsPerSweep = 4'096;
+// The longest lifetime that may be asked for: 100 years.
+inline constexpr int64_t kTtlNanosMax = 100ll * 365 * 24 * 3600 * 1'000'000'000;
+// Rows of a memory whose last use is known, for eviction of the least used; and how many of those
+// used longest ago may have gone meanwhile before a search begins anew.
+inline constexpr size_t kUsageEntriesMax = 262'144;
+inline constexpr size_t kUsageSlack = 1'024;
+// Rows that one Store evicts above those that it brings: a cap that was lowered is reached by and
+// by.
+inline constexpr uint64_t kEvictedMax = 16'384;
 // Request outcomes are kept this long, and this many are dropped at a time.
 inline constexpr int64_t kRequestRetentionNanos = 36ll * 3600 * 1'000'000'000;
 inline constexpr uint64_t kRequestsExpiredMax = 10'000;
@@ -75,6 +94,17 @@ inline constexpr size_t kDescriptionBytesMax = 1'024;
 inline constexpr size_t kLabelsMax = 64;
 inline constexpr size_t kLabelBytesMax = 128;
 inline constexpr size_t kRequestIdBytesMax = 64;
+
+// A bound, for those who ask which there are.
+struct NamedLimit {
+  std::string_view name;  // as in the configuration (limits.cues_max), or as here (steps_max)
+  uint64_t value = 0;
+  std::string_view unit;
+  std::string_view description;
+  bool configurable = false;
+};
+// All of the above, and those of filters.
+std::vector<NamedLimit> AllLimits(const Limits& limits);
 
 }  // namespace mneme::engine
 

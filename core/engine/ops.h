@@ -16,12 +16,23 @@
 namespace mneme::engine {
 
 std::unique_ptr<WriteOp> MakeStoreOp(std::shared_ptr<Memory> memory, StoreCommand command,
-                                     ItemIdGenerator& ids, Done<WriteReply> done);
+                                     ItemIdGenerator& ids, MemoryBudget& budget,
+                                     Done<WriteReply> done);
+// Takes out the rows that are due, at most kRowsPerSweep of them; `reply.deleted` says how many.
+std::unique_ptr<WriteOp> MakeExpireOp(std::shared_ptr<Memory> memory, Done<WriteReply> done);
 std::unique_ptr<WriteOp> MakeDeleteOp(std::shared_ptr<Memory> memory, DeleteCommand command,
                                       Done<WriteReply> done);
+// Rows that a filter let pass, ascending; those that have gone since are passed over.
+struct RowsToDelete {
+  std::vector<uint64_t> rows;
+  bool more = false;
+};
+std::unique_ptr<WriteOp> MakeDeleteRowsOp(std::shared_ptr<Memory> memory, DeleteCommand command,
+                                          RowsToDelete rows, Done<WriteReply> done);
 // `random` is used by the committer's thread only.
 std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
-                                      CreateCommand command, Done<MemoryInfo> done);
+                                      MemoryBudget& budget, CreateCommand command,
+                                      Done<MemoryInfo> done);
 std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
                                       Done<MemoryInfo> done);
 std::unique_ptr<WriteOp> MakeDropOp(Catalogue& catalogue, DropCommand command, Done<bool> done);
@@ -41,6 +52,11 @@ std::unique_ptr<WriteOp> MakeModelOp(std::shared_ptr<Memory> memory,
 absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
                                                       const storage::RequestKey& key,
                                                       uint64_t body_hash, MemoryUid uid);
+// FailedPrecondition (FROZEN).
+absl::Status CheckNotFrozen(const Memory& memory);
+// Aborted (ETAG) unless the item is there, in the row that the etag names.
+absl::Status CheckItemEtag(const Memory& memory, const ItemId& id, const ItemEtag& etag,
+                           std::optional<uint64_t> row);
 // False when a write of the group touched one of these already; true after marking them all.
 bool Touch(CommitGroup& group, const std::vector<std::string>& keys);
 bool IsTouched(const CommitGroup& group, const std::string& key);

@@ -25,6 +25,31 @@ absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
   return std::optional<WriteReply>(std::move(reply));
 }
 
+absl::Status CheckNotFrozen(const Memory& memory) {
+  if (!memory.frozen()) return absl::OkStatus();
+  return FailedPrecondition(
+      absl::StrFormat("memory '%s' is frozen: it takes no changes", memory.name()),
+      {.reason = "FROZEN",
+       .given = memory.name(),
+       .expected = "a memory that is not frozen",
+       .next_step = "Thaw it with UpdateMemory, frozen = false (mnemectl memory thaw), if it is to "
+                    "change."});
+}
+
+absl::Status CheckItemEtag(const Memory& memory, const ItemId& id, const ItemEtag& etag,
+                           std::optional<uint64_t> row) {
+  if (row.has_value() && etag == ItemEtag{memory.uid(), *row}) return absl::OkStatus();
+  const bool absent = !row.has_value();
+  return Aborted(
+      absl::StrFormat("item '%s' of memory '%s' %s", id.ToString(), memory.name(),
+                      absent ? "is not there any more" : "was replaced since its etag was read"),
+      {.reason = "ETAG",
+       .given = absl::StrFormat("the etag of row %d", etag.row),
+       .expected = absent ? std::string("no etag") : absl::StrFormat("that of row %d", *row),
+       .next_step = "Read the item again, look at what changed, and repeat with its etag. Nothing "
+                    "of the batch was done."});
+}
+
 bool IsTouched(const CommitGroup& group, const std::string& key) {
   return group.touched.contains(key);
 }

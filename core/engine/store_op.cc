@@ -1,99 +1,103 @@
-// Store: new rows come in; with upsert, rows of the same ids go out first.
+// Store: new rows come in; with upsert, rows of the same ids go out first, and so do those whose
+// time has come.
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-#include "core/engine/catalogue_entry.h"
+#include "core/base/fail_point.h"
+#include "core/engine/eviction.h"
 #include "core/engine/forecast.h"
+#include "core/engine/item_policy.h"
+#include "core/engine/limits.h"
+#include "core/engine/memory_write_op.h"
 #include "core/engine/ops.h"
+#include "core/engine/row_bytes.h"
 
 namespace mneme::engine {
 namespace {
 
 constexpr int kIdTries = 4;
 
-class StoreOp final : public WriteOp {
+class StoreOp final : public MemoryWriteOp {
  public:
-  StoreOp(std::shared_ptr<Memory> memory, StoreCommand command, ItemIdGenerator& ids,
-          Done<WriteReply> done)
-      : memory_(std::move(memory)),
+  StoreOp(std::shared_ptr<Memory> written, StoreCommand command, ItemIdGenerator& ids,
+          MemoryBudget& budget, Done<WriteReply> done)
+      : MemoryWriteOp(std::move(written),
+                      {.request_id = command.request_id,
+                       .body_hash = command.body_hash,
+                       .sync = command.sync},
+                      std::move(done)),
         command_(std::move(command)),
-        generator_(ids),
-        done_(std::move(done)),
-        key_{.scope = command_.memory, .request_id = command_.request_id},
-        forgotten_(memory_->spec().key_dim, memory_->spec().response_dim, memory_->keeps_ids()) {
+        generator_(ids) {
     bytes_ = (command_.keys.rows * command_.keys.cols +
               command_.responses.rows * command_.responses.cols) *
              sizeof(float);
     for (const storage::Payload& p : command_.payloads)
       bytes_ += p.payload.size() + p.attributes.size();
+    room_ =
+        budget.Reserve(absl::StrFormat("a Store of %d rows", command_.keys.rows), BytesNeeded(), 0);
   }
 
   size_t bytes() const override { return bytes_; }
-  Sync sync() const override { return command_.sync; }
+  bool grows() const override { return true; }
 
-  absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
-    const std::string request = TouchRequest(key_);
-    if (IsTouched(group, TouchName(memory_->name()))) return Prepared::kNextGroup;
-    if (!key_.request_id.empty() && IsTouched(group, request)) return Prepared::kNextGroup;
-    if (memory_->dropped()) {
-      return NotFound(absl::StrFormat("memory '%s' was deleted", memory_->name()),
-                      {.reason = "MEMORY_NOT_FOUND",
-                       .given = memory_->name(),
-                       .next_step = "Create it again, or store into another memory."});
+ private:
+  absl::StatusOr<Prepared> PrepareRows(CommitGroup& group) override {
+    if (command_.cancelled && command_.cancelled()) {
+      return Cancelled("the Store was called off before it was done",
+                       {.reason = "CANCELLED",
+                        .next_step = "Send it again once what came before it has been settled."});
     }
-    MNEME_RETURN_IF_ERROR(memory_->CheckServing());
-    MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
-                           FindOutcome(group, key_, command_.body_hash, memory_->uid()));
-    if (earlier.has_value()) {
-      reply_ = *earlier;
-      return Prepared::kReady;
-    }
-    if (memory_->keeps_ids()) {
-      if (AnyTouched(group)) return Prepared::kNextGroup;
+    MNEME_RETURN_IF_ERROR(room_.status());  // after the outcome of an earlier request
+    ClearTakenOut();
+    evictor_.reset();
+    reply_ = {};
+    MNEME_ASSIGN_OR_RETURN(expire_unix_nanos_,
+                           ExpiryOfRows(command_, memory().item_policy(), group.now_unix_nanos));
+    if (memory().keeps_ids()) {
+      if (AnyTouched(group, command_.ids)) return Prepared::kNextGroup;
       MNEME_RETURN_IF_ERROR(ResolveIds(group));
-      if (AnyTouched(group))
-        return Prepared::kNextGroup;  // an id made here, and chosen by a user just now
+      // An id made here, and chosen by a user just now.
+      if (AnyTouched(group, command_.ids)) return Prepared::kNextGroup;
     }
+    MNEME_ASSIGN_OR_RETURN(const Prepared room, MakeRoom(group));
+    if (room == Prepared::kNextGroup) return room;
     MNEME_RETURN_IF_ERROR(CheckLoad());
-    if (memory_->keeps_ids()) {
-      for (const ItemId& id : command_.ids) group.touched.insert(TouchId(memory_->uid(), id));
-    }
-    if (!key_.request_id.empty()) group.touched.insert(request);
+    TouchIds(group, command_.ids);
+    TouchIds(group, forgotten().block().ids);
+    if (evictor_.has_value()) evictor_->Commit();
     Write(group);
     return Prepared::kReady;
   }
 
-  void Apply() override {
-    if (reply_.replayed || !memory_->CheckServing().ok()) return;
-    Mutation mutation{
-        .position = reply_.position, .forgotten = forgotten_.block(), .stored = stored_};
-    if (absl::Status status = memory_->Apply(mutation); !status.ok())
-      return memory_->Degrade(status);
-    if (memory_->law() != models::Law::kAnswersAdd) {
-      memory_->removed_rows.insert(memory_->removed_rows.end(),
-                                   mutation.forgotten.row_numbers.begin(),
-                                   mutation.forgotten.row_numbers.end());
+  Mutation mutation() const override {
+    return {
+        .stored = stored_, .expire_unix_nanos = expire_unix_nanos_, .payloads = command_.payloads};
+  }
+
+  void LetGo() override {
+    if (room_.ok()) room_->Release();
+  }
+
+  // Of main memory: what the memory will keep, and twice the batch while it is committed.
+  uint64_t BytesNeeded() const {
+    constexpr uint64_t kCommitCopies = 2;
+    constexpr uint64_t kExpiryBytes = 72;      // of a row in the ExpiryIndex
+    constexpr uint64_t kAttributesBytes = 24;  // of a row in the AttributeStore, besides its own
+    const Memory::Published published = memory().published();
+    const models::ModelStats& stats = published.view->stats();
+    uint64_t kept = GrowthBytes(memory().spec(), stats.partitions, stats.items, command_.keys.rows);
+    for (const ItemId& id : command_.ids) kept += id.text().size();
+    for (const storage::Payload& p : command_.payloads) {
+      if (!p.attributes.empty()) kept += p.attributes.size() + kAttributesBytes;
     }
+    if (!command_.expire_unix_nanos.empty() || command_.ttl_nanos.value_or(0) > 0)
+      kept += command_.keys.rows * kExpiryBytes;
+    return kept + kCommitCopies * bytes_;
   }
 
-  void Finish(const absl::Status& status, Sync reached) override {
-    if (!status.ok()) return done_(status);
-    reply_.sync = std::max(reply_.sync, reached);  // of a retry: what either of the two reached
-    done_(reply_);
-  }
-
- private:
-  bool AnyTouched(const CommitGroup& group) const {
-    return std::any_of(command_.ids.begin(), command_.ids.end(), [&](const ItemId& id) {
-      return IsTouched(group, TouchId(memory_->uid(), id));
-    });
-  }
-
-  // Makes ids where the user gave none; finds the rows that ids have already; reads the ones to be
-  // replaced.
+  // Makes ids where the user gave none; takes out the rows that are to be replaced.
   absl::Status ResolveIds(CommitGroup& group) {
-    forgotten_.Clear();
     const size_t n = command_.keys.rows;
     std::vector<std::optional<uint64_t>> rows;
     for (int attempt = 0; attempt < kIdTries; ++attempt) {
@@ -102,56 +106,106 @@ class StoreOp final : public WriteOp {
         command_.ids.clear();
         for (size_t i = 0; i < n; ++i) command_.ids.emplace_back(reply_.first_id + i);
       }
-      MNEME_ASSIGN_OR_RETURN(rows, group.storage.FindIds(memory_->uid(), command_.ids));
+      MNEME_ASSIGN_OR_RETURN(rows, group.storage.FindIds(memory().uid(), command_.ids));
       bool clash = false;
       for (const auto& row : rows) clash = clash || row.has_value();
       if (!made_ids_ || !clash) break;
     }
     for (size_t i = 0; i < n; ++i) {
-      if (!rows[i].has_value()) continue;
-      if (!command_.upsert || made_ids_) {
-        return AlreadyExists(absl::StrFormat("row %d: item '%s' is in memory '%s' already", i,
-                                             command_.ids[i].ToString(), memory_->name()),
-                             {.reason = "ITEM_EXISTS",
-                              .given = command_.ids[i].ToString(),
-                              .expected = "ids that are not in the memory",
-                              .next_step = "Set upsert to replace items, or choose other ids. "
-                                           "Nothing of the batch was stored."});
+      bool present = false;
+      if (rows[i].has_value()) {
+        const auto take = [&](const storage::RowView& row) {
+          present = !IsDue(row, group.now_unix_nanos);
+          TakeOut(row);
+          return absl::OkStatus();
+        };
+        MNEME_RETURN_IF_ERROR(group.storage.ReadRow(memory().uid(), *rows[i], take));
+        if (present) {
+          MNEME_RETURN_IF_ERROR(CheckReplaceable(i));
+        } else {
+          ++expired_;
+        }
       }
-      if (memory_->law() != models::Law::kAnswersAdd && !memory_->keeps_keys()) {
-        return FailedPrecondition(
-            absl::StrFormat("row %d: item '%s' is to be replaced, but memory '%s' keeps no keys to "
-                            "forget it by",
-                            i, command_.ids[i].ToString(), memory_->name()),
-            {.reason = "VECTORS_NEEDED",
-             .given = "upsert by id",
-             .expected = "a memory with retain ALL",
-             .next_step =
-                 "DeleteItems with the id and the pair that was stored, then Store the new one."});
+      if (!command_.etags.empty() && command_.etags[i].has_value()) {
+        MNEME_RETURN_IF_ERROR(CheckItemEtag(memory(), command_.ids[i], *command_.etags[i],
+                                            present ? rows[i] : std::nullopt));
       }
-    }
-    for (const auto& row : rows) {
-      if (!row.has_value()) continue;
-      MNEME_RETURN_IF_ERROR(
-          group.storage.ReadRow(memory_->uid(), *row, [this](const storage::RowView& view) {
-            forgotten_.Append(view);
-            return absl::OkStatus();
-          }));
     }
     return absl::OkStatus();
   }
 
+  absl::Status CheckReplaceable(size_t i) const {
+    if (!command_.upsert || made_ids_) {
+      return AlreadyExists(absl::StrFormat("row %d: item '%s' is in memory '%s' already", i,
+                                           command_.ids[i].ToString(), memory().name()),
+                           {.reason = "ITEM_EXISTS",
+                            .given = command_.ids[i].ToString(),
+                            .expected = "ids that are not in the memory",
+                            .next_step = "Set upsert to replace items, or choose other ids. "
+                                         "Nothing of the batch was stored."});
+    }
+    if (CanForgetById(memory().spec())) return absl::OkStatus();
+    return FailedPrecondition(
+        absl::StrFormat("row %d: item '%s' is to be replaced, but memory '%s' keeps no keys to "
+                        "forget it by",
+                        i, command_.ids[i].ToString(), memory().name()),
+        {.reason = "VECTORS_NEEDED",
+         .given = "upsert by id",
+         .expected = "a memory with retain ALL",
+         .next_step =
+             "DeleteItems with the id and the pair that was stored, then Store the new one."});
+  }
+
+  uint64_t ItemsAfter() const {
+    return memory().item_count + command_.keys.rows - forgotten().size();
+  }
+
+  // Keeps the memory within its caps: what is due goes out first, then what the policy says.
+  absl::StatusOr<Prepared> MakeRoom(CommitGroup& group) {
+    const ItemPolicy policy = memory().item_policy();
+    const Cap cap = CapOf(policy, memory().spec());
+    const uint64_t rows = command_.keys.rows;
+    if (ItemsAfter() <= cap.items || rows <= forgotten().size()) return Prepared::kReady;
+    MNEME_RETURN_IF_ERROR(TakeOutDue(group, kRowsPerSweep));
+    if (ItemsAfter() <= cap.items) return Prepared::kReady;
+    if (rows > cap.items) return FullOfItems(memory(), policy, cap, rows);
+    if (policy.full_policy == FullPolicy::kRefuse)
+      return FullOfItems(memory(), policy, cap, ItemsAfter());
+    const uint64_t count = std::min(ItemsAfter() - cap.items, rows + RowsAtOnce(kEvictedMax));
+    MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("evict.prepare"));
+    evictor_.emplace(group.storage, memory());
+    const auto take = [&](const storage::RowView& row) {
+      if (IsGoing(group, row)) return false;
+      TakeOut(row);
+      return true;
+    };
+    MNEME_ASSIGN_OR_RETURN(reply_.evicted, evictor_->Find(policy.full_policy, count, take));
+    if (reply_.evicted == count) return Prepared::kReady;
+    // What other writes of the group bring is not on disk yet.
+    const auto& written = group.memories;
+    if (std::find_if(written.begin(), written.end(), [this](const auto& other) {
+          return other.get() == &memory();
+        }) != written.end()) {
+      return Prepared::kNextGroup;
+    }
+    evictor_->Restart();
+    MNEME_ASSIGN_OR_RETURN(reply_.evicted, evictor_->Find(policy.full_policy, count, take));
+    if (reply_.evicted == count) return Prepared::kReady;
+    return Internal(absl::StrFormat("memory '%s' counts %d items more than it has", memory().name(),
+                                    count - reply_.evicted));
+  }
+
   // The policy for loads past the spec's limit. GROW is the model's own affair.
   absl::Status CheckLoad() {
-    const auto* linear = std::get_if<models::LinearSpec>(&memory_->spec().model);
+    const auto* linear = std::get_if<models::LinearSpec>(&memory().spec().model);
     if (linear == nullptr) return absl::OkStatus();
-    const uint64_t items = memory_->item_count + command_.keys.rows - forgotten_.size();
-    reply_.load = LoadOf(memory_->spec(), items, memory_->published().view->stats().partitions);
+    const uint64_t items = ItemsAfter();
+    reply_.load = LoadOf(memory().spec(), items, memory().published().view->stats().partitions);
     const bool over = *reply_.load > linear->load_limit;
     if (linear->load_policy == models::LoadPolicy::kRefuse && over) {
       return ResourceExhausted(
           absl::StrFormat("with %d items the load of memory '%s' would be %.4g, its limit is %.4g",
-                          items, memory_->name(), *reply_.load, linear->load_limit),
+                          items, memory().name(), *reply_.load, linear->load_limit),
           {.reason = "FULL",
            .given = absl::StrFormat("load %.4g", *reply_.load),
            .expected = absl::StrFormat("at most %.4g", linear->load_limit),
@@ -162,87 +216,59 @@ class StoreOp final : public WriteOp {
       reply_.warnings.push_back(
           {.reason = "LOAD",
            .message = absl::StrFormat("the load of memory '%s' is %.4g, past its limit of %.4g",
-                                      memory_->name(), *reply_.load, linear->load_limit),
+                                      memory().name(), *reply_.load, linear->load_limit),
            .next_step = "Ask for a forecast; more partitions hold more items."});
     }
     return absl::OkStatus();
   }
 
   void Write(CommitGroup& group) {
-    const MemoryUid uid = memory_->uid();
     const size_t n = command_.keys.rows;
-    storage::LogRecord record{.position = memory_->next_position++,
-                              .kind = storage::RecordKind::kStore,
-                              .first_row = memory_->next_row,
-                              .row_count = n};
-    memory_->next_row += n;
-    const models::RowBlock out = forgotten_.block();
-    for (size_t i = 0; i < out.size(); ++i) {
-      record.removed_rows.push_back(out.row_numbers[i]);
-      if (memory_->law() == models::Law::kAnswersAdd) {
-        group.batch.EraseRow(uid, out.row_numbers[i], &out.ids[i]);
-      } else {
-        group.batch.MarkRowRemoved(
-            uid,
-            {.row = out.row_numbers[i],
-             .id = out.ids[i],
-             .weight = out.weights[i],
-             .key = out.keys.row(i),
-             .response = out.responses.empty() ? std::span<const float>() : out.responses.row(i)});
-      }
-    }
-    group.batch.AppendLog(uid, record);
+    storage::LogRecord record{
+        .kind = storage::RecordKind::kStore, .first_row = memory().next_row, .row_count = n};
+    memory().next_row += n;
+    AddRemovals(group, record);  // before the new rows, whose ids may be the same
     row_numbers_.resize(n);
     std::iota(row_numbers_.begin(), row_numbers_.end(), record.first_row);
     for (size_t i = 0; i < n; ++i) {
       storage::RowView row{.row = row_numbers_[i],
                            .weight = command_.weights.empty() ? 1.0f : command_.weights[i],
                            .key = command_.keys.row(i)};
-      if (memory_->keeps_ids()) row.id = command_.ids[i];
+      if (memory().keeps_ids()) row.id = command_.ids[i];
+      if (!expire_unix_nanos_.empty()) row.expire_unix_nanos = expire_unix_nanos_[i];
       if (command_.responses.rows > 0) row.response = command_.responses.row(i);
-      group.batch.PutRow(uid, row,
+      group.batch.PutRow(memory().uid(), row,
                          command_.payloads.empty() ? storage::Payload{} : command_.payloads[i],
-                         memory_->keeps_ids());
+                         memory().keeps_ids());
     }
     stored_ = {.keys = command_.keys,
                .responses = command_.responses,
                .weights = command_.weights,
                .row_numbers = row_numbers_};
-    if (memory_->keeps_ids()) stored_.ids = command_.ids;
-    memory_->item_count += n;
-    memory_->item_count -= out.size();
-    reply_.uid = uid;
-    reply_.position = record.position;
+    if (memory().keeps_ids()) stored_.ids = command_.ids;
     reply_.stored = n;
-    reply_.replaced = out.size();
-    reply_.item_count = memory_->item_count;
-    reply_.sync = command_.sync;
-    if (!key_.request_id.empty()) {
-      group.batch.PutRequest(key_, {.body_hash = command_.body_hash,
-                                    .time_unix_nanos = group.now_unix_nanos,
-                                    .reply = EncodeWriteReply(reply_)});
-    }
-    group.memories.push_back(memory_);
+    reply_.replaced = forgotten().size() - expired_ - reply_.evicted;
+    CloseRecord(group, std::move(record), n);
   }
 
-  const std::shared_ptr<Memory> memory_;
   StoreCommand command_;
   ItemIdGenerator& generator_;
-  const Done<WriteReply> done_;
-  const storage::RequestKey key_;
   const bool made_ids_ = command_.ids.empty();  // by us: made again if they clash
   size_t bytes_ = 0;
-  OwnedRows forgotten_;
+  absl::StatusOr<MemoryBudget::Reservation> room_;  // until it is applied
+  std::optional<Evictor> evictor_;                  // of a Store that evicts
+  std::vector<int64_t> expire_unix_nanos_;          // empty: none of the rows expires
   std::vector<uint64_t> row_numbers_;
   models::RowBlock stored_;
-  WriteReply reply_;
 };
 
 }  // namespace
 
 std::unique_ptr<WriteOp> MakeStoreOp(std::shared_ptr<Memory> memory, StoreCommand command,
-                                     ItemIdGenerator& ids, Done<WriteReply> done) {
-  return std::make_unique<StoreOp>(std::move(memory), std::move(command), ids, std::move(done));
+                                     ItemIdGenerator& ids, MemoryBudget& budget,
+                                     Done<WriteReply> done) {
+  return std::make_unique<StoreOp>(std::move(memory), std::move(command), ids, budget,
+                                   std::move(done));
 }
 
 }  // namespace mneme::engine

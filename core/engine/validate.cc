@@ -6,6 +6,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/base/status.h"
 #include "core/engine/catalogue.h"
+#include "core/engine/item_policy.h"
+#include "core/engine/row_bytes.h"
+#include "core/filter/attributes.h"
 
 namespace mneme::engine {
 namespace {
@@ -108,18 +111,6 @@ absl::Status CheckWeights(std::span<const float> weights, size_t rows) {
   return absl::OkStatus();
 }
 
-// What a memory takes before its first item: the float64 sums, the served weights, and of ridge a
-// factor.
-uint64_t FixedBytes(const models::MemorySpec& spec) {
-  const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
-  if (linear == nullptr) return 0;
-  const uint64_t weights = spec.key_dim * spec.response_dim;
-  const uint64_t squares =
-      linear->rule == models::LinearRule::kRidge ? spec.key_dim * spec.key_dim : 0;
-  return linear->partitions *
-         (weights * (sizeof(double) + sizeof(float)) + squares * 2 * sizeof(double));
-}
-
 absl::Status CheckResponses(MatrixView responses, size_t rows, const Memory& memory) {
   const size_t dim = memory.spec().response_dim;
   if (dim > 0) return CheckShape("responses", responses, rows, dim, memory.name());
@@ -130,6 +121,49 @@ absl::Status CheckResponses(MatrixView responses, size_t rows, const Memory& mem
        .given = absl::StrCat(responses.rows, " responses"),
        .expected = "none",
        .next_step = "Leave responses out, or create a memory with a response_dim."});
+}
+
+// What is stored must be read again by every start of the server.
+absl::Status CheckAttributes(std::string_view bytes) {
+  filter::AttributeReader reader(bytes);
+  while (reader.Next()) {
+  }
+  if (reader.status().ok()) return absl::OkStatus();
+  return InvalidArgument("the attributes are not in the form in which they are stored",
+                         {.reason = "ATTRIBUTES",
+                          .given = absl::StrCat(bytes.size(), " bytes"),
+                          .expected = "attributes in ascending order of their names",
+                          .next_step = "Encode them as docs/formats/attributes.md says."});
+}
+
+absl::Status CheckLifetimes(const StoreCommand& command, const Memory& memory) {
+  MNEME_RETURN_IF_ERROR(
+      CheckCount("expire times", command.expire_unix_nanos.size(), command.keys.rows));
+  ItemPolicy asked;
+  asked.ttl_nanos = command.ttl_nanos.value_or(0);
+  const auto& times = command.expire_unix_nanos;
+  const auto negative = std::find_if(times.begin(), times.end(), [](int64_t t) { return t < 0; });
+  if (negative != times.end()) {
+    return InvalidArgument(
+        absl::StrFormat("row %d expires before 1970", negative - times.begin()),
+        {.reason = "EXPIRED",
+         .given = absl::StrCat(*negative, " ns since 1970"),
+         .expected = "a time that is to come",
+         .next_step = "Leave the row out, or give a later time. Nothing of the batch was stored."});
+  }
+  if (!times.empty()) asked.ttl_nanos = std::max<int64_t>(asked.ttl_nanos, 1);
+  return ValidateItemPolicy(asked, memory.spec());
+}
+
+// One an id, or none.
+absl::Status CheckItemEtags(const std::vector<std::optional<ItemEtag>>& etags, size_t ids) {
+  if (etags.empty()) return absl::OkStatus();
+  if (ids > 0) return CheckCount("etags", etags.size(), ids);
+  return InvalidArgument("etags are of items that are there, so their ids are needed",
+                         {.reason = "ETAG_WITHOUT_ID",
+                          .given = absl::StrCat(etags.size(), " etags, no ids"),
+                          .expected = "one id for each",
+                          .next_step = "Send the ids of the items."});
 }
 
 }  // namespace
@@ -194,6 +228,7 @@ absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) 
     return OverLimit("steps", static_cast<uint64_t>(dense->steps_max), kStepsMax,
                      "A recall that needs more does not converge; look at beta.");
   }
+  MNEME_RETURN_IF_ERROR(ValidateItemPolicy(command.item_policy, spec));
   const uint64_t fixed = FixedBytes(spec);
   if (fixed <= limits.fixed_bytes_max) return absl::OkStatus();
   return OverLimit("bytes of matrices", fixed, limits.fixed_bytes_max,
@@ -219,6 +254,15 @@ absl::Status ValidateStore(const StoreCommand& command, const Memory& memory,
          .expected = "keys and responses alone",
          .next_step = "Leave them out, or create a memory with retain RESPONSES or ALL."});
   }
+  MNEME_RETURN_IF_ERROR(CheckLifetimes(command, memory));
+  MNEME_RETURN_IF_ERROR(CheckItemEtags(command.etags, command.ids.size()));
+  if (!command.etags.empty() && !command.upsert) {
+    return InvalidArgument("etags are of items that are to be replaced",
+                           {.reason = "ETAG_WITHOUT_UPSERT",
+                            .given = "etags without upsert",
+                            .expected = "upsert, or no etags",
+                            .next_step = "Set upsert."});
+  }
   for (const storage::Payload& p : command.payloads) {
     if (p.payload.size() > limits.payload_bytes_max) {
       return OverLimit("bytes of payload", p.payload.size(), limits.payload_bytes_max,
@@ -228,6 +272,7 @@ absl::Status ValidateStore(const StoreCommand& command, const Memory& memory,
       return OverLimit("bytes of attributes", p.attributes.size(), limits.payload_bytes_max,
                        "Send fewer or shorter attributes.");
     }
+    MNEME_RETURN_IF_ERROR(CheckAttributes(p.attributes));
   }
   MNEME_RETURN_IF_ERROR(CheckWeights(command.weights, rows));
   MNEME_RETURN_IF_ERROR(CheckDistinct(command.ids));
@@ -271,9 +316,18 @@ absl::Status ValidateDelete(const DeleteCommand& command, const Memory& memory,
          .expected = "pairs alone",
          .next_step = "Send the keys and responses that were stored, without ids."});
   }
+  if (!command.filter.empty()) {
+    if (command.ids.empty() && command.etags.empty()) return absl::OkStatus();
+    return InvalidArgument("ids and a filter both say what to delete",
+                           {.reason = "IDS_AND_FILTER",
+                            .given = absl::StrCat(command.ids.size(), " ids and a filter"),
+                            .expected = "ids, with or without etags, or a filter",
+                            .next_step = "Send one of the two."});
+  }
   const size_t rows = by_id ? command.ids.size() : command.keys.rows;
   MNEME_RETURN_IF_ERROR(CheckBatch(rows, limits));
   MNEME_RETURN_IF_ERROR(CheckDistinct(command.ids));
+  MNEME_RETURN_IF_ERROR(CheckItemEtags(command.etags, command.ids.size()));
   if (!needs_pairs) return absl::OkStatus();
   MNEME_RETURN_IF_ERROR(
       CheckShape("keys", command.keys, rows, memory.spec().key_dim, memory.name()));

@@ -25,6 +25,8 @@ class EmptyBatch final : public storage::CommitBatch {
   void MarkRowRemoved(storage::MemoryUid, const storage::RowView&) override {}
   void PutState(storage::MemoryUid, uint64_t, std::string_view) override {}
   void TrimLog(storage::MemoryUid, uint64_t) override {}
+  void PutAlias(const storage::AliasEntry&) override {}
+  void EraseAlias(std::string_view) override {}
   void PutRequest(const storage::RequestKey&, const storage::RequestOutcome&) override {}
   void EraseRequest(const storage::RequestKey&) override {}
   size_t bytes() const override { return 0; }
@@ -80,6 +82,31 @@ class GatedStorage final : public storage::Storage {
     return std::optional<storage::RequestOutcome>();
   }
   absl::StatusOr<uint64_t> ExpireRequests(int64_t, uint64_t) override { return 0; }
+  absl::StatusOr<std::vector<storage::AliasEntry>> ReadAliases() const override {
+    return std::vector<storage::AliasEntry>();
+  }
+  absl::StatusOr<std::vector<storage::MemoryUid>> FindOrphans() const override {
+    return std::vector<storage::MemoryUid>();
+  }
+  absl::Status ScanAttributes(
+      storage::MemoryUid,
+      const std::function<absl::Status(uint64_t, std::string_view)>&) const override {
+    return absl::OkStatus();
+  }
+  absl::Status CopyMemory(const storage::Storage&, storage::MemoryUid, storage::MemoryUid,
+                          std::string_view, const storage::ProgressFn&) override {
+    return absl::OkStatus();
+  }
+  std::vector<storage::DiskBytes> MemoryDiskBytes(storage::MemoryUid) const override { return {}; }
+  uint64_t disk_bytes() const override { return 0; }
+  absl::StatusOr<uint64_t> FreeDiskBytes() const override {
+    ++disk_checks;
+    return free_disk_bytes.load();
+  }
+  absl::Status Verify(const std::function<void(const storage::Damage&)>&,
+                      const storage::ProgressFn&) const override {
+    return absl::OkStatus();
+  }
   storage::StorageCounters counters() const override { return {}; }
 
   // Until the n-th commit is under way; until n commits may go on.
@@ -103,6 +130,8 @@ class GatedStorage final : public storage::Storage {
   int allowed = 0;
   Sync last_sync = Sync::kMemory;
   std::atomic<bool> fail{false};
+  std::atomic<uint64_t> free_disk_bytes{uint64_t{1} << 40};
+  mutable std::atomic<int> disk_checks{0};
 };
 
 struct Trace {
@@ -151,7 +180,7 @@ class CommitterTest : public ::testing::Test {
 };
 
 TEST_F(CommitterTest, WhatQueuesBehindACommitIsTheNextGroup) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   committer.Submit(Op());
   storage_.WaitEntered(1);
   std::promise<absl::Status> last;
@@ -168,7 +197,7 @@ TEST_F(CommitterTest, WhatQueuesBehindACommitIsTheNextGroup) {
 }
 
 TEST_F(CommitterTest, ARefusedWriteLeavesTheOthersAlone) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   std::promise<absl::Status> bad, good;
   committer.Submit(Op());
   storage_.WaitEntered(1);
@@ -181,7 +210,7 @@ TEST_F(CommitterTest, ARefusedWriteLeavesTheOthersAlone) {
 }
 
 TEST_F(CommitterTest, AWriteThatMustWaitGoesIntoTheNextGroupInOrder) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   committer.Submit(Op());
   storage_.WaitEntered(1);
   std::promise<absl::Status> last;
@@ -193,7 +222,7 @@ TEST_F(CommitterTest, AWriteThatMustWaitGoesIntoTheNextGroupInOrder) {
 }
 
 TEST_F(CommitterTest, AfterAFailedCommitNothingMoreIsAcknowledged) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   std::promise<absl::Status> first, second, third;
   storage_.fail = true;
   committer.Submit(Op(Sync::kDisk, Prepared::kReady, &first));
@@ -215,7 +244,7 @@ TEST_F(CommitterTest, WhatItsCheckpointAloneHoldsIsNeitherSeenNorAcknowledgedWhe
   for (const bool fails : {false, true}) {
     SCOPED_TRACE(fails);
     GatedStorage storage;
-    Committer committer(storage, clock_, [this](const absl::Status&) { ++fatal_; });
+    Committer committer(storage, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
     const models::MemorySpec spec{.key_dim = 2, .response_dim = 2, .model = models::LinearSpec{}};
     auto memory = std::make_shared<Memory>(MemoryInfo{.name = "m", .uid = 1, .spec = spec},
                                            *models::MakeModel(spec));
@@ -241,7 +270,7 @@ TEST_F(CommitterTest, WhatItsCheckpointAloneHoldsIsNeitherSeenNorAcknowledgedWhe
 }
 
 TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   committer.Submit(Op());
   storage_.WaitEntered(1);
   for (size_t i = 0; i < kPendingWritesMax; ++i) committer.Submit(Op());
@@ -257,8 +286,34 @@ TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
   EXPECT_EQ(storage_.commits(), 1 + static_cast<int>(kPendingWritesMax / kGroupWritesMax));
 }
 
+TEST_F(CommitterTest, TheBytesThatMayWaitCanBeFewer) {
+  Committer committer(storage_, clock_, {.pending_bytes_max = 3});
+  committer.Submit(Op());
+  storage_.WaitEntered(1);
+  for (int i = 0; i < 3; ++i) committer.Submit(Op());  // a byte each
+  std::promise<absl::Status> refused;
+  committer.Submit(Op(Sync::kDisk, Prepared::kReady, &refused));
+  EXPECT_EQ(GetErrorDetail(refused.get_future().get())->reason, "BUSY");
+  storage_.Allow(1'000);
+}
+
+TEST_F(CommitterTest, FreeDiskIsAskedForNowAndThenAndNotAtEveryCommit) {
+  storage_.Allow(1'000);
+  Committer committer(storage_, clock_, {.disk_bytes_reserve = 10});
+  const auto write = [&] {
+    std::promise<absl::Status> done;
+    committer.Submit(Op(Sync::kDisk, Prepared::kReady, &done));
+    EXPECT_TRUE(done.get_future().get().ok());
+  };
+  for (int i = 0; i < 10; ++i) write();
+  EXPECT_EQ(storage_.disk_checks, 1);
+  clock_.Advance(kDiskCheckMs * 1'000'000);
+  for (int i = 0; i < 10; ++i) write();
+  EXPECT_EQ(storage_.disk_checks, 2);
+}
+
 TEST_F(CommitterTest, StopFinishesWhatIsQueuedAndRefusesTheRest) {
-  Committer committer(storage_, clock_, [this](const absl::Status&) { ++fatal_; });
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   committer.Submit(Op());
   storage_.Allow(1);
   committer.Stop();

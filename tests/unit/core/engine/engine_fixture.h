@@ -3,6 +3,7 @@
 #define MNEME_TESTS_UNIT_CORE_ENGINE_ENGINE_FIXTURE_H_
 
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <set>
@@ -50,8 +51,9 @@ class EngineTest : public ::testing::Test {
   void Open() {
     auto storage = storage::OpenRocksDbStorage({.directory = directory_ + "/data"});
     MNEME_CHECK(storage.ok());
-    auto engine =
-        Engine::Open(*std::move(storage), clock_, {.limits = limits_, .scan_nice = 0, .seed = 17});
+    EngineOptions options = options_;
+    options.limits = limits_;
+    auto engine = Engine::Open(wrap_(*std::move(storage)), clock_, options);
     ASSERT_TRUE(engine.ok()) << engine.status();
     engine_ = *std::move(engine);
   }
@@ -93,6 +95,16 @@ class EngineTest : public ::testing::Test {
       engine_->CreateMemory({.name = std::move(name), .spec = std::move(spec)}, done);
     });
   }
+  absl::StatusOr<MemoryInfo> Create(CreateCommand command) {
+    return Await<MemoryInfo>([&](auto done) { engine_->CreateMemory(std::move(command), done); });
+  }
+  absl::StatusOr<MemoryInfo> Update(UpdateCommand command) {
+    return Await<MemoryInfo>([&](auto done) { engine_->UpdateMemory(std::move(command), done); });
+  }
+  // What the thread that sweeps would do now.
+  absl::StatusOr<uint64_t> Sweep() {
+    return Await<uint64_t>([&](auto done) { engine_->SweepExpired(done); });
+  }
   absl::StatusOr<WriteReply> Store(StoreCommand command) {
     return Await<WriteReply>([&](auto done) { engine_->Store(std::move(command), done); });
   }
@@ -124,6 +136,11 @@ class EngineTest : public ::testing::Test {
 
   ManualClock clock_{1'700'000'000'000'000'000};
   Limits limits_;
+  // No thread sweeps: a test says when.
+  EngineOptions options_{.scan_nice = 0, .seed = 17, .sweep_ms = 0};
+  // What a test puts between the engine and its storage.
+  std::function<std::unique_ptr<storage::Storage>(std::unique_ptr<storage::Storage>)> wrap_ =
+      [](std::unique_ptr<storage::Storage> storage) { return storage; };
   std::string directory_;
   std::unique_ptr<Engine> engine_;
 };
