@@ -1,0 +1,183 @@
+// Backups: consistent under commits, incremental, read in place, found out when damaged.
+#include "core/storage/rocksdb_backup.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/core/storage/storage_test_util.h"
+
+namespace mneme::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr MemoryUid kUid = 9;
+constexpr uint64_t kRowsPerCommit = 50;
+constexpr size_t kColumns = 64;
+
+absl::Status CommitNumber(Storage& storage, uint64_t n) {
+  return CommitStore(storage, kUid, n, (n - 1) * kRowsPerCommit, kRowsPerCommit, Sync::kOs,
+                     kColumns);
+}
+
+std::unique_ptr<BackupStore> OpenBackups(const std::string& directory) {
+  absl::StatusOr<std::unique_ptr<BackupStore>> store = OpenBackupStore(directory, Clock::Real());
+  if (!store.ok()) ADD_FAILURE() << store.status();
+  return store.ok() ? *std::move(store) : nullptr;
+}
+
+class BackupTest : public ::testing::Test {
+ protected:
+  uint32_t MakeBackup(BackupStore& store, std::string_view manifest) {
+    const absl::StatusOr<uint32_t> id = store.Create(*storage_, nullptr);
+    EXPECT_TRUE(id.ok()) << id.status();
+    EXPECT_TRUE(store.PutManifest(id.value_or(0), manifest).ok());
+    return id.value_or(0);
+  }
+  const std::string backups() const { return directory_.path() + "/backups"; }
+
+  TempDirectory directory_;
+  std::unique_ptr<Storage> storage_ = OpenOrDie(directory_.path() + "/data");
+};
+
+TEST_F(BackupTest, IsOpenedInPlaceAndCopiedBack) {
+  for (uint64_t n = 1; n <= 20; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  const uint32_t id = MakeBackup(*store, "positions");
+  ASSERT_TRUE(CommitNumber(*storage_, 21).ok());
+  EXPECT_EQ(store->Get(id)->manifest, "positions");
+  EXPECT_TRUE(store->VerifyFiles(id, nullptr).ok());
+  const auto opened = store->Open(id);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->LastPosition(kUid).value(), 20u);
+  EXPECT_EQ(AllRows(**opened, kUid), AllRows(*storage_, kUid, 0, 20 * kRowsPerCommit));
+  EXPECT_EQ(Reason(CommitNumber(**opened, 21)), "READ_ONLY");
+  ASSERT_TRUE(storage_->CopyMemory(**opened, kUid, kUid + 1, "", nullptr).ok());
+  EXPECT_EQ(AllRecords(*storage_, kUid + 1).size(), 20u);
+}
+
+TEST_F(BackupTest, OfTheSecondTimeWritesOnlyWhatIsNew) {
+  for (uint64_t n = 1; n <= 400; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  const uint32_t first = MakeBackup(*store, "one");
+  ASSERT_TRUE(CommitNumber(*storage_, 401).ok());
+  const uint32_t second = MakeBackup(*store, "two");
+  const std::vector<BackupEntry> entries = store->List().value();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].id, second);
+  EXPECT_EQ(entries[1].id, first);
+  EXPECT_GT(entries[1].new_bytes, 400 * kRowsPerCommit * kColumns * 4);
+  EXPECT_GE(entries[0].bytes, 400 * kRowsPerCommit * kColumns * 4);
+  // The table files are shared; the write-ahead log, at most 4 MiB here, is copied anew.
+  EXPECT_LT(entries[0].new_bytes, entries[1].new_bytes);
+  ASSERT_TRUE(store->Delete(first).ok());
+  EXPECT_EQ(Reason(store->Get(first).status()), "BACKUP_NOT_FOUND");
+  EXPECT_TRUE(store->VerifyFiles(second, nullptr).ok());
+  const auto opened = store->Open(second);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(AllRows(**opened, kUid).size(), 401 * kRowsPerCommit);
+}
+
+TEST_F(BackupTest, MadeUnderCommitsHoldsWholeOnesUpToItsCall) {
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> committed{0};
+  std::thread writer([&] {
+    for (uint64_t n = 1; !stop; ++n) {
+      ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+      committed = n;
+    }
+  });
+  while (committed < 30) std::this_thread::yield();
+  for (int i = 0; i < 4; ++i) {
+    const uint64_t before = committed;
+    const uint32_t id = MakeBackup(*store, "m");
+    const auto opened = store->Open(id);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    const uint64_t held = (*opened)->LastPosition(kUid).value();
+    EXPECT_GE(held, before);
+    EXPECT_EQ(AllRecords(**opened, kUid).size(), held);
+    EXPECT_EQ(AllRows(**opened, kUid).size(), held * kRowsPerCommit);
+  }
+  stop = true;
+  writer.join();
+}
+
+TEST_F(BackupTest, SurvivesReopeningOfTheFolderUnlessItWasNotFinished) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  uint32_t finished = 0;
+  uint32_t unfinished = 0;
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    finished = MakeBackup(*store, "m");
+    unfinished = store->Create(*storage_, nullptr).value();
+    EXPECT_EQ(store->List()->size(), 1u);
+    EXPECT_EQ(Reason(OpenBackupStore(backups(), Clock::Real()).status()), "LOCKED");
+  }
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  ASSERT_EQ(store->List()->size(), 1u);
+  EXPECT_EQ(store->List()->at(0).id, finished);
+  EXPECT_GT(store->List()->at(0).new_bytes, 0u);
+  EXPECT_EQ(Reason(store->Open(unfinished).status()), "BACKUP_NOT_FOUND");
+  EXPECT_FALSE(fs::exists(backups() + "/private/" + std::to_string(unfinished)));
+}
+
+TEST_F(BackupTest, IsStoppedWhenTheCallerSaysSoAndLeavesNothing) {
+  for (uint64_t n = 1; n <= 100; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  const auto stopped = store->Create(*storage_, [](uint64_t done, uint64_t) { return done == 0; });
+  EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled) << stopped.status();
+  EXPECT_TRUE(store->List()->empty());
+  EXPECT_TRUE(fs::is_empty(backups() + "/private"));
+  EXPECT_GT(MakeBackup(*store, "m"), 0u);
+}
+
+TEST_F(BackupTest, WithADamagedFileIsDataLossAndNamesIt) {
+  for (uint64_t n = 1; n <= 50; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  const uint32_t id = MakeBackup(*store, "m");
+  for (const auto& entry : fs::recursive_directory_iterator(backups() + "/shared_checksum")) {
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(20);
+    const int byte = file.get();
+    file.seekp(20);
+    file.put(static_cast<char>(byte ^ 1));
+    file.close();
+    const absl::Status status = store->VerifyFiles(id, nullptr);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_NE(StdView(status.message()).find(entry.path().filename().string()),
+              std::string_view::npos)
+        << status;
+    break;
+  }
+}
+
+TEST_F(BackupTest, WithADamagedManifestIsNotListedAndSaysWhy) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  uint32_t id = 0;
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    id = MakeBackup(*store, "positions");
+  }
+  std::fstream(backups() + "/manifest/" + std::to_string(id),
+               std::ios::in | std::ios::out | std::ios::binary)
+      << "xx";
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  EXPECT_TRUE(store->List()->empty());
+  EXPECT_EQ(store->Get(id).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(store->Delete(id).ok());
+}
+
+TEST_F(BackupTest, DoesNotGoIntoAForeignFolder) {
+  EXPECT_EQ(Reason(OpenBackupStore(directory_.path() + "/data", Clock::Real()).status()),
+            "NOT_A_BACKUP_DIRECTORY");
+}
+
+}  // namespace
+}  // namespace mneme::storage
