@@ -82,6 +82,11 @@ std::shared_ptr<grpc::Channel> Daemon::Connect() const {
 int Daemon::Stop(int signal) {
   if (pid_ <= 0) return 0;
   kill(pid_, signal);
+  return Wait();
+}
+
+int Daemon::Wait() {
+  if (pid_ <= 0) return 0;
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;

@@ -48,7 +48,10 @@ class Daemon {
   std::shared_ptr<grpc::Channel> Connect() const;
   // Sends the signal and waits for the end; the exit code, or -signal.
   int Stop(int signal);
+  // Waits for the end without asking for it; what Stop answers.
+  int Wait();
   bool running();
+  pid_t pid() const { return pid_; }
 
  private:
   pid_t pid_ = -1;

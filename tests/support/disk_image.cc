@@ -7,6 +7,22 @@
 
 namespace mneme::test {
 
+std::string NormalPath(const std::string& path) {
+  std::string out;
+  for (char c : path) {
+    if (c != '/' || out.empty() || out.back() != '/') out.push_back(c);
+  }
+  if (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
+std::string ParentPath(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+std::string FileName(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
 FileKind KindOfFile(std::string_view path) {
   const std::string_view name = path.substr(path.find_last_of('/') + 1);
   if (name.ends_with(".log")) return FileKind::kLog;

@@ -17,6 +17,10 @@
 
 namespace mneme::test {
 
+std::string NormalPath(const std::string& path);  // no double slash, none at the end
+std::string ParentPath(const std::string& path);  // of a normal path
+std::string FileName(const std::string& path);
+
 // What a file of a data directory is for, told by its name.
 enum class FileKind {
   kLog,       // db/*.log: RocksDB's write-ahead log

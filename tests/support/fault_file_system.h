@@ -19,7 +19,6 @@
 #ifndef MNEME_TESTS_SUPPORT_FAULT_FILE_SYSTEM_H_
 #define MNEME_TESTS_SUPPORT_FAULT_FILE_SYSTEM_H_
 
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -32,47 +31,11 @@
 #include "core/base/mutex.h"
 #include "core/base/random.h"
 #include "rocksdb/file_system.h"
+#include "tests/support/disk_file.h"
 #include "tests/support/disk_image.h"
+#include "tests/support/fault_plan.h"
 
 namespace mneme::test {
-
-inline constexpr uint64_t kPageBytes = 4096;
-
-enum class Call {
-  kOpen,    // for reading
-  kRead,    // one read of one file
-  kCreate,  // a file for writing
-  kAppend,
-  kSync,   // of a file
-  kClose,  // of a file written
-  kRename,
-  kLink,
-  kDelete,
-  kList,  // the names in a directory
-  kLook,  // is it there, how large is it
-  kMakeDirectory,
-  kOpenDirectory,
-  kSyncDirectory,
-  kLock,
-};
-inline constexpr int kCalls = 15;
-const char* CallName(Call call);
-
-struct Fault {
-  enum class Kind {
-    kNoSpace,   // ENOSPC; nothing happens on the disk
-    kIoError,   // EIO; nothing happens on the disk
-    kTear,      // an append reaches its first `torn_bytes` bytes, then EIO
-    kPowerCut,  // neither this call nor any later one happens
-    kStall,     // the call waits for Release
-  };
-  Kind kind = Kind::kIoError;
-  std::optional<Call> call;      // any
-  std::optional<FileKind> file;  // any
-  uint64_t nth = 1;              // from 1, counted from Inject on, among the calls that match
-  bool from_then_on = false;     // the later ones too
-  uint64_t torn_bytes = 0;
-};
 
 class FaultFileSystem final : public rocksdb::FileSystem {
  public:
@@ -148,17 +111,12 @@ class FaultFileSystem final : public rocksdb::FileSystem {
                        Debug* debug) override;
 
  private:
-  struct Node;  // a file: bytes, and how far they are synced
-  using NodePtr = std::shared_ptr<Node>;
-  using Names = std::map<std::string, NodePtr>;
+  using FilePtr = std::shared_ptr<DiskFile>;
+  using Names = std::map<std::string, FilePtr>;
   struct NameChange {
     std::string path;
-    NodePtr node;            // null: it went
+    FilePtr file;            // null: it went
     bool with_next = false;  // happens together with the change after it (a rename)
-  };
-  struct Plan {
-    Fault fault;
-    uint64_t met = 0;
   };
   struct Outcome {
     IOStatus status;
@@ -172,10 +130,10 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   // Counts a call and says what becomes of it.
   Outcome Enter(Call call, const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   IOStatus Meet(const Fault& fault, Outcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  IOStatus Read(const Node& node, const std::string& path, uint64_t offset, size_t bytes,
+  IOStatus Read(const DiskFile& file, const std::string& path, uint64_t offset, size_t bytes,
                 rocksdb::Slice* result, char* scratch);
-  IOStatus Append(Node& node, const std::string& path, const rocksdb::Slice& data);
-  IOStatus Sync(Node& node, const std::string& path);
+  IOStatus Append(DiskFile& file, const std::string& path, const rocksdb::Slice& data);
+  IOStatus Sync(DiskFile& file, const std::string& path);
   IOStatus SyncDirectory(const std::string& path);
   void Change(NameChange change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The names that survive a power cut.
@@ -188,13 +146,11 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   std::vector<NameChange> unsynced_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> directories_ ABSL_GUARDED_BY(mutex_) = {"/"};
   std::set<std::string> locked_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Plan> plans_ ABSL_GUARDED_BY(mutex_);
-  std::array<std::array<uint64_t, kFileKinds>, kCalls> counts_ ABSL_GUARDED_BY(mutex_) = {};
+  FaultPlan plan_ ABSL_GUARDED_BY(mutex_);
   uint64_t free_bytes_ ABSL_GUARDED_BY(mutex_) = std::numeric_limits<uint64_t>::max();
   uint64_t syncs_after_failed_sync_ ABSL_GUARDED_BY(mutex_) = 0;
   int stalled_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t releases_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool fired_ ABSL_GUARDED_BY(mutex_) = false;
   bool dead_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
