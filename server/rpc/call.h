@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -55,7 +56,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   CallBounds& bounds_;
   grpc::CallbackServerContext* const context_;
-  std::unique_ptr<DecodeArena> arena_ = std::make_unique<DecodeArena>();
+  std::optional<DecodeArena> arena_{std::in_place};
   uint64_t charged_bytes_ = 0;
   std::unique_ptr<grpc::Alarm> patience_;  // with large answers
   std::atomic<int> parties_{1};            // the call, and the alarm

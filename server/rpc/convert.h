@@ -15,6 +15,7 @@
 #include "core/engine/forecast.h"
 #include "core/engine/types.h"
 #include "mneme/v1/memory_service.pb.h"
+#include "server/rpc/limits.h"
 
 namespace mneme::server {
 
@@ -63,8 +64,8 @@ void EncodeWarnings(const std::vector<engine::Warning>& from,
 // A trained memory's epoch: the rows it was trained on, and the job.
 void EncodeTrainedEpoch(engine::MemoryUid uid, const models::TrainedStats& trained, v1::Epoch* to);
 
-// Entries of a page of memories, aliases or backups: 50 unless asked otherwise, at most 1,000.
-inline uint32_t PageSize(uint32_t asked) { return asked == 0 ? 50 : std::min(asked, 1'000u); }
+// Entries of a page of memories, aliases or backups: 50 unless asked otherwise.
+inline uint32_t PageSize(uint32_t asked) { return asked == 0 ? 50 : std::min(asked, kPageMax); }
 
 // InvalidArgument (ENUM): the field has a value that this version does not know.
 absl::Status UnknownEnum(std::string_view what, int value);

@@ -4,12 +4,11 @@
 
 #include "core/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/limits.h"
 
 namespace mneme::server {
 namespace {
 
-constexpr int kAttributesMax = 64;
-constexpr size_t kAttributeNameBytesMax = 128;
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 // What fits into 64 bits of nanoseconds, in whole years: 1678-01-01 and 2262-01-01.
 constexpr int64_t kSecondsLeast = -9'214'560'000;

@@ -118,6 +118,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::Forecast(Context* context,
   return Serve<Verb::kRead>(
       bounds_, context, request, response, DecodeForecast,
       [this, context](engine::ForecastCommand command, engine::Done<engine::ForecastReply> done) {
+        command.cancelled = [context] { return context->IsCancelled(); };
         engine_.Forecast(std::move(command), std::move(done));
       },
       EncodeForecast);

@@ -4,6 +4,7 @@
 #include "core/base/status.h"
 #include "server/rpc/call.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/tokens.h"
 
@@ -11,7 +12,6 @@ namespace mneme::server {
 namespace {
 
 constexpr uint32_t kPageDefault = 100;
-constexpr uint32_t kPageMax = 10'000;
 
 enum PageOptions : uint8_t { kVectors = 1, kPayloads = 2 };
 
@@ -41,7 +41,7 @@ absl::StatusOr<engine::ListItemsCommand> DecodeList(const v1::ListItemsRequest& 
                                                     DecodeArena&) {
   engine::ListItemsCommand command{.page_size = request.page_size() == 0
                                                     ? kPageDefault
-                                                    : std::min(request.page_size(), kPageMax),
+                                                    : std::min(request.page_size(), kItemsPageMax),
                                    .filter = request.filter(),
                                    .vectors = request.include_vectors(),
                                    .payloads = request.include_payloads()};

@@ -4,8 +4,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
+
+#include "core/engine/limits.h"
 
 namespace mneme::server {
+
+struct CallBounds;  // server/rpc/call.h
+
+// Attributes of an item, and bytes of the name of one.
+inline constexpr int kAttributesMax = 64;
+inline constexpr size_t kAttributeNameBytesMax = 128;
+// Entries of one page: of items, and of anything else.
+inline constexpr uint32_t kItemsPageMax = 10'000;
+inline constexpr uint32_t kPageMax = 1'000;
+// The longest that WaitOperation waits.
+inline constexpr int64_t kWaitSecondsMax = 60;
 
 // Streams of Stores that are open at once: further ones are refused with BUSY.
 inline constexpr uint32_t kStreamsMax = 1'024;
@@ -19,6 +33,9 @@ inline constexpr int kCallsPerConnectionMax = 1'024;
 // A connection that has been quiet for so long is asked for a sign of life, and closed without one.
 inline constexpr int kKeepaliveMs = 60'000;
 inline constexpr int kKeepaliveAnswerMs = 20'000;
+
+// All of the above, and those that the configuration gives the calls.
+std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds);
 
 }  // namespace mneme::server
 

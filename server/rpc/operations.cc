@@ -9,6 +9,7 @@
 #include "core/base/status.h"
 #include "server/rpc/call.h"
 #include "server/rpc/convert_admin.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/operations_service.h"
 #include "server/rpc/status.h"
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::string_view kOperationPrefix = "operations/";
 constexpr int kPageDefault = 100;
-constexpr int kPageMax = 1'000;
-constexpr int64_t kWaitSecondsMax = 60;
 
 absl::StatusOr<std::string> DecodeOperationName(std::string_view name) {
   if (name.starts_with(kOperationPrefix) && name.size() > kOperationPrefix.size()) {
@@ -98,7 +97,8 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::ListOperations(
       [this](const google::longrunning::ListOperationsRequest& from,
              google::longrunning::ListOperationsResponse* to) {
         const size_t size = static_cast<size_t>(
-            from.page_size() <= 0 ? kPageDefault : std::min(from.page_size(), kPageMax));
+            from.page_size() <= 0 ? kPageDefault
+                                  : std::min(from.page_size(), static_cast<int>(kPageMax)));
         const std::vector<engine::JobInfo> jobs = jobs_.List(from.page_token(), size + 1);
         for (size_t i = 0; i < std::min(size, jobs.size()); ++i) {
           EncodeJob(jobs[i], to->add_operations());

@@ -2,6 +2,7 @@
 #include "core/base/status.h"
 #include "server/observe/process.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/memory_service.h"
 
 namespace mneme::server {
@@ -16,6 +17,18 @@ void EncodeLimits(const engine::Limits& limits, v1::Limits* to) {
   to->set_message_bytes_max(limits.message_bytes_max);
   to->set_memories_max(limits.memories_max);
   to->set_partitions_max(limits.partitions_max);
+}
+
+void EncodeNamed(const std::vector<engine::NamedLimit>& limits,
+                 google::protobuf::RepeatedPtrField<v1::NamedLimit>* to) {
+  for (const engine::NamedLimit& limit : limits) {
+    v1::NamedLimit& out = *to->Add();
+    out.set_name(std::string(limit.name));
+    out.set_value(limit.value);
+    out.set_unit(std::string(limit.unit));
+    out.set_description(std::string(limit.description));
+    out.set_configurable(limit.configurable);
+  }
 }
 
 void EncodeCounters(const engine::EngineCounters& counters, v1::Counters* to) {
@@ -62,6 +75,8 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
                     EncodeDuration(clock_.NowUnixNanos() - facts_.start_unix_nanos,
                                    info->mutable_uptime());
                     EncodeLimits(engine_.limits(), info->mutable_limits());
+                    EncodeNamed(engine::AllLimits(engine_.limits()), info->mutable_all_limits());
+                    EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
                     EncodeCounters(engine_.counters(), info->mutable_counters());
                     const std::vector<engine::MemoryInfo> memories =
                         engine_.ListMemories("", engine_.memory_count());

@@ -1,0 +1,30 @@
+#include "server/rpc/limits.h"
+
+#include "server/rpc/call.h"
+
+namespace mneme::server {
+
+std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
+  return {
+      {"server.answer_seconds", static_cast<uint64_t>(bounds.answer_seconds_max), "s",
+       "For a client to take a large answer; then the call is dropped.", /*configurable=*/true},
+      {"call_bytes_max", bounds.budget.bytes_max(), "bytes",
+       "Requests and answers of all calls under way; further ones are refused with BUSY."},
+      {"attributes_max", kAttributesMax, "attributes", "Attributes of an item."},
+      {"attribute_name_bytes_max", kAttributeNameBytesMax, "bytes", "Name of an attribute."},
+      {"items_page_max", kItemsPageMax, "items", "Items in one page."},
+      {"page_max", kPageMax, "entries", "Memories, aliases, backups or operations in one page."},
+      {"wait_seconds_max", kWaitSecondsMax, "s", "The longest that WaitOperation waits."},
+      {"streams_max", kStreamsMax, "streams",
+       "Streams of Stores open at once; further ones are refused with BUSY."},
+      {"stream_window", kStreamWindow, "chunks", "Chunks of a stream without an ack."},
+      {"session_id_bytes_max", kSessionIdBytesMax, "bytes", "Id of a session of StoreStream."},
+      {"calls_per_connection_max", kCallsPerConnectionMax, "calls",
+       "Calls under way on one connection; further ones wait at the client."},
+      {"keepalive_ms", kKeepaliveMs, "ms",
+       "Quiet time of a connection before it is asked for a sign of life."},
+      {"keepalive_answer_ms", kKeepaliveAnswerMs, "ms", "Time for that sign of life."},
+  };
+}
+
+}  // namespace mneme::server
