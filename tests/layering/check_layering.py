@@ -58,6 +58,7 @@ LAYERS = {
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
 UNIT_ALSO = {
+    "core/engine": ["tests/unit/core/filter"],  # attributes as they are stored
     "server": ["proto"],
 }
 
