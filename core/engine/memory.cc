@@ -52,6 +52,7 @@ Memory::Memory(MemoryInfo info, std::unique_ptr<models::Model> model,
       uid_(info.uid),
       spec_(info.spec),
       startup_(std::move(startup)),
+      filter_cache_(std::make_shared<filter::FilterCache>(kFilterCacheBytes)),
       info_(std::move(info)) {
   if (model != nullptr) Equip(std::move(model));
   usage_.Turn(info_.item_policy.full_policy == FullPolicy::kEvictLeastUsed);
@@ -89,7 +90,7 @@ MemoryInfo Memory::info() const {
   };
   account("attributes", published.attributes.bytes());
   account("expiry", expiry_.bytes());
-  account("filters' answers", row_sets_.bytes());
+  account("filters' answers", filter_cache_->bytes() + row_sets_.bytes());
   return out;
 }
 
@@ -156,8 +157,7 @@ absl::Status Memory::ApplyAttributes(const Mutation& mutation) {
 absl::Status Memory::AddAttributes(uint64_t row, std::string_view attributes) {
   if (attributes.empty()) return absl::OkStatus();
   if (attributes_ == nullptr) {
-    attributes_ = std::make_unique<filter::AttributeStore>(
-        std::make_shared<filter::FilterCache>(kFilterCacheBytes));
+    attributes_ = std::make_unique<filter::AttributeStore>(filter_cache_);
   }
   return attributes_->Append(row, attributes);
 }

@@ -164,6 +164,7 @@ class Memory {
   std::atomic<bool> dropped_{false};
   ExpiryIndex expiry_;
   std::vector<uint64_t> leaving_expiry_;  // forgotten; to leave expiry_ with the next view
+  const std::shared_ptr<filter::FilterCache> filter_cache_;
   std::unique_ptr<filter::AttributeStore> attributes_;  // null: no item had any yet
   RowSetCache row_sets_;
   UsageClock usage_;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/unit/core/engine/engine_fixture.h"
+#include "tests/unit/core/filter/attribute_bytes.h"
 
 namespace mneme::engine {
 namespace {
@@ -420,15 +421,17 @@ TEST_F(EngineTest, MemoriesAreMadeUpdatedListedAndDropped) {
 TEST_F(EngineTest, PayloadsComeBackWithListsAndItems) {
   ASSERT_TRUE(Create("m", DenseSpecOf(4)).ok());
   const Matrix keys = UnitRows(2, 4, 1);
-  ASSERT_TRUE(Store({.memory = "m",
-                     .keys = keys,
-                     .ids = Numbers(0, 2),
-                     .payloads = {{.payload = "zero"}, {.payload = "one", .attributes = "attr"}}})
-                  .ok());
+  const std::string attributes = filter::AttributeBytes({{"year", int64_t{1}}});
+  ASSERT_TRUE(
+      Store({.memory = "m",
+             .keys = keys,
+             .ids = Numbers(0, 2),
+             .payloads = {{.payload = "zero"}, {.payload = "one", .attributes = attributes}}})
+          .ok());
   auto item = GetItem("m", ItemId(uint64_t{1}));
   ASSERT_TRUE(item.ok());
   EXPECT_EQ(item->payload.payload, "one");
-  EXPECT_EQ(item->payload.attributes, "attr");
+  EXPECT_EQ(item->payload.attributes, attributes);
   auto reply = Query({.memory = "m",
                       .cues = {.cues = keys},
                       .spec = {.kind = models::QueryKind::kList, .top = 2},
