@@ -32,6 +32,8 @@ void AddConfigured(const Limits& limits, std::vector<NamedLimit>& out) {
 constexpr NamedLimit kRequestLimits[] = {
     {"ttl_seconds_max", kTtlNanosMax / kNanosPerSecond, "s", "Lifetime of an item."},
     {"steps_max", kStepsMax, "steps", "Steps of the dynamics that a request may ask for."},
+    {"inline_steps_max", kInlineStepsMax, "steps",
+     "A request that may take more of them is queued, however small it is."},
     {"recall_bytes_max", kRecallBytesMax, "bytes",
      "Recalls of all partitions for the cues of one request."},
     {"train_bytes_max", kTrainBytesMax, "bytes", "Keys and responses of one training."},

@@ -2,6 +2,7 @@
 #include "core/engine/eviction.h"
 
 #include <deque>
+#include <map>
 #include <set>
 
 #include "core/engine/limits.h"
@@ -28,6 +29,7 @@ class EvictionTest : public EngineTest, public ::testing::WithParamInterface<Kin
   }
   StoreCommand Rows(uint64_t first_id, size_t count) {
     keys_.push_back(UnitRows(count, kDim, first_id + 1));
+    for (size_t i = 0; i < count; ++i) key_of_[first_id + i] = keys_.back().view().slice(i, 1);
     StoreCommand command{
         .memory = "m", .keys = keys_.back().view(), .ids = Numbers(first_id, count)};
     if (GetParam() == Kind::kLinear) command.responses = command.keys;
@@ -44,9 +46,8 @@ class EvictionTest : public EngineTest, public ::testing::WithParamInterface<Kin
   // An answer names these items.
   void Use(std::vector<uint64_t> ids) {
     for (const uint64_t id : ids) {
-      const Matrix cue = UnitRows(1, kDim, id + 1);
       const auto reply = Query({.memory = "m",
-                                .cues = {.cues = cue.view()},
+                                .cues = {.cues = key_of_.at(id)},
                                 .spec = {.kind = models::QueryKind::kList, .top = 1}});
       ASSERT_TRUE(reply.ok()) << reply.status();
       ASSERT_EQ(reply->answer.cues[0].top[0].id, ItemId(id));
@@ -55,6 +56,7 @@ class EvictionTest : public EngineTest, public ::testing::WithParamInterface<Kin
 
  private:
   std::deque<Matrix> keys_;
+  std::map<uint64_t, MatrixView> key_of_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Models, EvictionTest, ::testing::Values(Kind::kDense, Kind::kLinear),
