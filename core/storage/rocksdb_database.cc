@@ -8,12 +8,14 @@
 #include "core/storage/keys.h"
 #include "core/storage/rocksdb_damage.h"
 #include "core/storage/rocksdb_options.h"
+#include "core/storage/rocksdb_space.h"
 #include "core/storage/rocksdb_status.h"
 #include "core/storage/values.h"
 #include "core/storage/write_ahead_log.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/file_system.h"
+#include "rocksdb/sst_file_manager.h"
 
 namespace mneme::storage {
 namespace {
@@ -147,7 +149,11 @@ absl::Status Database::OpenForWriting(const StorageOptions& options, rocksdb::En
   db_options.create_if_missing = create;
   db_options.create_missing_column_families = create;
   damage_ = std::make_shared<DamageListener>(options.on_damage);
-  db_options.listeners.push_back(damage_);
+  space_ = std::make_shared<SpaceListener>();
+  // The damage listener comes first: what it forgives is no failure.
+  db_options.listeners = {damage_, space_};
+  db_options.sst_file_manager.reset(
+      rocksdb::NewSstFileManager(env, env->GetFileSystem()));  // waits for room on a full disk
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(db_options, DatabasePath(options.directory),
@@ -194,6 +200,10 @@ absl::Status Database::DeleteMemoryFiles(MemoryUid uid) {
   }
   damage_->Resume(*db_);
   return absl::OkStatus();
+}
+
+bool Database::waits_for_space() const {
+  return space_ != nullptr && space_->full() && !space_->failed();
 }
 
 Database::~Database() {

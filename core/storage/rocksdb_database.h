@@ -15,6 +15,7 @@
 namespace mneme::storage {
 
 class DamageListener;
+class SpaceListener;
 
 // In the order of their handles. docs/formats/storage.md says what each holds.
 enum class Family { kCatalogue, kRows, kIds, kPayload, kLog, kState, kRequests, kExpiry };
@@ -45,6 +46,8 @@ class Database {
   absl::Status DeleteMemoryFiles(MemoryUid uid);
 
   rocksdb::DB& db() const { return *db_; }
+  // RocksDB waits for room and writes nothing meanwhile.
+  bool waits_for_space() const;
   bool read_only() const { return read_only_; }
   rocksdb::ColumnFamilyHandle* operator[](Family family) const {
     return handles_[static_cast<size_t>(family)];
@@ -57,6 +60,7 @@ class Database {
                               const std::string& path);
 
   std::shared_ptr<DamageListener> damage_;  // of one that is written to
+  std::shared_ptr<SpaceListener> space_;    // likewise
   std::shared_ptr<rocksdb::Env> env_;       // where no one else keeps it
   bool read_only_ = false;
   std::unique_ptr<rocksdb::DB> db_;

@@ -32,6 +32,16 @@ absl::Status InDoubt(const absl::Status& cause) {
                                    "directory reads what it holds."});
 }
 
+absl::Status DiskFull() {
+  constexpr int64_t kRetryAfterMs = 5'000;  // how often RocksDB looks for room
+  return ResourceExhausted("the disk is full: nothing of this was written",
+                           {.reason = "FULL",
+                            .given = "no room to flush what was written before",
+                            .expected = "free space in the data directory",
+                            .next_step = "Make room on the disk; the server goes on by itself.",
+                            .retry_after_ms = kRetryAfterMs});
+}
+
 absl::Status ReadOnly() {
   return FailedPrecondition("the storage is open for reading only",
                             {.reason = "READ_ONLY",
@@ -135,7 +145,8 @@ class RocksDbStorage final : public Storage {
 
   // Whether it may be written at all.
   absl::Status Writable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
-    return database_->read_only() ? ReadOnly() : doubt_;
+    if (database_->read_only()) return ReadOnly();
+    return doubt_.ok() && database_->waits_for_space() ? DiskFull() : doubt_;
   }
 
   const std::unique_ptr<Database> database_;
@@ -191,7 +202,8 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
   MNEME_RETURN_IF_ERROR(AddNote(writes, /*synced=*/false));
   if (absl::Status status = FromRocksDb(database_->db().Write(options, &writes), "a commit");
       !status.ok()) {
-    return Doubt(status);
+    // Refused before the log was touched: nothing of it is there.
+    return database_->waits_for_space() ? status : Doubt(status);
   }
   if (options.sync) Synced();
   return absl::OkStatus();

@@ -7,45 +7,47 @@
 #include "core/base/random.h"
 #include "core/storage/rocksdb_storage.h"
 #include "gtest/gtest.h"
-#include "tests/unit/core/storage/forgetful_file_system.h"
+#include "rocksdb/env.h"
+#include "tests/support/fault_file_system.h"
 #include "tests/unit/core/storage/storage_test_util.h"
 
 namespace mneme::storage {
 namespace {
+
+using test::DiskImage;
+using test::FaultFileSystem;
 
 constexpr MemoryUid kFirst = 1;
 constexpr MemoryUid kSecond = 2;
 constexpr uint64_t kRowsPerCommit = 40;
 constexpr size_t kColumns = 64;
 
-// One life of the machine: a storage on a disk that may forget.
+// One life of the machine: a storage on a disk that may fail.
 class Machine {
  public:
-  explicit Machine(const std::string& directory)
-      : directory_(directory),
-        files_(std::make_shared<ForgetfulFileSystem>()),
-        env_(rocksdb::NewCompositeEnv(files_)) {}
+  explicit Machine(const DiskImage& image = {})
+      : files_(std::make_shared<FaultFileSystem>(image)), env_(rocksdb::NewCompositeEnv(files_)) {}
 
   absl::Status Start() {
     // Little memory, so that flushes, compactions and new logs happen within a test.
     absl::StatusOr<std::unique_ptr<Storage>> storage = OpenRocksDbStorage(
-        {.directory = directory_, .memory_bytes_max = 512u << 10, .log_bytes_max = 512u << 10},
+        {.directory = "/data", .memory_bytes_max = 512u << 10, .log_bytes_max = 512u << 10},
         env_.get());
     if (storage.ok()) storage_ = *std::move(storage);
     return storage.status();
   }
   // The power goes; the machine is gone, the disk holds what it held.
-  void LosePower(Random& random) {
-    files_->Die();
+  DiskImage LosePower(Random& random) {
+    DiskImage image = files_->CutPower(random);
     storage_.reset();
-    files_->Forget(random);
+    return image;
   }
-  ForgetfulFileSystem& files() { return *files_; }
+  void FailSyncs() { files_->Inject({.call = test::Call::kSync, .from_then_on = true}); }
+  FaultFileSystem& files() { return *files_; }
   Storage& storage() { return *storage_; }
 
  private:
-  const std::string directory_;
-  const std::shared_ptr<ForgetfulFileSystem> files_;
+  const std::shared_ptr<FaultFileSystem> files_;
   const std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<Storage> storage_;
 };
@@ -105,10 +107,10 @@ TEST(RocksDbStorageCrash, SyncedCommitsSurviveAndUnsyncedOnesGoInOrder) {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     Random random(seed);
-    TempDirectory directory;
+    DiskImage disk;
     uint64_t durable = 0;
     {
-      Machine machine(directory.path());
+      Machine machine;
       ASSERT_TRUE(machine.Start().ok());
       const uint64_t commits = 1 + random.Below(40);
       for (uint64_t n = 1; n <= commits; ++n) {
@@ -120,46 +122,47 @@ TEST(RocksDbStorageCrash, SyncedCommitsSurviveAndUnsyncedOnesGoInOrder) {
           durable = n;
         }
       }
-      machine.LosePower(random);
+      disk = machine.LosePower(random);
     }
-    Machine machine(directory.path());
+    Machine machine(disk);
     const absl::Status started = machine.Start();
     ASSERT_TRUE(started.ok()) << started;
     EXPECT_GE(CheckWholeCommits(machine.storage()), durable);
   }
 }
 
-// The power goes in the midst of anything: opening, appending, syncing, flushing, compacting,
-// renaming.
+// The power goes in the midst of anything: opening, reading, appending, syncing, flushing,
+// compacting, renaming.
 TEST(RocksDbStorageCrash, PowerCutAtAnyChangeLosesNoAcknowledgedCommit) {
   constexpr uint64_t kCommits = 20;
-  uint64_t changes = 0;  // in a life without a cut
+  uint64_t calls = 0;  // in a life without a cut
   {
-    TempDirectory directory;
-    Machine machine(directory.path());
+    Machine machine;
     ASSERT_TRUE(machine.Start().ok());
     for (uint64_t n = 1; n <= kCommits; ++n)
       ASSERT_TRUE(CommitNumber(machine.storage(), n, Sync::kDisk).ok());
-    changes = machine.files().changes();
+    calls = machine.files().calls();
   }
   for (uint64_t seed = 1; seed <= 32; ++seed) {
-    SCOPED_TRACE(::testing::Message() << "seed " << seed << " of " << changes << " changes");
+    SCOPED_TRACE(::testing::Message() << "seed " << seed << " of " << calls << " calls");
     Random random(seed);
-    TempDirectory directory;
+    DiskImage disk;
     uint64_t acknowledged = 0;
     uint64_t tried = 0;
     {
-      Machine machine(directory.path());
-      machine.files().DieAfter(
-          random.Below(seed % 4 == 0 ? 60 : changes));  // the first 60: making the directory
+      Machine machine;
+      machine.files().Inject(
+          {.kind = test::Fault::Kind::kPowerCut,
+           .nth = 1 +
+                  random.Below(seed % 4 == 0 ? 60 : calls)});  // the first 60: making the directory
       if (machine.Start().ok()) {
         while (tried < kCommits && CommitNumber(machine.storage(), tried + 1, Sync::kDisk).ok())
           acknowledged = ++tried;
         if (tried < kCommits) ++tried;
       }
-      machine.LosePower(random);
+      disk = machine.LosePower(random);
     }
-    Machine machine(directory.path());
+    Machine machine(disk);
     const absl::Status started = machine.Start();
     ASSERT_TRUE(started.ok()) << started;
     const uint64_t held = CheckWholeCommits(machine.storage());
@@ -170,28 +173,28 @@ TEST(RocksDbStorageCrash, PowerCutAtAnyChangeLosesNoAcknowledgedCommit) {
 }
 
 TEST(RocksDbStorageCrash, AfterAFailedSyncNothingMoreIsAcknowledgedOrSynced) {
-  TempDirectory directory;
+  DiskImage disk;
   Random random(1);
   {
-    Machine machine(directory.path());
+    Machine machine;
     ASSERT_TRUE(machine.Start().ok());
     ASSERT_TRUE(CommitNumber(machine.storage(), 1, Sync::kDisk).ok());
-    machine.files().FailSyncs(true);
+    machine.FailSyncs();
     const absl::Status failed = CommitNumber(machine.storage(), 2, Sync::kDisk);
     EXPECT_EQ(failed.code(), absl::StatusCode::kUnavailable);
     EXPECT_EQ(Reason(failed), "LOG_IN_DOUBT");
-    machine.files().FailSyncs(false);  // the disk says that it is well again: not believed
-    const uint64_t syncs = machine.files().syncs_tried();
+    machine.files().ClearFaults();  // the disk says that it is well again: not believed
+    const uint64_t syncs = machine.files().calls(test::Call::kSync);
     for (Sync sync : {Sync::kMemory, Sync::kOs, Sync::kDisk}) {
       EXPECT_EQ(Reason(CommitNumber(machine.storage(), 3, sync)), "LOG_IN_DOUBT");
     }
     EXPECT_EQ(Reason(machine.storage().Flush()), "LOG_IN_DOUBT");
     EXPECT_EQ(Reason(machine.storage().ExpireRequests(1, 1).status()), "LOG_IN_DOUBT");
-    EXPECT_EQ(machine.files().syncs_tried(), syncs);
+    EXPECT_EQ(machine.files().calls(test::Call::kSync), syncs);
     EXPECT_EQ(machine.storage().counters().commits, 1u);
-    machine.LosePower(random);
+    disk = machine.LosePower(random);
   }
-  Machine machine(directory.path());
+  Machine machine(disk);
   ASSERT_TRUE(machine.Start().ok());
   const uint64_t held = CheckWholeCommits(machine.storage());
   EXPECT_TRUE(held == 1 || held == 2) << held;
@@ -199,20 +202,18 @@ TEST(RocksDbStorageCrash, AfterAFailedSyncNothingMoreIsAcknowledgedOrSynced) {
 }
 
 TEST(RocksDbStorageCrash, AFailedFlushPutsTheLogInDoubt) {
-  TempDirectory directory;
-  Machine machine(directory.path());
+  Machine machine;
   ASSERT_TRUE(machine.Start().ok());
   ASSERT_TRUE(CommitNumber(machine.storage(), 1, Sync::kOs).ok());
-  machine.files().FailSyncs(true);
+  machine.FailSyncs();
   EXPECT_EQ(Reason(machine.storage().Flush()), "LOG_IN_DOUBT");
-  machine.files().FailSyncs(false);
+  machine.files().ClearFaults();
   EXPECT_EQ(Reason(CommitNumber(machine.storage(), 2, Sync::kOs)), "LOG_IN_DOUBT");
   EXPECT_EQ(machine.storage().counters().syncs, 0u);
 }
 
 TEST(RocksDbStorageCrash, ARefusedCommitIsNoDoubt) {
-  TempDirectory directory;
-  Machine machine(directory.path());
+  Machine machine;
   ASSERT_TRUE(machine.Start().ok());
   EXPECT_EQ(CommitNumber(machine.storage(), 5, Sync::kDisk).code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(CommitNumber(machine.storage(), 1, Sync::kDisk).ok());
