@@ -6,7 +6,7 @@
 #include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <system_error>
 
 #include "core/base/status.h"
@@ -34,7 +34,8 @@ absl::Status ApplyNode(Config& config, const YAML::Node& node, const std::string
     for (const auto& entry : node) {
       const std::string key = entry.first.as<std::string>();
       MNEME_RETURN_IF_ERROR(ApplyNode(config, entry.second,
-                                      prefix.empty() ? key : prefix + "." + key, where, depth + 1));
+                                      prefix.empty() ? key : absl::StrCat(prefix, ".", key), where,
+                                      depth + 1));
     }
     return absl::OkStatus();
   }
@@ -93,17 +94,20 @@ absl::Status ApplyYaml(Config& config, const std::string& text, const std::strin
 }
 
 absl::Status ApplyYamlFile(Config& config, const std::string& path) {
-  std::ifstream file(path);  // which opens directories too
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  std::ifstream file;
   std::error_code ignored;
-  if (!file || std::filesystem::is_directory(path, ignored)) {
+  // A stream opens a directory too, and throws when it is read.
+  if (!std::filesystem::is_directory(path, ignored)) file.open(path);
+  if (file.is_open()) text << file.rdbuf();
+  if (!file.is_open() || file.bad()) {
     return NotFound(absl::StrFormat("the configuration file '%s' cannot be read", path),
                     {.reason = "CONFIG_FILE",
                      .given = path,
                      .expected = "a readable YAML file",
                      .next_step = "Correct the path, or leave --config out to run on defaults."});
   }
-  return ApplyYaml(config, text, path);
+  return ApplyYaml(config, text.str(), path);
 }
 
 absl::Status ApplyEnvironment(Config& config, const std::map<std::string, std::string>& variables) {
