@@ -206,8 +206,9 @@ absl::StatusOr<WriteReply> DecodeWriteReply(std::string_view bytes) {
     reply.evicted = in.Get<uint64_t>();
     reply.more = in.Get<uint8_t>() != 0;
   }
-  reply.sync = static_cast<Sync>(in.Get<uint8_t>());
-  if (!in.done()) return Corrupt("request outcome");
+  const uint8_t sync = in.Get<uint8_t>();
+  if (!in.done() || sync > static_cast<uint8_t>(Sync::kDisk)) return Corrupt("request outcome");
+  reply.sync = static_cast<Sync>(sync);
   return reply;
 }
 
