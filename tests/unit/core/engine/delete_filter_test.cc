@@ -2,7 +2,7 @@
 #include <deque>
 #include <set>
 
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 #include "tests/unit/core/filter/attribute_bytes.h"
 
 namespace mneme::engine {

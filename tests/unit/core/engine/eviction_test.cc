@@ -8,7 +8,7 @@
 #include "core/engine/limits.h"
 #include "core/engine/row_bytes.h"
 #include "core/engine/usage_clock.h"
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 
 namespace mneme::engine {
 namespace {

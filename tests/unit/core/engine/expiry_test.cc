@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "core/engine/expiry_index.h"
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 
 namespace mneme::engine {
 namespace {

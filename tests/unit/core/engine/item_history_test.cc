@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 
 namespace mneme::engine {
 namespace {

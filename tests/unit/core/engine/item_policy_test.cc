@@ -1,7 +1,7 @@
 // Freezing, the etags of items, and how policies are changed and kept.
 #include <deque>
 
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 
 namespace mneme::engine {
 namespace {

@@ -5,8 +5,8 @@
 #include <deque>
 
 #include "core/engine/row_bytes.h"
-#include "engine_fixture.h"
-#include "storage_wrapper.h"
+#include "tests/unit/core/engine/engine_fixture.h"
+#include "tests/unit/core/engine/storage_wrapper.h"
 
 namespace mneme::engine {
 namespace {

@@ -1,6 +1,6 @@
 // A caller that does not know whether its request was done asks again, after a kill and a restart,
 // and learns it.
-#include "engine_fixture.h"
+#include "tests/unit/core/engine/engine_fixture.h"
 
 namespace mneme::engine {
 namespace {
