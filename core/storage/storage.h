@@ -164,7 +164,8 @@ class Storage {
   virtual std::unique_ptr<CommitBatch> NewBatch() const = 0;
   // When writing or syncing fails the outcome is unknown: this and every later Commit fails with
   // Unavailable, reason LOG_IN_DOUBT, and nothing more may be acknowledged. Other errors (Internal:
-  // positions that do not follow one another; DataLoss: damaged counters) wrote nothing.
+  // positions that do not follow one another; DataLoss: damaged counters; ResourceExhausted FULL:
+  // no room for what was written before; FailedPrecondition READ_ONLY) wrote nothing.
   virtual absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) = 0;
   // Makes every commit so far durable. Errors as Commit's.
   virtual absl::Status Flush() = 0;
@@ -227,8 +228,13 @@ class Storage {
   // Copies everything of a memory but its catalogue entry from `source` (which may be this storage)
   // as it is at one moment, under `uid`, which must be unused here: rows, ids, payloads, log,
   // state, counters; with the same uid also the outcomes of requests in its name `scope` ("" for
-  // none). In several commits: until the caller puts the catalogue entry, the copy is an orphan.
-  // Thread-safe beside Commit. Cancelled when `progress` says so (drop the orphan).
+  // none), which take the place of those that are here in this scope: give none where another
+  // memory has the name. In several commits: until the caller puts the catalogue entry, the copy is
+  // an orphan. Durable on return. Thread-safe beside Commit. Cancelled when `progress` says so;
+  // that, or any other error after the first commit, leaves an orphan to drop.
+  //   FailedPrecondition IN_USE  something is stored under `uid`
+  //   NotFound                   the source has no such memory (any more)
+  //   DataLoss                   a record of the source is damaged; nothing wrong is copied
   virtual absl::Status CopyMemory(const Storage& source, MemoryUid source_uid, MemoryUid uid,
                                   std::string_view scope, const ProgressFn& progress) = 0;
 

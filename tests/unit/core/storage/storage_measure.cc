@@ -1,5 +1,6 @@
 // Rates of storage on this machine: rows stored in synced batches, a cold scan, opening, one row by
-// id. Not a test: built only when asked for, prints and asserts nothing.
+// id, backups (into DIRECTORY-backups), a copy, a check. Not a test: built only when asked for,
+// prints and asserts nothing.
 //
 //   storage_measure DIRECTORY [ROWS]     an empty or absent directory; 1,000,000 rows of 128 floats
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/status.h"
+#include "core/storage/backup.h"
 #include "core/storage/storage.h"
 
 namespace mneme::storage {
@@ -78,6 +80,37 @@ absl::Status ReadRows(const Storage& storage, uint64_t rows) {
   return absl::OkStatus();
 }
 
+// A first backup and one more, a copy of the memory, a check of everything.
+absl::Status Care(Storage& storage, const std::string& directory, uint64_t rows) {
+  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<BackupStore> store,
+                         OpenBackupStore(directory + "-backups", Clock::Real()));
+  for (int i = 0; i < 2; ++i) {
+    const int64_t start = Clock::Real().NowMonotonicNanos();
+    MNEME_ASSIGN_OR_RETURN(const uint32_t id, store->Create(storage, nullptr));
+    const double seconds = Seconds(start);
+    MNEME_RETURN_IF_ERROR(store->PutManifest(id, "measure"));
+    MNEME_ASSIGN_OR_RETURN(const BackupEntry entry, store->Get(id));
+    std::printf("backup  %8.0f MB/s, %.1f MB new of %.1f MB, %.2f s\n",
+                static_cast<double>(entry.new_bytes) * 1e-6 / seconds,
+                static_cast<double>(entry.new_bytes) * 1e-6,
+                static_cast<double>(entry.bytes) * 1e-6, seconds);
+  }
+  int64_t start = Clock::Real().NowMonotonicNanos();
+  MNEME_RETURN_IF_ERROR(storage.CopyMemory(storage, kUid, kUid + 1, "", nullptr));
+  std::printf("copy    %8.0f rows/s\n", static_cast<double>(rows) / Seconds(start));
+  start = Clock::Real().NowMonotonicNanos();
+  uint64_t bytes = 0;
+  MNEME_RETURN_IF_ERROR(
+      storage.Verify([](const Damage& damage) { std::printf("damage: %s\n", damage.what.c_str()); },
+                     [&](uint64_t, uint64_t total) {
+                       bytes = total / 2;  // each file counts twice
+                       return true;
+                     }));
+  std::printf("verify  %8.0f MB/s of table files\n",
+              static_cast<double>(bytes) * 1e-6 / Seconds(start));
+  return absl::OkStatus();
+}
+
 absl::Status Measure(const std::string& directory, uint64_t rows) {
   const StorageOptions options{.directory = directory};
   {
@@ -89,7 +122,8 @@ absl::Status Measure(const std::string& directory, uint64_t rows) {
   const int64_t start = Clock::Real().NowMonotonicNanos();
   MNEME_ASSIGN_OR_RETURN(std::unique_ptr<Storage> storage, OpenRocksDbStorage(options));
   std::printf("open    %8.2f s\n", Seconds(start));
-  return ReadRows(*storage, rows);
+  MNEME_RETURN_IF_ERROR(ReadRows(*storage, rows));
+  return Care(*storage, directory, rows);
 }
 
 }  // namespace
