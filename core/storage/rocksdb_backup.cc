@@ -240,7 +240,13 @@ absl::Status RocksDbBackupStore::VerifyFiles(uint32_t id, const ProgressFn& prog
 }
 
 absl::StatusOr<std::unique_ptr<Storage>> RocksDbBackupStore::Open(uint32_t id) const {
-  MNEME_RETURN_IF_ERROR(Get(id).status());
+  // One without a manifest may be read too: that is how its manifest is made.
+  {
+    MutexLock lock(&entries_mutex_);
+    const auto found = entries_.find(id);
+    if (found != entries_.end()) MNEME_RETURN_IF_ERROR(found->second.status());
+    if (found == entries_.end() && !unfinished_.contains(id)) return NotThere(id);
+  }
   rocksdb::BackupInfo info;
   {
     MutexLock lock(&work_mutex_);
