@@ -46,7 +46,6 @@ class BackupStore {
   // Compares sizes and checksums of all its files. DataLoss (CORRUPT) naming the first bad one.
   virtual absl::Status VerifyFiles(uint32_t id, const ProgressFn& progress) const = 0;
   // The backup as a read-only storage, straight from its files; outlives nothing of this object.
-  // Also of one that was created and has no manifest yet.
   virtual absl::StatusOr<std::unique_ptr<Storage>> Open(uint32_t id) const = 0;
 };
 
