@@ -40,7 +40,8 @@ void DieAt(std::string_view point, uint64_t schedule, Tally& tally) {
   tally.Note("died there", died ? 1 : 0);
   for (int restart = 0; restart < 2; ++restart) {
     if (!world.Start())
-      return tally.Report(Finding::kLost, schedule, "after " + armed + " it does not start");
+      return tally.Report(Finding::kLost, schedule,
+                          "after " + armed + " it does not start: " + world.LastWords());
     world.Check();
     world.Run({.acknowledged = 20, .seed = random.Next()});
   }

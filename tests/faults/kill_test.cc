@@ -16,13 +16,14 @@ TEST(Kill, LosesNothingAcknowledgedAndShowsNothingHalf) {
     LiveWorld world(schedule, tally);
     for (uint64_t kill = 0; kill <= kKillsPerSchedule; ++kill) {
       if (!world.Start())
-        return tally.Report(Finding::kLost, schedule, "the daemon did not start again");
+        return tally.Report(Finding::kLost, schedule,
+                            "the daemon did not start again: " + world.LastWords());
       if (kill == 0) world.MakeMemories();
       world.Check();
       if (kill == kKillsPerSchedule) break;
       world.Run({.acknowledged = 1 + random.Below(200), .seed = random.Next()});
       if (world.died_by_itself())
-        tally.Report(Finding::kWrong, schedule, "the daemon died unasked");
+        tally.Report(Finding::kWrong, schedule, "the daemon died unasked: " + world.LastWords());
       tally.Note("kills");
     }
     world.Run({.acknowledged = 1, .end_by = SIGTERM, .seed = random.Next()});

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -64,6 +65,13 @@ bool LiveWorld::Start(const std::string& fail_points) {
   daemon_ = Daemon::Mnemed(MNEMED_PATH, directory_.path(), std::move(flags));
   exit_code_ = 0;
   return daemon_->port() != 0;
+}
+
+std::string LiveWorld::LastWords() const {
+  std::ifstream log(directory_.path() + "/log");
+  std::string last;
+  for (std::string line; std::getline(log, line);) last = line;
+  return last.empty() ? "it said nothing" : last;
 }
 
 void LiveWorld::MakeMemories() {
@@ -287,7 +295,7 @@ void LiveWorld::Administrate(const std::shared_ptr<grpc::Channel>& channel,
     const std::string target = cycle_ % 2 == 0 ? "memories/dense" : "memories/ridge";
     if (!change("alias live", target, [&] {
           v1::SetAliasRequest set;
-          set.mutable_alias()->set_name("aliases/live");
+          set.mutable_alias()->set_name("memories/live");
           set.mutable_alias()->set_memory(target);
           v1::Alias alias;
           return CallLive(*admin, &AdminService::Stub::SetAlias, set, &alias);

@@ -26,7 +26,11 @@ namespace mneme::test {
 // memory is there. While a change is under way, or of unknown outcome, two are possible.
 class Facts {
  public:
-  void Sent(const std::string& fact, const std::string& value) { values_[fact].insert(value); }
+  // A thing that was never heard of is gone.
+  void Sent(const std::string& fact, const std::string& value) {
+    if (!values_.contains(fact)) Known(fact, "gone");
+    values_[fact].insert(value);
+  }
   void Known(const std::string& fact, const std::string& value) { values_[fact] = {value}; }
   // Whether that may be; it is known from now on.
   bool Observe(const std::string& fact, const std::string& value);
@@ -44,6 +48,8 @@ class LiveWorld {
   bool Start(const std::string& fail_points = "");
   // Of the daemon that was started last and did not serve, or was stopped.
   int exit_code() const { return exit_code_; }
+  // The last line of the daemon's log.
+  std::string LastWords() const;
   void MakeMemories();
 
   struct Load {
