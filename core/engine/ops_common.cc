@@ -32,7 +32,7 @@ absl::Status CheckNotFrozen(const Memory& memory) {
       {.reason = "FROZEN",
        .given = memory.name(),
        .expected = "a memory that is not frozen",
-       .next_step = "Thaw it with UpdateMemory, frozen = false (mnemectl memory thaw), if it is to "
+       .next_step = "Thaw it with UpdateMemory, frozen = false (mnemectl memory unfreeze), if it is to "
                     "change."});
 }
 
