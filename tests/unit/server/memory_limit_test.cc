@@ -10,7 +10,8 @@
 namespace mneme::server {
 namespace {
 
-constexpr uint64_t kGiB = 1ull << 30;
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kGiB = 1 << 30;
 
 class MemoryLimitTest : public ::testing::Test {
  protected:
@@ -78,14 +79,14 @@ TEST_F(MemoryLimitTest, NothingToGoBy) {
 }
 
 TEST(SplitMemory, LeavesRoomForMemoriesUnderAnyLimit) {
-  for (uint64_t limit : {64ull << 20, 256ull << 20, kGiB, 64 * kGiB}) {
-    const MemoryShares shares = SplitMemory(limit, 256ull << 20);
+  for (uint64_t limit : {64 * kMiB, 256 * kMiB, kGiB, 64 * kGiB}) {
+    const MemoryShares shares = SplitMemory(limit, 256 * kMiB);
     EXPECT_EQ(shares.calls, limit / 4);
     EXPECT_LE(shares.storage, limit / 4);
     EXPECT_LE(shares.reserved, limit / 8 * 5) << limit;
     EXPECT_GE(shares.reserved, shares.calls + shares.storage);
   }
-  EXPECT_EQ(SplitMemory(kGiB * 64, 256ull << 20).storage, 256ull << 20);
+  EXPECT_EQ(SplitMemory(kGiB * 64, 256 * kMiB).storage, 256 * kMiB);
 }
 
 }  // namespace
