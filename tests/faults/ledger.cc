@@ -1,6 +1,7 @@
 #include "tests/faults/ledger.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -25,10 +26,13 @@ void Ledger::Ended(Kind kind, uint64_t batch, engine::Sync asked,
              .on_disk = reply->sync == engine::Sync::kDisk};
     return;
   }
+  // Refused before anything was written: the log has stopped, or what had to be read could not be.
+  constexpr std::array<std::string_view, 4> kNotDone = {"LOG_STOPPED", "STOPPING", "STORAGE_IO",
+                                                        "DEGRADED"};
   const std::string reason = ReasonOf(reply.status());
   if (reason == "OUTCOME_UNKNOWN") {
     write.state = Write::State::kUnknown;
-  } else if (reason != "LOG_STOPPED" && reason != "STOPPING" && reason != "STORAGE_IO") {
+  } else if (std::count(kNotDone.begin(), kNotDone.end(), reason) == 0) {
     Report(Finding::kWrong, absl::StrCat("batch ", batch, ": ", reply.status().ToString()));
   }
 }

@@ -59,6 +59,7 @@ LAYERS = {
 UNIT = "tests/unit/"
 UNIT_ALSO = {
     "core/engine": ["tests/unit/core/filter"],  # attributes as they are stored
+    "core/storage": ["tests/support"],  # the disk that fails
     "server": ["proto"],
 }
 

@@ -78,7 +78,7 @@ class CheckLayering(unittest.TestCase):
     def test_unit_tests_may_use_what_the_code_they_mirror_may_use(self):
         self.assert_clean("tests/unit/core/storage/a_test.cc", '#include "gtest/gtest.h"',
                           '#include "core/storage/storage.h"', '#include "rocksdb/db.h"',
-                          '#include "tests/unit/core/storage/forgetful_file_system.h"')
+                          '#include "tests/unit/core/storage/storage_test_util.h"')
         self.assert_clean("tests/unit/client/cpp/a_test.cc", '#include "tests/unit/client/fake_server.h"')
         self.assert_breach("may not include core/engine", "tests/unit/core/storage/a_test.cc",
                            '#include "core/engine/engine.h"')
