@@ -125,12 +125,20 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config,
   return builder.BuildAndStart();
 }
 
-// Signals are taken by the main thread in Await; all others inherit the block.
+pthread_t main_thread;  // for PassOn, which takes no parameter
+
+void PassOn(int signal) { pthread_kill(main_thread, signal); }
+
+// Signals are taken by the main thread in Await; all others inherit the block, but for those that a
+// library made before (OpenBLAS's): they pass on what they are given while the main thread does
+// something else.
 sigset_t BlockSignals() {
+  main_thread = pthread_self();
   sigset_t signals;
   sigemptyset(&signals);
   for (const int taken : {SIGTERM, SIGINT, kRecoveryEnded}) sigaddset(&signals, taken);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (const int taken : {SIGTERM, SIGINT}) signal(taken, PassOn);
   signal(SIGPIPE, SIG_IGN);
   return signals;
 }
@@ -142,7 +150,7 @@ class Recovery {
       : thread_([this, &engine] {
           status_ = engine.Recover();
           ended_.store(true, std::memory_order_release);
-          kill(getpid(), kRecoveryEnded);
+          pthread_kill(main_thread_, kRecoveryEnded);  // waits there until it is taken
         }) {}
   ~Recovery() {
     if (thread_.joinable()) thread_.join();
@@ -152,6 +160,7 @@ class Recovery {
   const absl::Status& status() const { return status_; }
 
  private:
+  const pthread_t main_thread_ = pthread_self();
   absl::Status status_;
   std::atomic<bool> ended_{false};
   std::thread thread_;  // last: starts when all else is there
