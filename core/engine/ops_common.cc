@@ -32,8 +32,9 @@ absl::Status CheckNotFrozen(const Memory& memory) {
       {.reason = "FROZEN",
        .given = memory.name(),
        .expected = "a memory that is not frozen",
-       .next_step = "Thaw it with UpdateMemory, frozen = false (mnemectl memory unfreeze), if it is to "
-                    "change."});
+       .next_step =
+           "Unfreeze it with UpdateMemory, frozen = false (mnemectl memory unfreeze), if it is to "
+           "change."});
 }
 
 absl::Status CheckItemEtag(const Memory& memory, const ItemId& id, const ItemEtag& etag,
