@@ -20,6 +20,7 @@ namespace {
 using rocksdb::IOOptions;
 
 constexpr size_t kBlockBytes = 32u << 10;
+constexpr size_t kSectorBytes = 512;
 constexpr size_t kHeaderBytes = 7;
 constexpr size_t kTypeOffset = 6;
 constexpr size_t kFileBytesMax = size_t{1} << 32;
@@ -72,8 +73,13 @@ class CommitReader {
     damaged_ = true;
     open_ = false;
   }
-  // Something unreadable, or half a commit, stands at the end.
-  bool ends_damaged() const { return damaged_ || open_; }
+  // Zeros were found in what is unreadable; or it leads beyond the end of the file.
+  void Zeros() { zeros_ = true; }
+  void BeyondEnd(bool beyond) { beyond_end_ = beyond; }
+  LogEnd End() const {
+    if (!damaged_) return open_ ? LogEnd::kTorn : LogEnd::kWhole;
+    return zeros_ || beyond_end_ ? LogEnd::kTorn : LogEnd::kDamaged;
+  }
 
  private:
   static constexpr size_t kBatchHeaderBytes = 12;
@@ -81,7 +87,7 @@ class CommitReader {
   void Finish(uint64_t end) {
     open_ = false;
     Reader reader(head_);
-    LoggedCommit commit{.end = end, .after_damage = damaged_};
+    LoggedCommit commit{.end = end, .after_damage = damaged_, .after_zeros = zeros_};
     commit.sequence = reader.LittleEndian<uint64_t>();
     commit.count = reader.LittleEndian<uint32_t>();
     if (!reader.ok()) return Damage();
@@ -91,6 +97,7 @@ class CommitReader {
       commit.note.oldest_file = note.LittleEndian<uint64_t>();
     }
     damaged_ = false;
+    zeros_ = false;
     visit_(commit);
   }
 
@@ -99,7 +106,24 @@ class CommitReader {
   std::string tail_;
   bool open_ = false;
   bool damaged_ = false;
+  bool zeros_ = false;
+  bool beyond_end_ = false;
 };
+
+// Zeros from `at` to where the sector or the block ends. Blocks begin with a sector.
+bool IsZeroToSectorEnd(std::string_view block, size_t at) {
+  const std::string_view rest = block.substr(at, kSectorBytes - at % kSectorBytes);
+  return rest.find_first_not_of('\0') == std::string_view::npos;
+}
+
+// A header cut off, or one whose record would go on behind what is there.
+bool LeadsBeyondEnd(std::string_view rest) {
+  Reader header(rest);
+  header.LittleEndian<uint32_t>();
+  const auto length = header.LittleEndian<uint16_t>();
+  header.LittleEndian<uint8_t>();
+  return !header.ok() || length > header.Rest().size();
+}
 
 // One block. Behind something unreadable every offset is tried: the length that would lead on is
 // not to be trusted.
@@ -110,7 +134,11 @@ void ReadBlock(std::string_view block, uint64_t block_offset, CommitReader& comm
     if (whole && !damaged && block.size() - at < kHeaderBytes) return;  // no room for a header
     const std::optional<Piece> piece = ReadPiece(block.substr(at));
     if (!piece.has_value()) {
-      if (!damaged) commits.Damage();
+      if (!damaged) {
+        commits.Damage();
+        commits.BeyondEnd(!whole && LeadsBeyondEnd(block.substr(at)));
+      }
+      if ((!damaged || at % kSectorBytes == 0) && IsZeroToSectorEnd(block, at)) commits.Zeros();
       damaged = true;
       ++at;
       continue;
@@ -120,6 +148,8 @@ void ReadBlock(std::string_view block, uint64_t block_offset, CommitReader& comm
     commits.Take(*piece, block_offset + at);
   }
 }
+
+constexpr std::string_view kNoCrash = "a commit is damaged, not as a crash leaves it";
 
 absl::Status Damaged(const std::string& path, uint64_t offset, std::string_view how) {
   return DataLoss(
@@ -144,9 +174,12 @@ class LogChecker {
         if (damage_.ok()) damage_ = Take(commit);
         first_in_file_ = false;
       };
-      MNEME_ASSIGN_OR_RETURN(const bool ends_damaged, ReadLogFile(files_, paths_[file_], take));
+      MNEME_ASSIGN_OR_RETURN(const LogEnd end, ReadLogFile(files_, paths_[file_], take));
       MNEME_RETURN_IF_ERROR(damage_);
-      if (ends_damaged && !next_.has_value()) hole_ = LastKept();  // of nothing
+      if (end == LogEnd::kDamaged) {
+        return Damaged(paths_[file_], kept_.contains(file_) ? kept_[file_] : 0, kNoCrash);
+      }
+      if (end == LogEnd::kTorn && !next_.has_value()) hole_ = LastKept();  // of nothing
     }
     return absl::OkStatus();
   }
@@ -196,6 +229,9 @@ absl::Status LogChecker::Take(const LoggedCommit& commit) {
           paths_[file_], hole_->offset,
           absl::StrCat("commit ", commit.sequence, " stands where ", next_.value_or(0), " should"));
     }
+  }
+  if (commit.after_damage && !commit.after_zeros) {
+    return Damaged(paths_[file_], kept_.contains(file_) ? kept_[file_] : 0, kNoCrash);
   }
   left_[file_] = kept_.contains(file_) ? kept_[file_] : 0;
   left_[hole_->file] = hole_->offset;
@@ -263,8 +299,8 @@ std::string EncodeLogNote(const LogNote& note) {
   return bytes;
 }
 
-absl::StatusOr<bool> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,
-                                 const std::function<void(const LoggedCommit&)>& visit) {
+absl::StatusOr<LogEnd> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,
+                                   const std::function<void(const LoggedCommit&)>& visit) {
   const std::string doing = absl::StrCat("reading '", path, "'");
   std::unique_ptr<rocksdb::FSSequentialFile> file;
   MNEME_RETURN_IF_ERROR(
@@ -276,7 +312,7 @@ absl::StatusOr<bool> ReadLogFile(rocksdb::FileSystem& files, const std::string& 
     MNEME_RETURN_IF_ERROR(
         FromRocksDb(file->Read(kBlockBytes, IOOptions(), &block, buffer.data(), nullptr), doing));
     ReadBlock(ToView(block), offset, commits);
-    if (block.size() < kBlockBytes) return commits.ends_damaged();
+    if (block.size() < kBlockBytes) return commits.End();
   }
 }
 

@@ -40,12 +40,19 @@ struct LoggedCommit {
   uint64_t end = 0;  // offset behind it
   LogNote note;
   bool after_damage = false;  // something unreadable lies between the one before and this
+  bool after_zeros = false;   // and a sector of it is zeros, as where a page never reached the disk
 };
 
-// Calls `visit` for each whole commit of a file, those behind damage too. True when the file ends
-// with something unreadable.
-absl::StatusOr<bool> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,
-                                 const std::function<void(const LoggedCommit&)>& visit);
+// How a file of the log ends.
+enum class LogEnd {
+  kWhole,    // behind a commit
+  kTorn,     // inside a commit, or with zeros: as a crash leaves it
+  kDamaged,  // with something else
+};
+
+// Calls `visit` for each whole commit of a file, those behind damage too.
+absl::StatusOr<LogEnd> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,
+                                   const std::function<void(const LoggedCommit&)>& visit);
 
 // Checks all files of the log in `database_path` that are still needed: each commit continues the
 // one before. Where one does not, whatever stands behind the hole is looked at: a note there that
