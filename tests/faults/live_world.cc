@@ -113,11 +113,13 @@ void LiveWorld::Run(const Load& load) {
       } else {
         WriteItems(*stub, memory, Random(load.seed, i + 1), done[i]);
       }
+      done[i] = true;  // all that it could
       --working;
     });
   }
   clients.emplace_back([&] {
     Administrate(daemon_->Connect(), done.back());
+    done.back() = true;
     --working;
   });
   const auto enough = [&] {
