@@ -73,6 +73,7 @@ void StoreStreamReactor::OnCancel() {
 
 void StoreStreamReactor::OnReadDone(bool ok) {
   std::shared_ptr<Chunk> chunk = std::exchange(incoming_, std::make_shared<Chunk>());
+  chunk->index = arrived_++;
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
@@ -167,7 +168,7 @@ absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
   store.set_upsert(upsert_);
   store.set_durability(durability_);
   MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command, DecodeStore(store, chunk.arena));
-  command.cancelled = [this] { return failed_.load(); };
+  command.cancelled = [this, index = chunk.index] { return index > failed_index_; };
   return command;
 }
 
@@ -186,7 +187,10 @@ void StoreStreamReactor::Submit(const std::shared_ptr<Chunk>& chunk) {
 
 void StoreStreamReactor::Settle(Chunk& chunk, const absl::Status& status) {
   MNEME_PASS_FAIL_POINT("stream.before_ack");
-  if (!status.ok()) failed_ = true;
+  uint64_t first = failed_index_;
+  while (!status.ok() && chunk.index < first &&
+         !failed_index_.compare_exchange_weak(first, chunk.index)) {
+  }
   mutex_.Lock();
   chunk.status = status;
   chunk.done = true;
@@ -199,7 +203,8 @@ bool StoreStreamReactor::CanWrite() const {
 }
 
 bool StoreStreamReactor::CanRead() const {
-  if (first_sequence_max_ == 0 || reading_ || reads_over_ || broken_ || failed_) return false;
+  if (first_sequence_max_ == 0 || reading_ || reads_over_ || broken_) return false;
+  if (failed_index_ != kNone) return false;
   // What was read ahead of others' calls would keep them out.
   const bool crowded = bounds_.budget.held() > bounds_.budget.bytes_max() / 2;
   return chunks_.empty() || (chunks_.size() < kStreamWindow && !crowded);

@@ -40,11 +40,13 @@ class StoreStreamReactor final
   void OnDone() override;
 
  private:
+  static constexpr uint64_t kNone = ~uint64_t{0};
   // What came in, from its arrival until it has been answered.
   struct Chunk {
     v1::StoreStreamRequest request;
     v1::StoreStreamResponse response;
     DecodeArena arena;
+    uint64_t index = 0;  // 0, 1, 2, ... as they came in
     uint64_t charged_bytes = 0;
     bool done = false;
     absl::Status status;  // of one that is done
@@ -80,9 +82,11 @@ class StoreStreamReactor final
   bool upsert_ = false;
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
   uint64_t next_sequence_ = 0;  // 0: any up to first_sequence_max_
+  uint64_t arrived_ = 0;
   std::shared_ptr<Chunk> incoming_ = std::make_shared<Chunk>();
 
-  std::atomic<bool> failed_{false};  // a chunk was not carried out: none after it may be
+  // Index of a chunk that was not carried out: none after it may be.
+  std::atomic<uint64_t> failed_index_{kNone};
 
   Mutex mutex_;
   std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);  // oldest first

@@ -72,7 +72,7 @@ class Stream {
 class StreamTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    Start();
+    ASSERT_NO_FATAL_FAILURE(Start());
     v1::CreateMemoryRequest create;
     create.set_memory_id("m");
     create.mutable_memory()->set_key_dim(kDim);
