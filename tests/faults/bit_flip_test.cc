@@ -6,7 +6,7 @@
 //                       identity, marker, other)
 //
 // Half of the directories are those of a server that stopped cleanly, whose items lie in tables;
-// half those of one that was killed, whose last writes lie in the log.
+// half those of one that was killed, whose last writes, acknowledged at level DISK, lie in the log.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -99,10 +99,10 @@ std::string Difference(const Answers& a, const Answers& b) {
   return "";
 }
 
-uint64_t Fill(Machine& machine, uint64_t first, uint64_t count) {
+uint64_t Fill(Machine& machine, uint64_t first, uint64_t count, engine::Sync sync) {
   for (uint64_t n = first; n < first + count; ++n) {
-    MNEME_CHECK(machine.Store(Batch(n), engine::Sync::kOs).get().ok());
-    if (n % 8 == 0) MNEME_CHECK(machine.Delete(Batch(n - 4), engine::Sync::kOs).get().ok());
+    MNEME_CHECK(machine.Store(Batch(n), sync).get().ok());
+    if (n % 8 == 0) MNEME_CHECK(machine.Delete(Batch(n - 4), sync).get().ok());
   }
   return first + count - 1;
 }
@@ -112,12 +112,12 @@ Directory MakeDirectory(bool clean, const std::vector<FileKind>& kinds) {
   {
     Machine machine{DiskImage(), kMemoryBytes};
     MNEME_CHECK(machine.Start().ok() && machine.CreateMemories().ok());
-    out.last_batch = Fill(machine, 1, kBatches);
+    out.last_batch = Fill(machine, 1, kBatches, engine::Sync::kOs);
     MNEME_CHECK(machine.Stop().ok());
     // Opening moves what is in the log into tables.
     MNEME_CHECK(machine.Start().ok());
     if (!clean) {
-      out.last_batch = Fill(machine, out.last_batch + 1, kLateBatches);
+      out.last_batch = Fill(machine, out.last_batch + 1, kLateBatches, engine::Sync::kDisk);
       out.image = machine.files().Image();
     } else {
       MNEME_CHECK(machine.Stop().ok());
