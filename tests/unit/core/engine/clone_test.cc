@@ -23,8 +23,9 @@ TEST_F(CloneTest, AnswersAsItsSourceAndGoesItsOwnWay) {
     EXPECT_EQ(engine_->GetMemory(name)->stats.items, 90u);
     EXPECT_EQ(engine_->GetMemory(kind.name)->stats.items, 80u);
   }
-  if (auto item = GetItem("dense-copy", ItemId(uint64_t{7})); item.ok())
-    EXPECT_EQ(item->payload.payload, "p");
+  const auto item = GetItem("dense-copy", ItemId(uint64_t{7}));
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(item->payload.payload, "p");
   EXPECT_EQ(engine_->GetMemory("tam-copy")->stats.trained->items, 80u);
   std::vector<QueryReply> before;
   for (const MemoryKind& kind : MemoryKinds()) before.push_back(Ask(kind, kind.name + "-copy"));
