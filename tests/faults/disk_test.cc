@@ -20,6 +20,7 @@ using std::chrono::steady_clock;
 
 constexpr int kDim = 16;
 constexpr int kSyncMillis = 200;
+constexpr int kStuckMillis = 5'000;
 constexpr size_t kBurst = 12'000;  // more than may wait
 constexpr int kExitLogInDoubt = 5;
 
@@ -75,25 +76,30 @@ TEST(Disk, SlowOneShedsWritesAndLetsReadsBe) {
     if (daemon->port() == 0) return tally.Report(Finding::kWrong, 0, "the daemon did not start");
     const auto stub = v1::MemoryService::NewStub(daemon->Connect());
     MakeMemory(*stub);
-    shim.Say("delay " + std::to_string(kSyncMillis));
     Flood flood(*daemon, "memories/m", 1, kDim, 16);
     Times reads;
+    const auto read = [&] {
+      const auto asked = steady_clock::now();
+      const grpc::Status status = Read(*stub);
+      reads.Add(asked);
+      if (!status.ok()) tally.Report(Finding::kWrong, 0, "a read: " + status.error_message());
+    };
+    // All but stuck: more is sent than may wait.
+    shim.Say("delay " + std::to_string(kStuckMillis));
+    for (size_t i = 0; i < kBurst; ++i) flood.Send(kBurst);
+    while (flood.refused("BUSY") == 0 && flood.outstanding() > 0) read();
+    if (flood.refused("BUSY") == 0) tally.Report(Finding::kWrong, 0, "no write was shed");
+    // Slow.
+    shim.Say("delay " + std::to_string(kSyncMillis));
     const auto start = steady_clock::now();
     const auto seconds = SuiteSeconds();
-    do {
-      for (size_t i = 0; i < kBurst; ++i) flood.Send(kBurst);
-      while (flood.outstanding() > kBurst / 2) {
-        const auto asked = steady_clock::now();
-        const grpc::Status status = Read(*stub);
-        reads.Add(asked);
-        if (!status.ok()) tally.Report(Finding::kWrong, 0, "a read: " + status.error_message());
-      }
-    } while (daemon->running() && steady_clock::now() - start < seconds);
+    while (daemon->running() && steady_clock::now() - start < seconds) {
+      for (int i = 0; i < 10; ++i) flood.Send(kBurst);
+      read();
+    }
     flood.Wait();
     if (!flood.wrong().empty()) tally.Report(Finding::kWrong, 0, "a refusal: " + flood.wrong());
-    if (flood.refused("BUSY") == 0) tally.Report(Finding::kWrong, 0, "no write was shed");
-    if (reads.Quantile(0.5) > kSyncMillis)
-      tally.Report(Finding::kWrong, 0, "reads wait for the disk of the writes");
+    if (flood.unknown() > 0) tally.Report(Finding::kWrong, 0, "calls ended without an answer");
     NoteMillis(tally, "read", reads);
     NoteMillis(tally, "store", flood.times());
     tally.Note("busy", flood.refused("BUSY"));
