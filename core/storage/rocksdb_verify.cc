@@ -1,10 +1,13 @@
 #include "core/storage/rocksdb_verify.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/storage/keys.h"
@@ -31,6 +34,7 @@ class Verifier {
     MNEME_RETURN_IF_ERROR(CheckCatalogue());
     MNEME_RETURN_IF_ERROR(CheckRequests());
     for (MemoryUid uid : Uids()) MNEME_RETURN_IF_ERROR(CheckMemory(uid));
+    for (const auto& [table, status] : damaged_tables_) ReportTable(table, status);
     done_bytes_ = total_bytes_;
     return Advance(0);
   }
@@ -45,6 +49,9 @@ class Verifier {
   }
   bool IsLive(const Table& table) const;
   absl::Status CheckTable(const Table& table);
+  // A damaged file concerns those of its memories that were found damaged; all of them where none
+  // was.
+  void ReportTable(const Table& table, const absl::Status& status);
   absl::Status CheckCatalogue();
   absl::Status CheckCatalogueEntry(std::string_view key, std::string_view value);
   absl::Status CheckRequests();
@@ -55,6 +62,7 @@ class Verifier {
   template <typename Check>
   absl::Status CheckKeys(Family family, std::string_view what, const Check& check);
   void Report(MemoryUid uid, std::string_view what, const absl::Status& status) {
+    damaged_.insert(uid);
     report_({.uid = uid, .what = std::string(what), .how = std::string(StdView(status.message()))});
   }
 
@@ -66,6 +74,8 @@ class Verifier {
   std::vector<Table> tables_;
   std::set<MemoryUid> described_;
   std::map<MemoryUid, MemoryCounters> counters_;
+  std::vector<std::pair<Table, absl::Status>> damaged_tables_;
+  std::set<MemoryUid> damaged_;
   uint64_t done_bytes_ = 0;
   uint64_t total_bytes_ = 0;
 };
@@ -79,13 +89,22 @@ bool Verifier::IsLive(const Table& table) const {
 absl::Status Verifier::CheckTable(const Table& table) {
   const absl::Status status = VerifyTable(database_.db(), table);
   if (!status.ok() && IsLive(table)) {  // else compaction replaced it meanwhile
-    std::vector<MemoryUid> uids = table.uids;
-    if (uids.empty()) uids.push_back(0);
-    for (MemoryUid uid : uids) {
-      Report(uid, absl::StrCat("table file '", table.name, "' of '", table.family, "'"), status);
-    }
+    damaged_tables_.emplace_back(table, status);
   }
   return Advance(table.bytes);
+}
+
+void Verifier::ReportTable(const Table& table, const absl::Status& status) {
+  std::vector<MemoryUid> uids;
+  std::copy_if(table.uids.begin(), table.uids.end(), std::back_inserter(uids),
+               [this](MemoryUid uid) { return damaged_.contains(uid); });
+  if (uids.empty()) uids = table.uids;
+  if (uids.empty()) uids.push_back(0);
+  for (MemoryUid uid : uids) {
+    report_({.uid = uid,
+             .what = absl::StrCat("table file '", table.name, "' of '", table.family, "'"),
+             .how = std::string(StdView(status.message()))});
+  }
 }
 
 template <typename Check>
@@ -166,7 +185,11 @@ absl::Status Verifier::CheckMemory(MemoryUid uid) {
   if (check.described && !check.counters.has_value()) {
     Report(uid, "counters", Corrupt(absl::StrCat("counters of ", MemoryName(uid)), "missing"));
   }
-  return VerifyMemory(check, report_, [&](uint64_t bytes) { return Advance(bytes); });
+  const auto report = [this](const Damage& damage) {
+    damaged_.insert(damage.uid);
+    report_(damage);
+  };
+  return VerifyMemory(check, report, [&](uint64_t bytes) { return Advance(bytes); });
 }
 
 }  // namespace

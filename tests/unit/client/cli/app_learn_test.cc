@@ -101,7 +101,7 @@ TEST_F(AppLearnTest, AsksTheServerToCancelWhenItIsStopped) {
   EXPECT_THAT(server_.operations.cancelled(), ElementsAre("operations/7"));
   EXPECT_THAT(outcome.err,
               AllOf(HasSubstr("asking the server to cancel operations/7"),
-                    HasSubstr("operations/7 was cancelled"), HasSubstr("with the weights it had")));
+                    HasSubstr("operations/7 was cancelled"), HasSubstr("What was served before is served on")));
 }
 
 TEST_F(AppLearnTest, LeavesAnOperationAloneWhenAWaitIsStopped) {
@@ -125,7 +125,7 @@ TEST_F(AppLearnTest, ListsDescribesCancelsAndDeletesOperations) {
   server_.operations.Show({FakeOperations::UnderWay("training", 0.5),
                            FakeOperations::Failed(grpc::StatusCode::CANCELLED, "x")});
   EXPECT_THAT(Run({"operation", "list"}).out,
-              AllOf(HasSubstr("operations/7  memories/words  training"), HasSubstr("50 %"),
+              AllOf(HasSubstr("operations/7  train  memories/words  training"), HasSubstr("50 %"),
                     HasSubstr("cancelled")));
   EXPECT_EQ(json::parse(Run({"operation", "list", "--json"}).out)["operations"][1]["error"]["code"],
             "CANCELLED");
