@@ -44,6 +44,7 @@ class Copier {
 
  private:
   absl::Status CheckUnused() const;
+  absl::Status ClearAway(Family family, std::string_view first, std::string_view end) const;
   void OpenIterators();
   absl::Status CopyCounters();
   absl::Status CopyFamily(Family family, rocksdb::Iterator& it);
@@ -88,12 +89,46 @@ absl::Status Copier::CheckUnused() const {
                          FindCounters(copy_.target, rocksdb::ReadOptions(), copy_.uid));
   if (counters.has_value()) return in_use;
   const std::string first = MemoryPrefix(copy_.uid);
+  const std::string end = PrefixEnd(first);
   for (Family family : kMemoryFamilies) {
-    MNEME_RETURN_IF_ERROR(ScanRange(copy_.target, family, first, PrefixEnd(first),
-                                    rocksdb::ReadOptions(), MemoryName(copy_.uid),
+    MNEME_RETURN_IF_ERROR(ScanRange(copy_.target, family, first, end, rocksdb::ReadOptions(),
+                                    MemoryName(copy_.uid),
                                     [&](std::string_view, std::string_view) { return in_use; }));
+    MNEME_RETURN_IF_ERROR(ClearAway(family, first, end));
   }
   return absl::OkStatus();
+}
+
+// What a memory that was dropped left behind its deleted range: readers of the new one do not heed
+// that range.
+absl::Status Copier::ClearAway(Family family, std::string_view first, std::string_view end) const {
+  const std::string doing = absl::StrCat("clearing away what ", MemoryName(copy_.uid), " was");
+  bool left = false;
+  const auto look = [&] {
+    left = false;
+    const absl::Status looked =
+        ScanRange(copy_.target, family, first, end, BehindDeletions(rocksdb::ReadOptions()), doing,
+                  [&](std::string_view, std::string_view) {
+                    left = true;
+                    return absl::CancelledError("one is enough");
+                  });
+    return left ? absl::OkStatus() : looked;
+  };
+  MNEME_RETURN_IF_ERROR(look());
+  if (!left) return absl::OkStatus();
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  const rocksdb::Slice from = ToSlice(first);
+  const rocksdb::Slice to = ToSlice(end);
+  MNEME_RETURN_IF_ERROR(FromRocksDb(
+      copy_.target.db().CompactRange(options, copy_.target[family], &from, &to), doing));
+  MNEME_RETURN_IF_ERROR(look());
+  if (!left) return absl::OkStatus();
+  return Unavailable(absl::StrCat(doing, ": another reader still holds it"),
+                     {.reason = "IN_USE",
+                      .given = MemoryName(copy_.uid),
+                      .expected = "no copy or backup of it under way",
+                      .next_step = "Try again once the other work has ended."});
 }
 
 // All at once: an iterator keeps the files it reads, which dropping the memory takes away.

@@ -56,7 +56,7 @@ absl::Status RocksDbReader::ReadLog(
   if (position >= counters.last_position) return absl::OkStatus();
   const absl::Status scanned =
       ScanRange(database_, Family::kLog, NumberKey(uid, position + 1), PrefixEnd(MemoryPrefix(uid)),
-                read, absl::StrCat("log of ", MemoryName(uid)),
+                BehindDeletions(read), absl::StrCat("log of ", MemoryName(uid)),
                 [&](std::string_view key, std::string_view value) -> absl::Status {
                   ++position;
                   absl::StatusOr<LogRecord> record = DecodeLogRecord(key, value);
@@ -71,13 +71,22 @@ absl::Status RocksDbReader::ReadLog(
   return absl::OkStatus();
 }
 
+// What a dropped memory had may still be there, behind its deleted range.
+absl::StatusOr<bool> RocksDbReader::Lives(MemoryUid uid) const {
+  MNEME_ASSIGN_OR_RETURN(const std::optional<MemoryCounters> counters,
+                         FindCounters(database_, rocksdb::ReadOptions(), uid));
+  return counters.has_value();
+}
+
 absl::Status RocksDbReader::ScanRows(
     MemoryUid uid, uint64_t first, uint64_t last,
     const std::function<absl::Status(const RowView&)>& visit) const {
   if (first >= last) return absl::OkStatus();
+  MNEME_ASSIGN_OR_RETURN(const bool lives, Lives(uid));
+  if (!lives) return absl::OkStatus();
   RowDecoder decoder;
   return ScanRange(database_, Family::kRows, NumberKey(uid, first), NumberKey(uid, last),
-                   ScanOptions(), absl::StrCat("rows of ", MemoryName(uid)),
+                   BehindDeletions(ScanOptions()), absl::StrCat("rows of ", MemoryName(uid)),
                    [&](std::string_view key, std::string_view value) -> absl::Status {
                      absl::StatusOr<RowView> row = decoder.Decode(key, value);
                      if (row.ok()) return visit(*row);
@@ -151,9 +160,11 @@ absl::StatusOr<std::vector<OwnedPayload>> RocksDbReader::ReadPayloads(
 absl::Status RocksDbReader::ScanAttributes(
     MemoryUid uid,
     const std::function<absl::Status(uint64_t row, std::string_view attributes)>& visit) const {
+  MNEME_ASSIGN_OR_RETURN(const bool lives, Lives(uid));
+  if (!lives) return absl::OkStatus();
   const std::string first = MemoryPrefix(uid);
   return ScanRange(
-      database_, Family::kPayload, first, PrefixEnd(first), ScanOptions(),
+      database_, Family::kPayload, first, PrefixEnd(first), BehindDeletions(ScanOptions()),
       absl::StrCat("attributes of ", MemoryName(uid)),
       [&](std::string_view key, std::string_view value) -> absl::Status {
         MNEME_ASSIGN_OR_RETURN(const uint64_t row, NumberFromKey(key));
@@ -175,25 +186,29 @@ absl::StatusOr<std::optional<StateBlob>> RocksDbReader::ReadState(MemoryUid uid)
   uint32_t seen = 0;
   uint32_t count = 0;
   uint64_t total = 0;
-  const absl::Status scanned = ScanRange(
-      database_, Family::kState, NumberKey(uid, out.position), PrefixEnd(MemoryPrefix(uid)), read,
-      name, [&](std::string_view key, std::string_view value) -> absl::Status {
-        absl::StatusOr<StateChunk> chunk = DecodeStateChunk(key, value);
-        if (!chunk.ok()) return Annotate(chunk.status(), absl::StrCat(name, ", chunk ", seen));
-        if (seen == 0) {
-          count = chunk->chunk_count;
-          total = chunk->total_bytes;
-          if (count == StateChunkCount(total)) out.blob.reserve(total);
-        }
-        const bool same = chunk->chunk_count == count && chunk->total_bytes == total;
-        if (!same || key != StateChunkKey(uid, out.position, seen)) {
-          return Corrupt(absl::StrCat(name, ", chunk ", seen),
-                         "missing, or another's in its place");
-        }
-        out.blob += chunk->bytes;
-        ++seen;
-        return absl::OkStatus();
-      });
+  const absl::Status scanned =
+      ScanRange(database_, Family::kState, NumberKey(uid, out.position),
+                PrefixEnd(MemoryPrefix(uid)), BehindDeletions(read), name,
+                [&](std::string_view key, std::string_view value) -> absl::Status {
+                  if (seen > 0 && seen == count)
+                    return absl::OkStatus();  // of a longer one before it
+                  absl::StatusOr<StateChunk> chunk = DecodeStateChunk(key, value);
+                  if (!chunk.ok())
+                    return Annotate(chunk.status(), absl::StrCat(name, ", chunk ", seen));
+                  if (seen == 0) {
+                    count = chunk->chunk_count;
+                    total = chunk->total_bytes;
+                    if (count == StateChunkCount(total)) out.blob.reserve(total);
+                  }
+                  const bool same = chunk->chunk_count == count && chunk->total_bytes == total;
+                  if (!same || key != StateChunkKey(uid, out.position, seen)) {
+                    return Corrupt(absl::StrCat(name, ", chunk ", seen),
+                                   "missing, or another's in its place");
+                  }
+                  out.blob += chunk->bytes;
+                  ++seen;
+                  return absl::OkStatus();
+                });
   MNEME_RETURN_IF_ERROR(scanned);
   if (seen == 0 || seen != count || out.blob.size() != total) {
     return Corrupt(name, absl::StrCat("chunks missing: ", seen, " are there, with ",

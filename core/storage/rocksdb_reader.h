@@ -47,6 +47,8 @@ class RocksDbReader {
                                                                uint64_t most) const;
 
  private:
+  // Is there anything under this uid that was not dropped?
+  absl::StatusOr<bool> Lives(MemoryUid uid) const;
   // Gets the keys, some at a time; `take(i, status, value)` for each.
   template <typename Take>
   absl::Status MultiGet(Family family, const std::vector<std::string>& keys,

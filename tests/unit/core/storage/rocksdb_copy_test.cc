@@ -116,6 +116,27 @@ TEST(CopyMemory, GoesFromOneStorageToAnotherWithTheOutcomesOfItsScope) {
   EXPECT_EQ(target->ExpireRequests(6, 100).value(), 2u);  // copied ones expire too
 }
 
+TEST(CopyMemory, UnderTheUidOfADroppedMemoryShowsNothingOfThatOne) {
+  TempDirectory from;
+  TempDirectory to;
+  std::unique_ptr<Storage> source = OpenOrDie(from.path());
+  std::unique_ptr<Storage> target = OpenOrDie(to.path());
+  FillMemory(*source, kFaces);
+  // More rows, more records and a longer state than the one that comes under its uid.
+  FillMemory(*target, kFaces);
+  for (uint64_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(CommitStore(*target, kFaces, 4 + i, 51 + 50 * i, 50).ok());
+  }
+  std::unique_ptr<CommitBatch> batch = target->NewBatch();
+  batch->PutState(kFaces, 8, std::string(9u << 20, 'y'));
+  batch->DropMemory(kFaces);
+  ASSERT_TRUE(target->Commit(std::move(batch), Sync::kOs).ok());
+  EXPECT_TRUE(AllRows(*target, kFaces).empty());
+  const absl::Status copied = target->CopyMemory(*source, kFaces, kFaces, "", nullptr);
+  ASSERT_TRUE(copied.ok()) << copied;
+  ExpectSameMemory(*source, kFaces, *target, kFaces);
+}
+
 TEST(CopyMemory, IsRefusedWhereTheUidIsUsedOrTheSourceIsNotThere) {
   TempDirectory directory;
   std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
