@@ -35,11 +35,13 @@ std::shared_ptr<const RowSet> RowSetCache::Keep(const Key& key, RowSet set) {
 void RowSetCache::DropOverflow() {
   uint64_t newest = 0;
   for (const Entry& entry : entries_) newest = std::max(newest, entry.key.position);
+  uint64_t dropped = 0;
   std::erase_if(entries_, [&](const Entry& entry) {
     if (entry.key.position == newest) return false;
-    bytes_ -= BytesOf(entry);
+    dropped += BytesOf(entry);
     return true;
   });
+  bytes_ -= dropped;
   while (entries_.size() > kSets || bytes_ > kBytesMax) {
     bytes_ -= BytesOf(entries_.back());
     entries_.pop_back();

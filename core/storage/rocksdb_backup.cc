@@ -35,7 +35,7 @@ class RocksDbBackupStore final : public BackupStore {
   ~RocksDbBackupStore() override;
 
   // Before anything else.
-  absl::Status Open() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  absl::Status Open();
 
   absl::StatusOr<uint32_t> Create(Storage& storage, const ProgressFn& progress) override;
   absl::Status PutManifest(uint32_t id, std::string_view manifest) override;
@@ -48,9 +48,9 @@ class RocksDbBackupStore final : public BackupStore {
  private:
   rocksdb::FileSystem& files() const { return *env_->GetFileSystem(); }
   absl::Status Lock();
-  absl::Status OpenEngine();
+  absl::Status OpenEngine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
   // Brings manifests and backups together; clears away what was not finished.
-  absl::Status LoadEntries();
+  absl::Status LoadEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_, entries_mutex_);
   absl::Status NotThere(uint32_t id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(entries_mutex_);
 
   const std::string directory_;
@@ -79,6 +79,8 @@ RocksDbBackupStore::~RocksDbBackupStore() {
 }
 
 absl::Status RocksDbBackupStore::Open() {
+  MutexLock lock(&work_mutex_);
+  MutexLock entries_lock(&entries_mutex_);
   MNEME_RETURN_IF_ERROR(ClaimBackupDirectory(files(), directory_));
   MNEME_RETURN_IF_ERROR(Lock());
   MNEME_RETURN_IF_ERROR(OpenEngine());
