@@ -1,5 +1,8 @@
 // What of a memory may change, off the wire and onto it; times, texts of errors.
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "gmock/gmock.h"
@@ -13,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-v1::UpdateMemoryRequest Update(std::initializer_list<const char*> paths) {
+v1::UpdateMemoryRequest Update(const std::vector<const char*>& paths) {
   v1::UpdateMemoryRequest request;
   v1::Memory& memory = *request.mutable_memory();
   memory.set_name("memories/m");
@@ -43,7 +46,7 @@ std::string Changed(const engine::UpdateCommand& command) {
 }
 
 TEST(UpdateMask, ChangesWhatItNamesAndNothingElse) {
-  const std::vector<std::pair<std::initializer_list<const char*>, std::string>> cases = {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> cases = {
       {{}, "dl"},
       {{"description"}, "d"},
       {{"labels"}, "l"},
