@@ -6,6 +6,7 @@
 #include "core/storage/data_directory.h"
 #include "core/storage/files.h"
 #include "core/storage/keys.h"
+#include "core/storage/log_guard.h"
 #include "core/storage/rocksdb_damage.h"
 #include "core/storage/rocksdb_options.h"
 #include "core/storage/rocksdb_space.h"
@@ -145,7 +146,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
 absl::Status Database::OpenForWriting(const StorageOptions& options, rocksdb::Env* env,
                                       bool create) {
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.memory_bytes_max);
-  rocksdb::DBOptions db_options = DatabaseOptions(options, cache, env);
+  log_guard_ = std::make_shared<LogGuard>(env->GetFileSystem());
+  env_ = rocksdb::NewCompositeEnv(log_guard_);
+  rocksdb::DBOptions db_options = DatabaseOptions(options, cache, env_.get());
   db_options.create_if_missing = create;
   db_options.create_missing_column_families = create;
   damage_ = std::make_shared<DamageListener>(options.on_damage);
@@ -153,7 +156,7 @@ absl::Status Database::OpenForWriting(const StorageOptions& options, rocksdb::En
   // The damage listener comes first: what it forgives is no failure.
   db_options.listeners = {damage_, space_};
   db_options.sst_file_manager.reset(
-      rocksdb::NewSstFileManager(env, env->GetFileSystem()));  // waits for room on a full disk
+      rocksdb::NewSstFileManager(env_.get(), log_guard_));  // waits for room on a full disk
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(db_options, DatabasePath(options.directory),
@@ -203,7 +206,12 @@ absl::Status Database::DeleteMemoryFiles(MemoryUid uid) {
 }
 
 bool Database::waits_for_space() const {
-  return space_ != nullptr && space_->full() && !space_->failed();
+  return space_ != nullptr && space_->full() && !space_->failed() && log_failure().ok();
+}
+
+absl::Status Database::log_failure() const {
+  return log_guard_ == nullptr ? absl::OkStatus()
+                               : FromRocksDb(log_guard_->failure(), "a sync of the log");
 }
 
 Database::~Database() {

@@ -15,6 +15,7 @@
 namespace mneme::storage {
 
 class DamageListener;
+class LogGuard;
 class SpaceListener;
 
 // In the order of their handles. docs/formats/storage.md says what each holds.
@@ -48,6 +49,9 @@ class Database {
   rocksdb::DB& db() const { return *db_; }
   // RocksDB waits for room and writes nothing meanwhile.
   bool waits_for_space() const;
+  // How a sync of the log failed, on whatever thread: nothing since then is on the disk. OK while
+  // none did.
+  absl::Status log_failure() const;
   bool read_only() const { return read_only_; }
   rocksdb::ColumnFamilyHandle* operator[](Family family) const {
     return handles_[static_cast<size_t>(family)];
@@ -61,6 +65,7 @@ class Database {
 
   std::shared_ptr<DamageListener> damage_;  // of one that is written to
   std::shared_ptr<SpaceListener> space_;    // likewise
+  std::shared_ptr<LogGuard> log_guard_;     // likewise
   std::shared_ptr<rocksdb::Env> env_;       // where no one else keeps it
   bool read_only_ = false;
   std::unique_ptr<rocksdb::DB> db_;

@@ -205,6 +205,7 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
     // Refused before the log was touched: nothing of it is there.
     return database_->waits_for_space() ? status : Doubt(status);
   }
+  if (absl::Status log = database_->log_failure(); !log.ok()) return Doubt(log);
   if (options.sync) Synced();
   return absl::OkStatus();
 }
@@ -239,6 +240,7 @@ absl::Status RocksDbStorage::FlushLocked() {
       !status.ok()) {
     return Doubt(status);
   }
+  if (absl::Status log = database_->log_failure(); !log.ok()) return Doubt(log);
   Synced();
   return absl::OkStatus();
 }

@@ -257,17 +257,13 @@ absl::Status LogChecker::Cut() const {
 // By number, which is the order they were written in.
 absl::StatusOr<std::map<uint64_t, std::string>> LogFiles(rocksdb::FileSystem& files,
                                                          const std::string& database_path) {
-  constexpr std::string_view kSuffix = ".log";
   std::vector<std::string> names;
   MNEME_RETURN_IF_ERROR(FromRocksDb(files.GetChildren(database_path, IOOptions(), &names, nullptr),
                                     absl::StrCat("listing directory '", database_path, "'")));
   std::map<uint64_t, std::string> out;
   for (const std::string& name : names) {
-    uint64_t number = 0;
-    if (name.ends_with(kSuffix) &&
-        absl::SimpleAtoi(name.substr(0, name.size() - kSuffix.size()), &number)) {
-      out[number] = JoinPath(database_path, name);
-    }
+    const std::optional<uint64_t> number = LogFileNumber(name);
+    if (number.has_value()) out[*number] = JoinPath(database_path, name);
   }
   return out;
 }
@@ -297,6 +293,15 @@ std::string EncodeLogNote(const LogNote& note) {
   AppendLittleEndian(bytes, static_cast<uint8_t>(note.synced));
   AppendLittleEndian(bytes, note.oldest_file);
   return bytes;
+}
+
+std::optional<uint64_t> LogFileNumber(std::string_view path) {
+  constexpr std::string_view kSuffix = ".log";
+  if (!path.ends_with(kSuffix)) return std::nullopt;
+  path.remove_suffix(kSuffix.size());
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(AbslView(path.substr(path.rfind('/') + 1)), &number)) return std::nullopt;
+  return number;
 }
 
 absl::StatusOr<LogEnd> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,

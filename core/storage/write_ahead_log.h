@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,9 @@ enum class LogEnd {
   kTorn,     // inside a commit, or with zeros: as a crash leaves it
   kDamaged,  // with something else
 };
+
+// The number of a file of the log, by its name; nullopt for other files.
+std::optional<uint64_t> LogFileNumber(std::string_view path);
 
 // Calls `visit` for each whole commit of a file, those behind damage too.
 absl::StatusOr<LogEnd> ReadLogFile(rocksdb::FileSystem& files, const std::string& path,

@@ -182,7 +182,7 @@ TEST_F(BackupTest, ACrashHalfWayLeavesNoTrace) {
   ASSERT_TRUE(job.ok()) << job.status();
   gate_->WaitUntilReached();  // the first memory is in the storage
   const std::string crashed = directory_ + "/crashed";
-  std::filesystem::copy(directory_ + "/data", crashed, std::filesystem::copy_options::recursive);
+  CopyData(crashed);
   gate_->Open();
   EXPECT_TRUE(End(job).status.ok()) << End(job).status;
   engine_.reset();

@@ -65,21 +65,25 @@ class EngineTest : public ::testing::Test {
       engine_.reset();
     } else {
       const std::string copy = directory_ + "/copy";
-      // RocksDB may take old files away meanwhile: a copy counts if the same files were there
-      // before and after.
-      for (bool whole = false; !whole;) {
-        std::filesystem::remove_all(copy);
-        const std::set<std::string> before = Files();
-        std::error_code vanished;
-        std::filesystem::copy(directory_ + "/data", copy, std::filesystem::copy_options::recursive,
-                              vanished);
-        whole = !vanished && Files() == before;
-      }
+      CopyData(copy);
       engine_.reset();
       std::filesystem::remove_all(directory_ + "/data");
       std::filesystem::rename(copy, directory_ + "/data");
     }
     Open();
+  }
+
+  // Copies the data directory of the running engine, as a kill would leave it. RocksDB may take old
+  // files away meanwhile: a copy counts if the same files were there before and after.
+  void CopyData(const std::string& copy) const {
+    for (bool whole = false; !whole;) {
+      std::filesystem::remove_all(copy);
+      const std::set<std::string> before = Files();
+      std::error_code vanished;
+      std::filesystem::copy(directory_ + "/data", copy, std::filesystem::copy_options::recursive,
+                            vanished);
+      whole = !vanished && Files() == before;
+    }
   }
 
   std::set<std::string> Files() const {
