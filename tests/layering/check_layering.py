@@ -17,7 +17,7 @@ from dataclasses import dataclass
 BASE = ["core/base"]
 MATH = ["core/math", *BASE]
 # The laws are pure functions, so that a model may ask them (is this load past collapse?).
-MODELS = ["core/models", "core/learning", "core/theory", *MATH]
+MODELS = ["core/models", "core/models/index", "core/learning", "core/theory", *MATH]
 ENGINE = ["core/engine", "core/federation", "core/filter", "core/storage", *MODELS]
 CLIENT = ["client/cpp", "proto"]
 ALL_LIBRARIES = ["absl", "cli11", "grpc", "gtest", "json", "openblas", "rocksdb", "spdlog", "xxhash", "yaml"]
@@ -28,6 +28,7 @@ LAYERS = {
     "core/math":         ([*BASE],                                         ["absl", "hwy", "openblas"]),
     "core/learning":     ([*MATH],                                         ["absl"]),
     "core/models":       ([*MODELS],                                       ["absl"]),
+    "core/models/index": ([*MODELS],                                       ["absl", "hnswlib"]),
     "core/theory":       ([*MATH],                                         ["absl"]),
     "core/federation":   ([*MODELS],                                       ["absl"]),
     "core/filter":       ([*BASE],                                         ["absl"]),
@@ -70,6 +71,7 @@ LIBRARIES = {
     "cli11": r"CLI/",
     "grpc": r"(grpc|grpcpp|grpc\+\+|google/protobuf)/|\w+(\.grpc)?\.pb\.h$",  # the latter: a test's own .proto
     "gtest": r"(gtest|gmock)/",
+    "hnswlib": r"hnswlib/",
     "hwy": r"hwy/",
     "json": r"nlohmann/",
     "openblas": r"(cblas|lapacke|openblas_config)\.h$",
