@@ -1,161 +1,183 @@
-// One cue at a time against a small memory, beside a bare echo of the same sizes: rounds of the one
-// and the other alternate, so that both see the machine in the same state.
+// One cue against a small memory beside a bare echo of the same sizes: alone, at half load, and
+// beside scans of a large memory of the same daemon.
+#include <atomic>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
+#include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/random.h"
-#include "echo.grpc.pb.h"
-#include "mneme/v1/memory_service.grpc.pb.h"
-#include "tests/bench/bench.h"
-#include "tests/support/daemon.h"
+#include "core/base/status.h"
+#include "tests/bench/case.h"
+#include "tests/bench/dataset.h"
+#include "tests/bench/floors.h"
+#include "tests/bench/load.h"
+#include "tests/bench/ours.h"
+#include "tests/bench/race.h"
 
 namespace mneme::bench {
 namespace {
 
-bool Fail(const char* what, const grpc::Status& status) {
-  std::fprintf(stderr, "mneme-bench: %s: %s\n", what, status.error_message().c_str());
-  return false;
-}
+constexpr size_t kItems = 100, kDim = 128;
+constexpr size_t kInFlight = 64;
+const char* const kRetrieve = "Retrieve, 1 in flight, p50";
+const char* const kEcho = "bare echo, 1 in flight, p50";
 
-void FillUnit(Random& random, int rows, int cols, v1::Matrix* to) {
-  std::string data(static_cast<size_t>(rows) * cols * sizeof(float), '\0');
-  for (int i = 0; i < rows; ++i) {
-    random.FillUnit(std::span<float>(
-        reinterpret_cast<float*>(data.data()) + static_cast<size_t>(i) * cols, cols));
-  }
-  to->set_dtype(v1::DTYPE_FLOAT32);
-  to->set_rows(rows);
-  to->set_cols(cols);
-  to->set_data(std::move(data));
+absl::Status FromGrpc(const grpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
 }
 
 // The first stored key and Gaussian noise of a third of its length: a cue as users send it, that
 // recalls an item.
-void FillNoisyCue(Random& random, const LatencyOptions& options, const v1::Matrix& keys,
-                  v1::Matrix* to) {
-  std::vector<float> cue(static_cast<size_t>(options.dim));
-  std::memcpy(cue.data(), keys.data().data(), cue.size() * sizeof(float));
-  for (float& x : cue) x += static_cast<float>(0.3 * random.Gaussian() / std::sqrt(options.dim));
-  to->set_dtype(v1::DTYPE_FLOAT32);
-  to->set_rows(1);
-  to->set_cols(options.dim);
-  to->set_data(cue.data(), cue.size() * sizeof(float));
+Matrix NoisyCue(const Dataset& dataset) {
+  Matrix cue = Matrix::Copy(dataset.rows.view().slice(0, 1));
+  Random random(2);
+  for (float& x : cue.flat()) x += static_cast<float>(0.3 * random.Gaussian() / std::sqrt(kDim));
+  return cue;
 }
 
-// Makes the memory; gives the keys stored in it.
-bool Prepare(v1::MemoryService::Stub& stub, const LatencyOptions& options, Random& random,
-             v1::Matrix* keys) {
-  v1::CreateMemoryRequest create;
-  create.set_memory_id("bench");
-  create.mutable_memory()->set_key_dim(options.dim);
-  create.mutable_memory()->mutable_dense();
-  v1::Memory memory;
-  grpc::ClientContext create_context;
-  if (grpc::Status status = stub.CreateMemory(&create_context, create, &memory); !status.ok())
-    return Fail("CreateMemory", status);
-  v1::StoreRequest store;
-  store.set_memory("memories/bench");
-  FillUnit(random, options.items, options.dim, store.mutable_keys());
-  *keys = store.keys();
-  v1::StoreResponse stored;
-  grpc::ClientContext store_context;
-  if (grpc::Status status = stub.Store(&store_context, store, &stored); !status.ok())
-    return Fail("Store", status);
-  return true;
+struct Field {
+  std::unique_ptr<Server> server;
+  std::unique_ptr<EchoServer> echo;
+  std::vector<v1::RetrieveRequest> requests;
+  size_t request_bytes = 0;
+  size_t reply_bytes = 0;
+
+  StartCall Retrieves() {
+    return UnaryCalls<v1::RetrieveResponse>(
+        requests, [this](auto* context, auto* request, auto* response, auto done) {
+          server->stub().async()->Retrieve(context, request, response, std::move(done));
+        });
+  }
+};
+
+absl::StatusOr<std::unique_ptr<Field>> Prepare(const Context& context, Report& report) {
+  auto out = std::make_unique<Field>();
+  MNEME_ASSIGN_OR_RETURN(out->server, Server::Start(context));
+  MNEME_ASSIGN_OR_RETURN(out->echo, EchoServer::Start(context));
+  const Dataset dataset = GaussianUnits(kItems, 0, kDim);
+  MNEME_RETURN_IF_ERROR(MakeDense(out->server->client(), "small", kDim, models::Similarity::kL2));
+  MNEME_RETURN_IF_ERROR(StoreAll(out->server->client(), "small", dataset.rows).status());
+  v1::RetrieveRequest& request = out->requests.emplace_back();
+  request.set_memory("memories/small");
+  *request.mutable_cues() = ToWire(NoisyCue(dataset));
+  grpc::ClientContext call;
+  v1::RetrieveResponse response;
+  if (const grpc::Status status = out->server->stub().Retrieve(&call, request, &response);
+      !status.ok()) {
+    return FromGrpc(status);
+  }
+  out->request_bytes = request.ByteSizeLong();
+  out->reply_bytes = response.ByteSizeLong();
+  report.notes.push_back(absl::StrCat("Requests of ", out->request_bytes, " bytes, replies of ",
+                                      out->reply_bytes, ", ", response.results(0).steps(),
+                                      " steps of the dynamics."));
+  return out;
+}
+
+absl::Status Alone(const Context& context, Field& field, Report& report) {
+  const size_t calls = context.Size(2000, 500);
+  Race race;
+  race.Add(kEcho, "us", [&]() -> absl::StatusOr<double> {
+    MNEME_ASSIGN_OR_RETURN(const LoadResult load,
+                           field.echo->OneAtATime(calls, field.request_bytes, field.reply_bytes));
+    return Percentile(load.micros, 0.5);
+  });
+  race.Add(kRetrieve, "us", [&]() -> absl::StatusOr<double> {
+    MNEME_ASSIGN_OR_RETURN(const LoadResult load, OneAtATime(calls, [&](size_t) {
+                             grpc::ClientContext call;
+                             v1::RetrieveResponse response;
+                             return field.server->stub().Retrieve(&call, field.requests[0],
+                                                                  &response);
+                           }));
+    return Percentile(load.micros, 0.5);
+  });
+  MNEME_RETURN_IF_ERROR(race.Go(2 * context.repeats));
+  race.Tell(report);
+  report.verdicts.push_back({.what = "p50 of a Retrieve / of the echo",
+                             .unit = "",
+                             .value = race.Quotient(kRetrieve, kEcho),
+                             .goal = AtMost(1.15)});
+  return absl::OkStatus();
+}
+
+// Half of what 64 in flight get done is offered by a schedule.
+absl::Status AtHalfLoad(const Context& context, Field& field, Report& report) {
+  const size_t calls = context.Size(40'000, 8'000);
+  MNEME_ASSIGN_OR_RETURN(const LoadResult full, ClosedLoop(kInFlight, calls, field.Retrieves()));
+  const double rate = full.per_second() / 2;
+  std::vector<double> p50, p99, echo_p50, echo_p99, ratio;
+  for (int round = -1; round < context.repeats; ++round) {
+    MNEME_ASSIGN_OR_RETURN(const LoadResult load, OpenLoop(rate, calls, field.Retrieves()));
+    MNEME_ASSIGN_OR_RETURN(
+        const LoadResult echo,
+        OpenLoop(rate, calls, field.echo->Calls(field.request_bytes, field.reply_bytes)));
+    if (round < 0) continue;
+    p50.push_back(Percentile(load.micros, 0.5));
+    p99.push_back(Percentile(load.micros, 0.99));
+    echo_p50.push_back(Percentile(echo.micros, 0.5));
+    echo_p99.push_back(Percentile(echo.micros, 0.99));
+    ratio.push_back(p99.back() / p50.back());
+  }
+  const std::string at = absl::StrCat(" at ", static_cast<int>(rate), " calls/s");
+  report.measures.push_back({"Retrieve" + at + ", p50", "us", SpreadOf(p50)});
+  report.measures.push_back({"Retrieve" + at + ", p99", "us", SpreadOf(p99)});
+  report.measures.push_back({"bare echo" + at + ", p50", "us", SpreadOf(echo_p50)});
+  report.measures.push_back({"bare echo" + at + ", p99", "us", SpreadOf(echo_p99)});
+  report.verdicts.push_back({"p99 at half load / its own p50", "", SpreadOf(ratio), AtMost(2)});
+  report.verdicts.push_back(
+      {"the same of the bare echo", "", Quotient(echo_p99, echo_p50), std::nullopt});
+  return absl::OkStatus();
+}
+
+// Retrieves of the small memory while one client after another scans the large one.
+absl::Status BesideScans(const Context& context, Field& field, Report& report) {
+  const size_t rows = context.Size(1'000'000, 100'000);
+  const Dataset large = GaussianUnits(rows, 64, kDim);
+  MNEME_RETURN_IF_ERROR(MakeDense(field.server->client(), "large", kDim, models::Similarity::kDot));
+  MNEME_RETURN_IF_ERROR(StoreAll(field.server->client(), "large", large.rows).status());
+  const std::vector<v1::ListwiseQueryRequest> scans = ListRequests("large", large.cues, 10);
+  std::atomic<bool> over = false;
+  std::atomic<size_t> scans_done = 0;
+  std::jthread scanner([&] {
+    const auto stub = v1::MemoryService::NewStub(field.server->Connect());
+    for (size_t i = 0; !over; ++i) {
+      grpc::ClientContext call;
+      v1::ListwiseQueryResponse response;
+      if (!stub->ListwiseQuery(&call, scans[i % scans.size()], &response).ok()) return;
+      ++scans_done;
+    }
+  });
+  std::vector<double> p50, p99, rates;
+  absl::Status status;
+  for (int round = -1; round < context.repeats && status.ok(); ++round) {
+    const size_t before = scans_done;
+    const auto load = OpenLoop(1000, context.Size(3000, 1000), field.Retrieves());
+    status = load.status();
+    if (!load.ok() || round < 0) continue;
+    p50.push_back(Percentile(load->micros, 0.5));
+    p99.push_back(Percentile(load->micros, 0.99) / 1000);
+    rates.push_back(static_cast<double>(scans_done - before) / load->seconds);
+  }
+  over = true;
+  scanner.join();
+  MNEME_RETURN_IF_ERROR(status);
+  const std::string what = absl::StrCat("scans of ", rows, " rows");
+  report.measures.push_back(
+      {"Retrieve at 1000 calls/s beside " + what + ", p50", "us", SpreadOf(p50)});
+  report.measures.push_back({what + " meanwhile", "1/s", SpreadOf(rates)});
+  report.verdicts.push_back({"p99 beside " + what, "ms", SpreadOf(p99), AtMost(1)});
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-int RunLatency(const Environment& environment, const LatencyOptions& options) {
-  const test::TemporaryDirectory directory;
-  const auto mnemed =
-      test::Daemon::Mnemed(environment.mnemed, directory.path(), {"--log.level=warning"});
-  test::Daemon echo(test::ProgramDirectory() + "/mneme-bench",
-                    {"echo-server", directory.path() + "/echo-port"},
-                    directory.path() + "/echo-port", directory.path() + "/echo-log");
-  if (mnemed->port() == 0 || echo.port() == 0) {
-    std::fprintf(stderr, "mneme-bench: %s did not start\n",
-                 mnemed->port() == 0 ? environment.mnemed.c_str() : "the echo server");
-    return 1;
-  }
-  Random random(1);
-  const auto memory_stub = v1::MemoryService::NewStub(mnemed->Connect());
-  const auto echo_stub = Echo::NewStub(echo.Connect());
-  v1::Matrix stored;
-  if (!Prepare(*memory_stub, options, random, &stored)) return 1;
-
-  v1::RetrieveRequest retrieve;
-  retrieve.set_memory("memories/bench");
-  FillNoisyCue(random, options, stored, retrieve.mutable_cues());
-  v1::RetrieveResponse recall;
-  {
-    grpc::ClientContext context;
-    if (grpc::Status status = memory_stub->Retrieve(&context, retrieve, &recall); !status.ok())
-      return Fail("Retrieve", status), 1;
-  }
-  EchoRequest echo_request;
-  // The payload's tag and length take three bytes, the size of the reply three more.
-  echo_request.mutable_payload()->resize(retrieve.ByteSizeLong() - 6);
-  echo_request.set_reply_bytes(static_cast<uint32_t>(recall.ByteSizeLong() - 3));
-
-  std::vector<double> echo_all, retrieve_all, ratios;
-  for (int round = 0; round < options.rounds + 2; ++round) {
-    std::vector<double> echo_micros, retrieve_micros;
-    for (int i = 0; i < options.calls; ++i) {
-      grpc::ClientContext context;
-      EchoReply reply;
-      const double start = NowMicros();
-      if (grpc::Status status = echo_stub->Call(&context, echo_request, &reply); !status.ok())
-        return Fail("Echo", status), 1;
-      echo_micros.push_back(NowMicros() - start);
-    }
-    for (int i = 0; i < options.calls; ++i) {
-      grpc::ClientContext context;
-      v1::RetrieveResponse reply;
-      const double start = NowMicros();
-      if (grpc::Status status = memory_stub->Retrieve(&context, retrieve, &reply); !status.ok())
-        return Fail("Retrieve", status), 1;
-      retrieve_micros.push_back(NowMicros() - start);
-    }
-    if (round < 2) continue;  // warm-up
-    ratios.push_back(Percentile(retrieve_micros, 0.5) / Percentile(echo_micros, 0.5));
-    echo_all.insert(echo_all.end(), echo_micros.begin(), echo_micros.end());
-    retrieve_all.insert(retrieve_all.end(), retrieve_micros.begin(), retrieve_micros.end());
-  }
-  const double ratio = Percentile(retrieve_all, 0.5) / Percentile(echo_all, 0.5);
-  nlohmann::json report = {
-      {"benchmark", "latency"},
-      {"items", options.items},
-      {"dim", options.dim},
-      {"calls", echo_all.size()},
-      {"request_bytes", retrieve.ByteSizeLong()},
-      {"reply_bytes", recall.ByteSizeLong()},
-      {"steps", recall.results(0).steps()},
-      {"echo_us", {{"p50", Percentile(echo_all, 0.5)}, {"p99", Percentile(echo_all, 0.99)}}},
-      {"retrieve_us",
-       {{"p50", Percentile(retrieve_all, 0.5)}, {"p99", Percentile(retrieve_all, 0.99)}}},
-      {"ratio_p50", ratio},
-      {"ratio_p50_rounds",
-       {{"low", Percentile(ratios, 0.1)},
-        {"median", Percentile(ratios, 0.5)},
-        {"high", Percentile(ratios, 0.9)}}}};
-  char text[1024];
-  std::snprintf(text, sizeof(text),
-                "One cue in flight, %d x %d dense memory, loopback, %zu calls each (%zu-byte "
-                "request, %zu-byte reply, %u steps)\n\n"
-                "                p50 us    p99 us\n"
-                "bare echo     %8.1f  %8.1f\n"
-                "Retrieve      %8.1f  %8.1f\n\n"
-                "ratio of p50  %.3f   (rounds: 10 %% %.3f, median %.3f, 90 %% %.3f)\n",
-                options.items, options.dim, echo_all.size(), retrieve.ByteSizeLong(),
-                recall.ByteSizeLong(), recall.results(0).steps(), Percentile(echo_all, 0.5),
-                Percentile(echo_all, 0.99), Percentile(retrieve_all, 0.5),
-                Percentile(retrieve_all, 0.99), ratio, Percentile(ratios, 0.1),
-                Percentile(ratios, 0.5), Percentile(ratios, 0.9));
-  Print(environment, report, text);
-  return 0;
+absl::Status RunLatency(const Context& context, Report& report) {
+  MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<Field> field, Prepare(context, report));
+  MNEME_RETURN_IF_ERROR(Alone(context, *field, report));
+  MNEME_RETURN_IF_ERROR(AtHalfLoad(context, *field, report));
+  return BesideScans(context, *field, report);
 }
 
 }  // namespace mneme::bench

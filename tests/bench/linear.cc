@@ -17,7 +17,8 @@
 #include "core/models/linear/linear_model.h"
 #include "core/models/linear/partition_learner.h"
 #include "core/models/model.h"
-#include "tests/bench/bench.h"
+#include "tests/bench/case.h"
+#include "tests/bench/race.h"
 
 namespace mneme::bench {
 namespace {
@@ -90,36 +91,26 @@ struct Comparison {
   std::function<void()> after_round = [] {};
 };
 
-struct Table {
-  nlohmann::json report = nlohmann::json::array();
-  std::string text;
-};
-
-void Compare(const Comparison& comparison, const LinearOptions& options, Table& table) {
-  std::vector<double> rates, floors, ours;
-  for (int round = -1; round < options.rounds; ++round) {  // the first is not counted
-    const double floor_us = TimeOf(comparison.floor, options.round_us);
-    const double ours_us = TimeOf(comparison.ours, options.round_us);
+void Compare(const Comparison& comparison, const Context& context, Report& report) {
+  const double round_us = context.quick ? 3000 : 20000;  // of each of the two, at the least
+  std::vector<double> floors, ours;
+  for (int round = -1; round < context.repeats; ++round) {  // the first is not counted
+    const double floor_us = TimeOf(comparison.floor, round_us);
+    const double ours_us = TimeOf(comparison.ours, round_us);
     comparison.after_round();
     if (round < 0) continue;
     floors.push_back(floor_us);
     ours.push_back(ours_us);
-    rates.push_back(floor_us / ours_us);
   }
-  const double rate = Percentile(rates, 0.5);
-  table.report.push_back({{"name", comparison.name},
-                          {"floor", comparison.floor_name},
-                          {"floor_us", Percentile(floors, 0.5)},
-                          {"us", Percentile(ours, 0.5)},
-                          {"share_of_floor_rate", rate},
-                          {"p10", Percentile(rates, 0.1)},
-                          {"p90", Percentile(rates, 0.9)}});
-  absl::StrAppend(&table.text,
-                  absl::StrFormat("%-42s %8.1f us  %-6s %8.1f us  rate %4.0f %% of it (%.0f to "
-                                  "%.0f)\n",
-                                  comparison.name, Percentile(ours, 0.5), comparison.floor_name,
-                                  Percentile(floors, 0.5), 100 * rate, 100 * Percentile(rates, 0.1),
-                                  100 * Percentile(rates, 0.9)));
+  report.measures.push_back({.who = comparison.name, .unit = "us", .value = SpreadOf(ours)});
+  report.measures.push_back({.who = absl::StrCat(comparison.name, ": ", comparison.floor_name),
+                             .unit = "us",
+                             .value = SpreadOf(floors)});
+  report.verdicts.push_back(
+      {.what = absl::StrCat("rate of ", comparison.name, " / ", comparison.floor_name),
+       .unit = "",
+       .value = Quotient(floors, ours),
+       .goal = std::nullopt});
 }
 
 // A += V^T K of the rows, as the floor has it.
@@ -139,7 +130,7 @@ MatrixD Widened(const Matrix& from) {
   return out;
 }
 
-void CompareStores(size_t count, size_t d, const LinearOptions& options, Table& table) {
+void CompareStores(size_t count, size_t d, const Context& context, Report& report) {
   Rows rows(count, d);
   Matrix sum(d, d);
   MatrixD sum_d(d, d);
@@ -168,11 +159,11 @@ void CompareStores(size_t count, size_t d, const LinearOptions& options, Table& 
         .floor = sgemm,
         .ours = [&] { MNEME_CHECK(model->Absorb(codebook ? rows.Next() : rows.Same()).ok()); },
         .after_round = reset};
-    Compare(comparison, options, table);
+    Compare(comparison, context, report);
     if (kind.fast) continue;
     comparison.floor_name = "dgemm";
     comparison.floor = dgemm;
-    Compare(comparison, options, table);
+    Compare(comparison, context, report);
   }
 }
 
@@ -187,7 +178,7 @@ void Answer(const models::View& view, MatrixView cue) {
   MNEME_CHECK((*query)->TakeAnswer().recalls.rows() == 1);
 }
 
-void CompareRecalls(size_t d, const LinearOptions& options, Table& table) {
+void CompareRecalls(size_t d, const Context& context, Report& report) {
   Rows rows(2 * d, d);
   const models::MemorySpec spec = Correlation(d, false, models::Retain::kStatistics);
   models::LinearModel model(spec);
@@ -209,30 +200,27 @@ void CompareRecalls(size_t d, const LinearOptions& options, Table& table) {
            .floor_name = "sgemv",
            .floor = sgemv,
            .ours = [&] { weights.Recall(cue, d, y.data()); }},
-          options, table);
+          context, report);
   Compare({.name = absl::StrFormat("recall %d x %d, begin to answer", d, d),
            .floor_name = "sgemv",
            .floor = sgemv,
            .ours = [&] { Answer(*view, cue); }},
-          options, table);
+          context, report);
 }
 
 }  // namespace
 
-int RunLinear(const Environment& environment, const LinearOptions& options) {
-  math::ReselectBlasKernels();
-  math::SetBlasThreads(1);
-  Table table;
+absl::Status RunLinear(const Context& context, Report& report) {
   for (const size_t d : {size_t{256}, size_t{512}}) {
     for (const size_t count : {size_t{256}, size_t{1024}}) {
-      CompareStores(count, d, options, table);
+      CompareStores(count, d, context, report);
     }
   }
-  for (const size_t d : {size_t{128}, size_t{256}, size_t{1024}}) CompareRecalls(d, options, table);
-  Print(environment, {{"blas", math::BlasKernelName()}, {"comparisons", table.report}},
-        absl::StrCat("OpenBLAS ", math::BlasKernelName(), ", one thread; medians of ",
-                     options.rounds, " rounds, p10 to p90\n", table.text));
-  return 0;
+  for (const size_t d : {size_t{128}, size_t{256}, size_t{1024}}) {
+    CompareRecalls(d, context, report);
+  }
+  report.notes.emplace_back("Times are of one thread's own work, not of the clock.");
+  return absl::OkStatus();
 }
 
 }  // namespace mneme::bench

@@ -1,13 +1,12 @@
+#include "tests/bench/stats.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
-
-#include "tests/bench/bench.h"
 
 namespace mneme::bench {
 
-double Percentile(std::vector<double>& sample, double p) {
+double Percentile(std::vector<double> sample, double p) {
   if (sample.empty()) return 0;
   std::sort(sample.begin(), sample.end());
   const double place = p * static_cast<double>(sample.size() - 1);
@@ -16,18 +15,17 @@ double Percentile(std::vector<double>& sample, double p) {
   return sample[below] + (place - static_cast<double>(below)) * (sample[above] - sample[below]);
 }
 
+Spread SpreadOf(const std::vector<double>& sample) {
+  return {.median = Percentile(sample, 0.5),
+          .low = Percentile(sample, 0),
+          .high = Percentile(sample, 1),
+          .repeats = sample.size()};
+}
+
 double NowMicros() {
   return std::chrono::duration<double, std::micro>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
-}
-
-void Print(const Environment& environment, const nlohmann::json& report, const std::string& text) {
-  if (environment.json) {
-    std::printf("%s\n", report.dump(2).c_str());
-  } else {
-    std::fputs(text.c_str(), stdout);
-  }
 }
 
 }  // namespace mneme::bench

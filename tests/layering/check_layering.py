@@ -54,7 +54,8 @@ LAYERS = {
     "tests/fuzz":        (["client/cli", "server/config", "server/observe", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
     "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "rocksdb"]),
-    "tests/bench":       (["tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT], [*ALL_LIBRARIES, "benchmark"]),
+    "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT],
+                                                                           [*ALL_LIBRARIES, "benchmark", "faiss", "hnswlib"]),
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
@@ -69,6 +70,7 @@ LIBRARIES = {
     "absl": r"absl/",
     "benchmark": r"benchmark/",
     "cli11": r"CLI/",
+    "faiss": r"faiss/",
     "grpc": r"(grpc|grpcpp|grpc\+\+|google/protobuf)/|\w+(\.grpc)?\.pb\.h$",  # the latter: a test's own .proto
     "gtest": r"(gtest|gmock)/",
     "hnswlib": r"hnswlib/",
