@@ -2,8 +2,9 @@
 // encode, answer.
 //
 // A call is charged to the budget with its request from the start, with its answer from Answer on,
-// until gRPC has let go of both. An answer that its client does not take within the time that is
-// set is dropped with the call: a client that stopped reading holds no memory for ever.
+// until gRPC has let go of both; with what decoding could not borrow, from then until the answer.
+// An answer that its client does not take within the time that is set is dropped with the call: a
+// client that stopped reading holds no memory for ever.
 #ifndef MNEME_SERVER_RPC_CALL_H_
 #define MNEME_SERVER_RPC_CALL_H_
 
@@ -56,7 +57,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   CallBounds& bounds_;
   grpc::CallbackServerContext* const context_;
-  std::optional<DecodeArena> arena_{std::in_place};
+  std::optional<DecodeArena> arena_{std::in_place, bounds_.budget};
   uint64_t charged_bytes_ = 0;
   std::unique_ptr<grpc::Alarm> patience_;  // with large answers
   std::atomic<int> parties_{1};            // the call, and the alarm

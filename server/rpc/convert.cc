@@ -1,7 +1,6 @@
 #include "server/rpc/convert.h"
 
 #include <charconv>
-#include <cstring>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -15,15 +14,6 @@ namespace {
 constexpr std::string_view kMemoryPrefix = "memories/";
 constexpr std::string_view kBackupPrefix = "backups/";
 
-absl::Status BadMatrix(std::string_view what, std::string message, std::string given,
-                       std::string expected, std::string next) {
-  return InvalidArgument(absl::StrCat(AbslView(what), ": ", message),
-                         {.reason = "MATRIX",
-                          .given = std::move(given),
-                          .expected = std::move(expected),
-                          .next_step = std::move(next)});
-}
-
 }  // namespace
 
 absl::Status UnknownEnum(std::string_view what, int value) {
@@ -32,70 +22,6 @@ absl::Status UnknownEnum(std::string_view what, int value) {
                           .given = absl::StrCat(value),
                           .expected = "a value of mneme.v1",
                           .next_step = "See the comments in the .proto files."});
-}
-
-absl::StatusOr<MatrixView> DecodeMatrix(const v1::Matrix& m, std::string_view what,
-                                        DecodeArena& arena) {
-  const uint64_t count = static_cast<uint64_t>(m.rows()) * m.cols();
-  if (count == 0 && m.data().empty() && m.values().empty())
-    return MatrixView{.rows = 0, .cols = m.cols()};
-  if (!m.data().empty() && !m.values().empty()) {
-    return BadMatrix(what, "both data and values are set", "both", "one of them",
-                     "Send packed bytes in data, or floats in values.");
-  }
-  if (!m.values().empty()) {
-    if (m.dtype() != v1::DTYPE_UNSPECIFIED && m.dtype() != v1::DTYPE_FLOAT32) {
-      return BadMatrix(what, "values are float32", v1::Dtype_Name(m.dtype()), "DTYPE_FLOAT32",
-                       "Leave dtype out, or send data.");
-    }
-    if (static_cast<uint64_t>(m.values_size()) != count) {
-      return BadMatrix(
-          what, absl::StrFormat("%d values for %d x %d", m.values_size(), m.rows(), m.cols()),
-          absl::StrCat(m.values_size(), " values"), absl::StrCat(count, " values"),
-          "Send rows * cols values, row after row.");
-    }
-    return MatrixView{.data = m.values().data(), .rows = m.rows(), .cols = m.cols()};
-  }
-  if (m.dtype() == v1::DTYPE_UNSPECIFIED) {
-    return BadMatrix(what, "dtype is not set", "DTYPE_UNSPECIFIED", "DTYPE_FLOAT32",
-                     "Say which type the bytes have.");
-  }
-  if (m.dtype() != v1::DTYPE_FLOAT32) {
-    if (!v1::Dtype_IsValid(m.dtype()))
-      return UnknownEnum(absl::StrCat(AbslView(what), ".dtype"), m.dtype());
-    return Unimplemented(
-        absl::StrFormat("%s: %s is not in this build", AbslView(what), v1::Dtype_Name(m.dtype())),
-        {.reason = "DTYPE",
-         .given = v1::Dtype_Name(m.dtype()),
-         .expected = "DTYPE_FLOAT32",
-         .next_step = "Convert the vectors to float32."});
-  }
-  if (m.data().size() % sizeof(float) != 0 || m.data().size() / sizeof(float) != count) {
-    return BadMatrix(
-        what, absl::StrFormat("%d bytes for %d x %d float32", m.data().size(), m.rows(), m.cols()),
-        absl::StrCat(m.data().size(), " bytes"), absl::StrCat(count * sizeof(float), " bytes"),
-        "Send rows * cols * 4 bytes, little-endian, row after row.");
-  }
-  if (reinterpret_cast<uintptr_t>(m.data().data()) % alignof(float) == 0) {
-    return MatrixView{.data = reinterpret_cast<const float*>(m.data().data()),
-                      .rows = m.rows(),
-                      .cols = m.cols()};
-  }
-  Matrix& copy = arena.matrices.emplace_back(m.rows(), m.cols());
-  std::memcpy(copy.data(), m.data().data(), m.data().size());
-  return copy.view();
-}
-
-void EncodeMatrix(MatrixView from, bool as_values, v1::Matrix* to) {
-  to->set_dtype(v1::DTYPE_FLOAT32);
-  to->set_rows(static_cast<uint32_t>(from.rows));
-  to->set_cols(static_cast<uint32_t>(from.cols));
-  const std::span<const float> flat = from.flat();
-  if (as_values) {
-    to->mutable_values()->Add(flat.begin(), flat.end());
-  } else {
-    to->set_data(flat.data(), flat.size_bytes());
-  }
 }
 
 absl::StatusOr<ItemId> DecodeItemId(const v1::ItemId& id) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,22 +16,45 @@
 #include "core/engine/forecast.h"
 #include "core/engine/types.h"
 #include "mneme/v1/memory_service.pb.h"
+#include "server/rpc/budget.h"
 #include "server/rpc/limits.h"
 
 namespace mneme::server {
 
 // What a decoder could not borrow.
-struct DecodeArena {
-  std::list<Matrix> matrices;      // data that was not aligned
+class DecodeArena {
+ public:
+  DecodeArena() = default;
+  // Numbers are charged to `budget`, which outlives the arena, until it goes.
+  explicit DecodeArena(ByteBudget& budget) : budget_(&budget) {}
+  DecodeArena(const DecodeArena&) = delete;
+  DecodeArena& operator=(const DecodeArena&) = delete;
+  ~DecodeArena();
+
+  // Room for so many numbers, not set to anything. RESOURCE_EXHAUSTED when the budget has none.
+  absl::StatusOr<float*> NewNumbers(uint64_t count);
+
   std::list<std::string> strings;  // encoded attributes
   std::vector<uint8_t> mask;       // one row spread over all cues
+
+ private:
+  ByteBudget* budget_ = nullptr;
+  uint64_t charged_bytes_ = 0;
+  std::vector<std::unique_ptr<float[]>> numbers_;
 };
 
-// `what` names the field in errors. An absent matrix (no rows, no data) is an empty view.
+// float32 numbers, where they arrived; those of other types, and float32 that is not aligned, are
+// converted into the arena, once. `what` names the field in errors. An absent matrix (no rows, no
+// data) is an empty view. Whether the numbers are finite is the engine's to say.
 absl::StatusOr<MatrixView> DecodeMatrix(const v1::Matrix& matrix, std::string_view what,
                                         DecodeArena& arena);
-// With `as_values`: as repeated floats.
-void EncodeMatrix(MatrixView from, bool as_values, v1::Matrix* to);
+// As packed bytes. `dtype`: one that DecodeAnswerDtype gave; numbers are finite.
+void EncodeMatrix(MatrixView from, v1::Dtype dtype, v1::Matrix* to);
+// As repeated floats.
+void EncodeValues(MatrixView from, v1::Matrix* to);
+// The type of an answer's numbers: `asked`, or float32. `values`: they go as repeated floats, and
+// only float32 will do.
+absl::StatusOr<v1::Dtype> DecodeAnswerDtype(v1::Dtype asked, bool values, std::string_view what);
 
 absl::StatusOr<ItemId> DecodeItemId(const v1::ItemId& id);
 absl::StatusOr<std::vector<ItemId>> DecodeItemIds(

@@ -20,9 +20,10 @@ void EncodeItem(const engine::ItemRecord& item, engine::MemoryUid uid, v1::Item*
   to->set_row(item.row);
   to->set_weight(item.weight);
   if (!item.key.empty())
-    EncodeMatrix({item.key.data(), 1, item.key.size()}, false, to->mutable_key());
+    EncodeMatrix({item.key.data(), 1, item.key.size()}, v1::DTYPE_FLOAT32, to->mutable_key());
   if (!item.response.empty())
-    EncodeMatrix({item.response.data(), 1, item.response.size()}, false, to->mutable_response());
+    EncodeMatrix({item.response.data(), 1, item.response.size()}, v1::DTYPE_FLOAT32,
+                 to->mutable_response());
   to->set_payload(item.payload.payload);
   if (!item.payload.attributes.empty())
     to->mutable_attributes()->ParseFromString(item.payload.attributes);

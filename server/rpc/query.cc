@@ -37,6 +37,8 @@ absl::StatusOr<engine::QueryCommand> Decode(const v1::RetrieveRequest& request,
                                             DecodeArena& arena) {
   engine::QueryCommand command;
   MNEME_RETURN_IF_ERROR(DecodeCommon(request, command, arena));
+  MNEME_RETURN_IF_ERROR(
+      DecodeAnswerDtype(request.recall_dtype(), request.values(), "recall_dtype").status());
   command.spec.kind = models::QueryKind::kRetrieve;
   command.spec.top = request.top();
   command.spec.steps_max = static_cast<int>(std::min<uint32_t>(request.steps_max(), 1u << 20));
@@ -129,8 +131,18 @@ void EncodeEpoch(const engine::QueryReply& reply, v1::Epoch* to) {
   to->set_position(reply.position);
 }
 
-void EncodeRecalls(const engine::QueryReply& reply, bool values, v1::RetrieveResponse* to) {
-  EncodeMatrix(reply.answer.recalls, values, to->mutable_recalls());
+// How an answer's recalls go.
+struct RecallForm {
+  bool values = false;
+  v1::Dtype dtype = v1::DTYPE_FLOAT32;  // without `values`
+};
+
+void EncodeRecalls(const engine::QueryReply& reply, RecallForm form, v1::RetrieveResponse* to) {
+  if (form.values) {
+    EncodeValues(reply.answer.recalls, to->mutable_recalls());
+  } else {
+    EncodeMatrix(reply.answer.recalls, form.dtype, to->mutable_recalls());
+  }
   for (size_t i = 0; i < reply.answer.cues.size(); ++i) {
     const models::CueAnswer& cue = reply.answer.cues[i];
     v1::CueResult& result = *to->add_results();
@@ -206,11 +218,13 @@ grpc::ServerUnaryReactor* ServeQuery(engine::Engine& engine, CallBounds& bounds,
 MemoryServiceImpl::Reactor* MemoryServiceImpl::Retrieve(Context* context,
                                                         const v1::RetrieveRequest* request,
                                                         v1::RetrieveResponse* response) {
-  return ServeQuery(
-      engine_, bounds_, context, request, response,
-      [values = request->values()](const engine::QueryReply& reply, v1::RetrieveResponse* to) {
-        EncodeRecalls(reply, values, to);
-      });
+  const absl::StatusOr<v1::Dtype> dtype =
+      DecodeAnswerDtype(request->recall_dtype(), request->values(), "recall_dtype");
+  const RecallForm form{.values = request->values(), .dtype = dtype.value_or(v1::DTYPE_FLOAT32)};
+  return ServeQuery(engine_, bounds_, context, request, response,
+                    [form](const engine::QueryReply& reply, v1::RetrieveResponse* to) {
+                      EncodeRecalls(reply, form, to);
+                    });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::ListwiseQuery(

@@ -167,7 +167,8 @@ absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
   store.set_request_id(absl::StrCat(session_, "/", chunk.request.chunk().sequence()));
   store.set_upsert(upsert_);
   store.set_durability(durability_);
-  MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command, DecodeStore(store, chunk.arena));
+  MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command,
+                         DecodeStore(store, chunk.arena.emplace(bounds_.budget)));
   command.cancelled = [this, index = chunk.index] { return index > failed_index_; };
   return command;
 }
@@ -191,6 +192,7 @@ void StoreStreamReactor::Settle(Chunk& chunk, const absl::Status& status) {
   while (!status.ok() && chunk.index < first &&
          !failed_index_.compare_exchange_weak(first, chunk.index)) {
   }
+  chunk.arena.reset();
   mutex_.Lock();
   chunk.status = status;
   chunk.done = true;

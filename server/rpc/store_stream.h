@@ -45,8 +45,8 @@ class StoreStreamReactor final
   struct Chunk {
     v1::StoreStreamRequest request;
     v1::StoreStreamResponse response;
-    DecodeArena arena;
-    uint64_t index = 0;  // 0, 1, 2, ... as they came in
+    std::optional<DecodeArena> arena;  // from decoding until it is settled
+    uint64_t index = 0;                // 0, 1, 2, ... as they came in
     uint64_t charged_bytes = 0;
     bool done = false;
     absl::Status status;  // of one that is done

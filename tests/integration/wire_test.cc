@@ -94,6 +94,34 @@ TEST_F(WireTest, NumbersThatAreNotFinite) {
   }
 }
 
+// Infinity and not-a-number of both 2-byte types, in the second row; a scale that makes infinity.
+TEST_F(WireTest, NumbersOfNarrowTypesThatAreNotFinite) {
+  const auto keys = [](v1::Dtype dtype, const auto& numbers) {
+    v1::StoreRequest request = GoodStore();
+    request.mutable_keys()->set_dtype(dtype);
+    request.mutable_keys()->set_data(numbers.data(), numbers.size() * sizeof(numbers[0]));
+    return request;
+  };
+  const auto fails = [](const v1::StoreRequest& request, const std::string& message) {
+    v1::StoreResponse response;
+    const ErrorParts error = Unpack(MNEME_CALL(stub_, Store, request, &response));
+    EXPECT_EQ(error.reason, "NOT_FINITE") << error.message;
+    EXPECT_THAT(error.message, ::testing::HasSubstr(message));
+  };
+  for (const uint16_t bad : {0x7c00, 0xfc00, 0x7e01}) {
+    fails(keys(v1::DTYPE_FLOAT16, std::vector<uint16_t>{1, 1, 1, 1, 1, 1, bad, 1}),
+          "keys row 1, column 2 is ");
+  }
+  for (const uint16_t bad : {0x7f80, 0xff80, 0x7f81}) {
+    fails(keys(v1::DTYPE_BFLOAT16, std::vector<uint16_t>{1, 1, 1, 1, 1, 1, bad, 1}),
+          "keys row 1, column 2 is ");
+  }
+  v1::StoreRequest request = keys(v1::DTYPE_INT8, std::vector<int8_t>{1, 1, 1, 1, 0, 1, 2, 127});
+  const float scales[] = {1, 3e38f};
+  request.mutable_keys()->set_scales(scales, sizeof(scales));
+  fails(request, "keys row 1, column 2 is inf");
+}
+
 TEST_F(WireTest, ShapesThatDoNotFit) {
   v1::StoreRequest request = GoodStore();
   SetMatrix(UnitRows(1, 2, 5), 5, request.mutable_keys());
@@ -124,8 +152,14 @@ TEST_F(WireTest, MatricesWhoseBytesAreNotWhatTheySay) {
   request.mutable_keys()->clear_dtype();
   ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "MATRIX");
   request = GoodStore();
-  request.mutable_keys()->set_dtype(v1::DTYPE_INT8);
+  request.mutable_keys()->set_dtype(v1::DTYPE_FLOAT64);
   ExpectStoreFails(request, StatusCode::UNIMPLEMENTED, "DTYPE");
+  for (const v1::Dtype dtype : {v1::DTYPE_BFLOAT16, v1::DTYPE_FLOAT16, v1::DTYPE_INT8}) {
+    request.mutable_keys()->set_dtype(dtype);  // the bytes are those of float32
+    ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "MATRIX");
+  }
+  request.mutable_keys()->mutable_data()->resize(8);  // 2 x 4 int8, but no scales
+  ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "MATRIX");
   request = GoodStore();
   request.mutable_keys()->set_dtype(static_cast<v1::Dtype>(77));
   ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "ENUM");
@@ -230,6 +264,15 @@ TEST_F(WireTest, CuesAndTokensThatAreWrong) {
   fails([](auto& r) { SetMatrix({1, 2, 3}, 3, r.mutable_cues()); }, "SHAPE");
   fails([](auto& r) { SetMatrix({1, 2, 3, NAN}, 4, r.mutable_cues()); }, "NOT_FINITE");
   fails([](auto& r) { r.mutable_mask()->set_bits("abc"); }, "SHAPE");
+  fails([](auto& r) { r.mutable_cues()->set_dtype(v1::DTYPE_FLOAT16); }, "MATRIX");
+  fails([](auto& r) { r.set_recall_dtype(v1::DTYPE_FLOAT64); }, "DTYPE");
+  fails([](auto& r) { r.set_recall_dtype(static_cast<v1::Dtype>(77)); }, "ENUM");
+  fails(
+      [](auto& r) {
+        r.set_recall_dtype(v1::DTYPE_INT8);
+        r.set_values(true);
+      },
+      "MATRIX");
   fails([](auto& r) { r.set_read_token("made up"); }, "TOKEN");
   fails([](auto& r) { r.set_top(100'000); }, "LIMIT");
   fails(

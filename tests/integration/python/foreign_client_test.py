@@ -31,6 +31,9 @@ SERVICE = "mneme.v1.MemoryService"
 SEED = 20261122
 DEADLINE_SECONDS = 60
 FLOAT32 = vectors_pb2.DTYPE_FLOAT32
+BFLOAT16 = vectors_pb2.DTYPE_BFLOAT16
+FLOAT16 = vectors_pb2.DTYPE_FLOAT16
+INT8 = vectors_pb2.DTYPE_INT8
 
 
 def matrix(rows):
@@ -39,8 +42,36 @@ def matrix(rows):
     return vectors_pb2.Matrix(dtype=FLOAT32, rows=len(rows), cols=len(rows[0]), data=struct.pack(f"<{len(flat)}f", *flat))
 
 
+def narrow(rows, dtype):
+    """Rows in one of the narrower types (bfloat16 by cutting off)."""
+    flat = [x for row in rows for x in row]
+    m = vectors_pb2.Matrix(dtype=dtype, rows=len(rows), cols=len(rows[0]))
+    if dtype == FLOAT16:
+        m.data = struct.pack(f"<{len(flat)}e", *flat)
+    elif dtype == BFLOAT16:
+        m.data = b"".join(struct.pack("<f", x)[2:] for x in flat)
+    else:
+        scales = [as_float32(max(abs(x) for x in row) / 127) for row in rows]
+        m.data = b"".join(struct.pack("<b", round(x / scale)) for row, scale in zip(rows, scales) for x in row)
+        m.scales = struct.pack(f"<{len(scales)}f", *scales)
+    return m
+
+
+def numbers_of(m):
+    """All numbers of a matrix, of whichever type, as its format says."""
+    count = m.rows * m.cols
+    if m.dtype == FLOAT16:
+        return list(struct.unpack(f"<{count}e", m.data))
+    if m.dtype == BFLOAT16:
+        return [struct.unpack("<f", b"\0\0" + m.data[2 * i : 2 * i + 2])[0] for i in range(count)]
+    if m.dtype == INT8:
+        scales = struct.unpack(f"<{m.rows}f", m.scales)
+        return [as_float32(code * scales[i // m.cols]) for i, code in enumerate(struct.unpack(f"<{count}b", m.data))]
+    return list(struct.unpack(f"<{count}f", m.data))
+
+
 def rows_of(m):
-    flat = list(m.values) or struct.unpack(f"<{m.rows * m.cols}f", m.data)
+    flat = list(m.values) or numbers_of(m)
     return [list(flat[i * m.cols : (i + 1) * m.cols]) for i in range(m.rows)]
 
 
@@ -230,6 +261,47 @@ class ForeignClient(TestCase):
         self.assertEqual(len(as_values.recalls.values), 12)
         self.assert_close(rows_of(as_values.recalls), rows_of(as_bytes.recalls), tolerance=1e-6)
 
+    def test_a_vector_of_a_narrower_type_is_the_float32_vector_of_its_numbers(self):
+        self.client.create(self.name, key_dim=19, response_dim=5, dense=memory_pb2.DenseSpec(beta=0.2))
+        keys, responses, cues = (gaussian_rows(self.rng, rows, cols) for rows, cols in ((10, 19), (10, 5), (3, 19)))
+        for i, dtype in enumerate((BFLOAT16, FLOAT16, INT8)):
+            with self.subTest(vectors_pb2.Dtype.Name(dtype)):
+                sent, answers = narrow(keys, dtype), narrow(responses, dtype)
+                self.client.Store(memory=self.memory, keys=sent, responses=answers, upsert=i > 0,
+                                  ids=[number(n) for n in range(10)])
+                items = self.client.ListItems(memory=self.memory, include_vectors=True).items
+                items = sorted(items, key=lambda item: item.id.number)
+                self.assertEqual({item.key.dtype for item in items}, {FLOAT32})
+                self.assertEqual([rows_of(item.key)[0] for item in items], rows_of(sent))
+                self.assertEqual([rows_of(item.response)[0] for item in items], rows_of(answers))
+                asked = narrow(cues, dtype)
+                plain = self.client.Retrieve(memory=self.memory, cues=matrix(rows_of(asked)), top=4)
+                reply = self.client.Retrieve(memory=self.memory, cues=asked, top=4)
+                self.assertEqual(reply.recalls, plain.recalls)
+                self.assertEqual(list(reply.results), list(plain.results))
+                short = self.client.Retrieve(memory=self.memory, cues=asked, recall_dtype=dtype).recalls
+                self.assertEqual((short.dtype, len(short.data)), (dtype, 15 if dtype == INT8 else 30))
+                self.assert_close(rows_of(short), rows_of(plain.recalls), tolerance=2**-8)
+
+    def test_pairs_and_candidates_of_a_narrower_type_are_those_of_its_numbers(self):
+        keys, responses = gaussian_rows(self.rng, 6, 16), gaussian_rows(self.rng, 6, 8)
+        for dtype in (BFLOAT16, FLOAT16, INT8):
+            with self.subTest(vectors_pb2.Dtype.Name(dtype)):
+                name = f"{self.name}-{dtype}"
+                memory = f"memories/{name}"
+                self.client.create(name, key_dim=16, response_dim=8, retain=memory_pb2.RETAIN_STATISTICS,
+                                   linear=memory_pb2.LinearSpec(rule=memory_pb2.LINEAR_RULE_CMM))
+                pairs = {"keys": narrow(keys, dtype), "responses": narrow(responses, dtype)}
+                self.client.Store(memory=memory, **pairs)
+                lists = self.client.ListwiseQuery(memory=memory, cues=narrow(keys[2:3], dtype), k=6,
+                                                  candidate_responses=narrow(responses, dtype)).lists
+                plain = self.client.ListwiseQuery(
+                    memory=memory, cues=matrix(rows_of(narrow(keys[2:3], dtype))), k=6,
+                    candidate_responses=matrix(rows_of(narrow(responses, dtype)))).lists
+                self.assertEqual(lists[0].items, plain[0].items)
+                self.assertEqual(lists[0].items[0].id.number, 2)
+                self.assertEqual(self.client.DeleteItems(memory=memory, **pairs).item_count, 0)
+
     def test_linear_cmm_recalls_the_sum_of_responses_times_overlaps_and_lists_by_it(self):
         keys = gaussian_rows(self.rng, 20, 32)
         responses = gaussian_rows(self.rng, 20, 8)
@@ -403,7 +475,10 @@ class ForeignClient(TestCase):
         short = matrix(good)
         short.data = short.data[:-1]
         no_dtype = vectors_pb2.Matrix(rows=1, cols=3, data=matrix(good).data)
-        int8 = vectors_pb2.Matrix(dtype=vectors_pb2.DTYPE_INT8, rows=1, cols=3, data=b"\1\2\3", scales=b"\0\0\0\0")
+        float64 = vectors_pb2.Matrix(dtype=vectors_pb2.DTYPE_FLOAT64, rows=1, cols=3, data=struct.pack("<3d", 1, 2, 3))
+        overflow = vectors_pb2.Matrix(dtype=FLOAT16, rows=1, cols=3, data=struct.pack("<3e", 1, 2, math.inf))
+        no_scale = vectors_pb2.Matrix(dtype=INT8, rows=1, cols=3, data=b"\1\2\3")
+        minus_scale = vectors_pb2.Matrix(dtype=INT8, rows=1, cols=3, data=b"\1\2\3", scales=struct.pack("<f", -1))
         cases = [
             ("not a number", invalid, "NOT_FINITE", {"keys": matrix([[1, 2, 3], [1, math.nan, 3]])}),
             ("infinite", invalid, "NOT_FINITE", {"keys": matrix([[1, 2, math.inf]])}),
@@ -412,7 +487,10 @@ class ForeignClient(TestCase):
             ("no keys", invalid, None, {}),
             ("bytes missing", invalid, None, {"keys": short}),
             ("no dtype", invalid, None, {"keys": no_dtype}),
-            ("dtype of a later version", grpc.StatusCode.UNIMPLEMENTED, None, {"keys": int8}),
+            ("dtype of a later version", grpc.StatusCode.UNIMPLEMENTED, "DTYPE", {"keys": float64}),
+            ("infinite float16", invalid, "NOT_FINITE", {"keys": overflow}),
+            ("int8 without a scale", invalid, "MATRIX", {"keys": no_scale}),
+            ("int8 with a negative scale", invalid, "MATRIX", {"keys": minus_scale}),
             ("one id twice", invalid, "DUPLICATE_ID",
              {"keys": matrix([[1, 2, 3], [4, 5, 6]]), "ids": [number(7), number(7)]}),
             ("too few ids", invalid, "SHAPE", {"keys": matrix([[1, 2, 3], [4, 5, 6]]), "ids": [number(7)]}),

@@ -1,9 +1,6 @@
-// Wire <-> engine: matrices, tokens, errors, hashes.
+// Wire <-> engine: tokens, errors, hashes, masks, specs. (Matrices: convert_matrix_test.cc.)
 #include "server/rpc/convert.h"
 
-#include <cstring>
-
-#include "core/base/random.h"
 #include "core/base/status.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
@@ -12,47 +9,6 @@
 
 namespace mneme::server {
 namespace {
-
-v1::Matrix Packed(const std::vector<float>& values, uint32_t rows, uint32_t cols) {
-  v1::Matrix m;
-  m.set_dtype(v1::DTYPE_FLOAT32);
-  m.set_rows(rows);
-  m.set_cols(cols);
-  m.set_data(values.data(), values.size() * sizeof(float));
-  return m;
-}
-
-TEST(DecodeMatrix, BorrowsPackedDataAndHandWrittenValues) {
-  DecodeArena arena;
-  const v1::Matrix packed = Packed({1, 2, 3, 4, 5, 6}, 2, 3);
-  auto view = DecodeMatrix(packed, "keys", arena);
-  ASSERT_TRUE(view.ok());
-  EXPECT_EQ(view->rows, 2u);
-  EXPECT_EQ(view->row(1)[2], 6);
-  EXPECT_EQ(static_cast<const void*>(view->data),
-            static_cast<const void*>(packed.data().data()));  // no copy
-  v1::Matrix values;
-  values.set_rows(1);
-  values.set_cols(2);
-  values.add_values(7);
-  values.add_values(8);
-  view = DecodeMatrix(values, "keys", arena);
-  ASSERT_TRUE(view.ok());
-  EXPECT_EQ(view->row(0)[1], 8);
-  EXPECT_TRUE(arena.matrices.empty());
-}
-
-TEST(DecodeMatrix, RoundTripsBothForms) {
-  const std::vector<float> numbers = {1.5f, -2, 3e-30f, 4, 5, 6};
-  for (bool as_values : {false, true}) {
-    DecodeArena arena;
-    v1::Matrix m;
-    EncodeMatrix({numbers.data(), 3, 2}, as_values, &m);
-    auto view = DecodeMatrix(m, "m", arena);
-    ASSERT_TRUE(view.ok()) << view.status();
-    EXPECT_EQ(std::memcmp(view->data, numbers.data(), sizeof(float) * 6), 0);
-  }
-}
 
 TEST(Tokens, AnyChangedBitIsFoundOut) {
   const std::string token = EncodeReadToken({.uid = 0x1234, .position = 99});
