@@ -108,6 +108,7 @@ absl::Status Run(LoadFlags& flags, Context& context) {
                    {.session_id = flags.session,
                     .upsert = flags.source.upsert,
                     .durability = DurabilityOf(flags.source),
+                    .dtype = flags.source.dtype,
                     .progress = [&bar](uint64_t, uint64_t rows) { bar.Update(rows); },
                     .stop = context.io.stop});
   if (!result.ok()) return Resumable(result.status(), flags);
@@ -128,7 +129,7 @@ void AddLoadCommand(CLI::App& app, Context& context) {
   auto flags = std::make_shared<LoadFlags>();
   AddStoreSource(*load, flags->source);
   load->add_option("--session", flags->session,
-                   "Go on with this load (default: a new one); the file must be the same");
+                   "Go on with this load (default: a new one); file and --dtype must be the same");
   load->add_option("--chunk-rows", flags->chunk_rows,
                    "Rows in a chunk; the same in all runs of a session")
       ->check(CLI::PositiveNumber);

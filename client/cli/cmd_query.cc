@@ -244,6 +244,7 @@ absl::Status Run(const QueryFlags& flags, Context& context) {
   options->check_radius = flags.check_radius;
   options->beta = flags.cues.beta;
   options->filter = flags.cues.filter;
+  options->dtype = flags.cues.dtype;
   options->include_payloads = flags.cues.payloads;
   options->call = context.call();
   Printer printer(flags, context);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/cues.h"
+#include "client/cli/dtype_flag.h"
 #include "client/cli/json.h"
 #include "client/cli/matrix_file.h"
 #include "client/cli/rows.h"
@@ -21,6 +22,7 @@ struct RetrieveFlags {
   std::optional<uint32_t> top;  // absent: kTop where the memory can name items
   uint32_t steps_max = 0;
   std::string out_file;
+  client::Dtype recall_dtype = client::Dtype::kFloat32;
 };
 
 std::string TopIds(const client::CueResult& result) {
@@ -114,6 +116,8 @@ absl::StatusOr<client::RetrieveResult> Ask(client::Client& client, const Retriev
                                   .steps_max = flags.steps_max,
                                   .filter = flags.cues.filter,
                                   .include_payloads = flags.cues.payloads,
+                                  .dtype = flags.cues.dtype,
+                                  .recall_dtype = flags.recall_dtype,
                                   .progress = batch.progress,
                                   .call = context.call()};
   auto answer = client.Retrieve(flags.cues.memory, batch.cues, options);
@@ -168,6 +172,8 @@ void AddRetrieveCommand(CLI::App& app, Context& context) {
                        "Name this many of the best items (default: 3 where the memory keeps them)");
   retrieve->add_option("--steps-max", flags->steps_max,
                        "Most steps for this request (dense; 0: as in the spec)");
+  AddDtypeFlag(*retrieve, "--recall-dtype",
+               "Have recalls sent as fp32, bf16, fp16 or int8: rounded", flags->recall_dtype);
   retrieve->add_option("--out,-o", flags->out_file, "Write the recalls to this .npy file");
   retrieve->callback(
       [&context, flags] { context.action = [&context, flags] { return Run(*flags, context); }; });

@@ -104,6 +104,7 @@ absl::Status Run(const StoreFlags& flags, Context& context) {
   Total total;
   client::StoreOptions options{.upsert = flags.source.upsert,
                                .durability = DurabilityOf(flags.source),
+                               .dtype = flags.source.dtype,
                                .call = context.call()};
   if (!flags.ttl.empty()) {
     const auto ttl = ParseLifetime(flags.ttl);

@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 
+#include "client/cli/dtype_flag.h"
 #include "client/cli/mask.h"
 #include "client/cli/progress.h"
 #include "client/cli/rows.h"
@@ -65,6 +66,8 @@ void AddCueFlags(CLI::App& command, CueFlags& flags) {
                      "Only items whose attributes match, as in 'year >= 1900 AND lang = \"fi\"'");
   command.add_option("--beta", flags.beta, "Inverse temperature for this request (dense)");
   command.add_flag("--payloads", flags.payloads, "Also fetch payloads");
+  AddDtypeFlag(command, "--dtype", "Send vectors as fp32, bf16, fp16 or int8: fewer bytes, rounded",
+               flags.dtype);
   command.add_option("--rows", flags.shown_max, "Most cues to show in the table");
 }
 

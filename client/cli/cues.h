@@ -23,6 +23,7 @@ struct CueFlags {
   std::string filter;
   std::optional<double> beta;
   bool payloads = false;
+  client::Dtype dtype = client::Dtype::kFloat32;
   size_t shown_max = 20;
 };
 

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "client/cli/dtype_flag.h"
+
 namespace mneme::cli {
 namespace {
 
@@ -24,6 +26,8 @@ void AddStoreSource(CLI::App& command, StoreSource& source) {
   command.add_flag("--upsert", source.upsert, "Ids that are there already are replaced");
   command.add_option("--durability", source.durability, "How safe before the server answers")
       ->transform(CLI::IsMember(&kDurabilities));
+  AddDtypeFlag(command, "--dtype", "Send vectors as fp32, bf16, fp16 or int8: fewer bytes, rounded",
+               source.dtype);
 }
 
 client::Durability DurabilityOf(const StoreSource& source) {

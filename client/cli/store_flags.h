@@ -17,6 +17,7 @@ struct StoreSource {
   StoreFiles files;
   bool upsert = false;
   std::string durability = "disk";
+  client::Dtype dtype = client::Dtype::kFloat32;
 };
 
 // `source` must outlive the command.

@@ -7,6 +7,7 @@
 #include "client/cpp/src/columns.h"
 #include "client/cpp/src/convert.h"
 #include "client/cpp/src/impl.h"
+#include "client/cpp/src/matrix.h"
 #include "client/cpp/src/status.h"
 #include "mneme/client.h"
 
@@ -39,7 +40,7 @@ v1::StoreRequest MakeStore(std::string_view memory, const StoreBatch& batch,
                            const StoreOptions& options, const RowRange& range) {
   v1::StoreRequest request;
   request.set_memory(ResourceName(memory));
-  SetColumns(batch, range, request);
+  SetColumns(batch, range, options.dtype, request);
   if (options.ttl) *request.mutable_ttl() = MakeDuration(*options.ttl);
   request.set_upsert(options.upsert);
   request.set_durability(static_cast<v1::Durability>(options.durability));
@@ -56,8 +57,10 @@ v1::DeleteItemsRequest MakeDelete(std::string_view memory, const DeleteBatch& ba
       if (!batch.etags.empty()) request.add_etags(batch.etags[row]);
     }
   }
-  if (IsGiven(batch.keys)) SetRows(batch.keys, range, request.mutable_keys());
-  if (IsGiven(batch.responses)) SetRows(batch.responses, range, request.mutable_responses());
+  if (IsGiven(batch.keys)) SetRows(batch.keys, range, options.dtype, request.mutable_keys());
+  if (IsGiven(batch.responses)) {
+    SetRows(batch.responses, range, options.dtype, request.mutable_responses());
+  }
   if (!batch.weights.empty()) {
     const auto weights = batch.weights.subspan(range.begin, range.rows());
     request.mutable_weights()->Assign(weights.begin(), weights.end());
@@ -109,7 +112,7 @@ absl::StatusOr<StoreResult> Client::Store(std::string_view memory, const StoreBa
   if (absl::Status status = Check(batch); !status.ok()) return status;
   const absl::StatusOr<std::vector<RowRange>> ranges = impl_->Split(
       options.call, batch.keys.rows, [](const Limits& l) { return l.rows_per_store_max; },
-      [&batch](size_t row) { return RowBytes(batch, row); });
+      [&](size_t row) { return RowBytes(batch, row, options.dtype); });
   if (!ranges.ok()) return ranges.status();
   const std::string base = options.request_id.empty() ? MakeRequestId() : options.request_id;
 
@@ -170,7 +173,8 @@ absl::StatusOr<ItemPage> Client::ListItems(std::string_view memory,
 absl::StatusOr<DeleteResult> Client::DeleteItems(std::string_view memory, const DeleteBatch& batch,
                                                  const DeleteOptions& options) {
   if (absl::Status status = Check(batch); !status.ok()) return status;
-  const size_t vector_bytes = (batch.keys.cols + batch.responses.cols + 1) * sizeof(float);
+  const size_t vector_bytes = VectorBytes(batch.keys.cols, options.dtype) +
+                              VectorBytes(batch.responses.cols, options.dtype) + sizeof(float);
   const absl::StatusOr<std::vector<RowRange>> ranges = impl_->Split(
       options.call, RowCount(batch), [](const Limits& l) { return l.rows_per_store_max; },
       [&](size_t row) {

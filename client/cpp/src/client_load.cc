@@ -98,7 +98,7 @@ class Loader {
     if (absl::Status status = Check(**batch); !status.ok()) return status;
     v1::StoreStreamRequest request;
     request.mutable_chunk()->set_sequence(next_);
-    SetColumns(**batch, {.begin = 0, .end = (*batch)->keys.rows, .index = 0},
+    SetColumns(**batch, {.begin = 0, .end = (*batch)->keys.rows, .index = 0}, options_.dtype,
                *request.mutable_chunk()->mutable_store());
     broken_ = !stream.Write(request);
     if (!broken_) ++next_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/src/convert.h"
 #include "client/cpp/src/impl.h"
+#include "client/cpp/src/matrix.h"
 #include "client/cpp/src/status.h"
 #include "mneme/client.h"
 
@@ -139,7 +140,7 @@ v1::RetrieveRequest MakeRetrieve(std::string_view memory, MatrixRef cues, const 
                                  const RetrieveOptions& options, const RowRange& range) {
   v1::RetrieveRequest request;
   request.set_memory(ResourceName(memory));
-  SetRows(cues, range, request.mutable_cues());
+  SetRows(cues, range, options.dtype, request.mutable_cues());
   mask.Set(range, request);
   request.set_top(options.top);
   if (options.beta) request.set_beta(*options.beta);
@@ -147,6 +148,7 @@ v1::RetrieveRequest MakeRetrieve(std::string_view memory, MatrixRef cues, const 
   request.set_read_token(options.read_token);
   request.set_filter(options.filter);
   request.set_include_payloads(options.include_payloads);
+  request.set_recall_dtype(static_cast<v1::Dtype>(options.recall_dtype));
   return request;
 }
 
@@ -154,14 +156,15 @@ v1::ListwiseQueryRequest MakeQuery(std::string_view memory, MatrixRef cues, cons
                                    const QueryOptions& options, const RowRange& range) {
   v1::ListwiseQueryRequest request;
   request.set_memory(ResourceName(memory));
-  SetRows(cues, range, request.mutable_cues());
+  SetRows(cues, range, options.dtype, request.mutable_cues());
   mask.Set(range, request);
   if (const double* fraction = std::get_if<double>(&options.size)) request.set_fraction(*fraction);
   if (const uint32_t* k = std::get_if<uint32_t>(&options.size)) request.set_k(*k);
   for (const ItemId& id : options.candidates) SetId(id, request.add_candidates());
   const MatrixRef& responses = options.candidate_responses;
   if (responses.data != nullptr) {
-    SetRows(responses, {.begin = 0, .end = responses.rows}, request.mutable_candidate_responses());
+    SetRows(responses, {.begin = 0, .end = responses.rows}, options.dtype,
+            request.mutable_candidate_responses());
   }
   request.set_check_radius(options.check_radius);
   if (options.beta) request.set_beta(*options.beta);
@@ -174,7 +177,7 @@ v1::ListwiseQueryRequest MakeQuery(std::string_view memory, MatrixRef cues, cons
 // Bytes of what each request of a ListwiseQuery carries beside its cues.
 size_t SharedBytes(const QueryOptions& options) {
   const MatrixRef& responses = options.candidate_responses;
-  size_t bytes = responses.rows * responses.cols * sizeof(float);
+  size_t bytes = responses.rows * VectorBytes(responses.cols, options.dtype);
   for (const ItemId& id : options.candidates) bytes += WireBytes(id);
   return bytes;
 }
@@ -186,7 +189,7 @@ absl::Status Ask(Impl& impl, MatrixRef cues, const Options& options, size_t shar
                  Method method, const Make& make, Answer& answer) {
   const Mask mask(options.mask, cues);
   if (absl::Status status = mask.Check(); !status.ok()) return status;
-  const size_t bytes = cues.cols * sizeof(float) + mask.BytesPerCue();
+  const size_t bytes = VectorBytes(cues.cols, options.dtype) + mask.BytesPerCue();
   const absl::StatusOr<std::vector<RowRange>> ranges = impl.Split(
       options.call, cues.rows, [](const Limits& l) { return l.cues_max; },
       [bytes](size_t) { return bytes; }, shared_bytes);

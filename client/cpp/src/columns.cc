@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/src/convert.h"
+#include "client/cpp/src/matrix.h"
 #include "client/cpp/src/status.h"
 #include "mneme/error.h"
 
@@ -45,8 +46,9 @@ absl::Status Check(const StoreBatch& batch) {
   return absl::OkStatus();
 }
 
-size_t RowBytes(const StoreBatch& batch, size_t row) {
-  size_t bytes = (batch.keys.cols + batch.responses.cols + 1) * sizeof(float);
+size_t RowBytes(const StoreBatch& batch, size_t row, Dtype dtype) {
+  size_t bytes = VectorBytes(batch.keys.cols, dtype) + VectorBytes(batch.responses.cols, dtype);
+  bytes += sizeof(float);  // the weight
   if (!batch.ids.empty()) bytes += WireBytes(batch.ids[row]);
   if (!batch.payloads.empty()) bytes += 8 + batch.payloads[row].size();
   if (!batch.attributes.empty()) bytes += WireBytes(batch.attributes[row]);
@@ -55,9 +57,10 @@ size_t RowBytes(const StoreBatch& batch, size_t row) {
   return bytes;
 }
 
-void SetColumns(const StoreBatch& batch, const RowRange& range, v1::StoreRequest& request) {
-  SetRows(batch.keys, range, request.mutable_keys());
-  if (IsGiven(batch.responses)) SetRows(batch.responses, range, request.mutable_responses());
+void SetColumns(const StoreBatch& batch, const RowRange& range, Dtype dtype,
+                v1::StoreRequest& request) {
+  SetRows(batch.keys, range, dtype, request.mutable_keys());
+  if (IsGiven(batch.responses)) SetRows(batch.responses, range, dtype, request.mutable_responses());
   for (size_t row = range.begin; row < range.end; ++row) {
     if (!batch.ids.empty()) SetId(batch.ids[row], request.add_ids());
     if (!batch.payloads.empty()) request.add_payloads(batch.payloads[row]);

@@ -21,10 +21,11 @@ absl::Status CheckColumn(std::string_view column, size_t given, size_t rows);
 absl::Status Check(const StoreBatch& batch);
 
 // About how many bytes a row is on the wire; never less.
-size_t RowBytes(const StoreBatch& batch, size_t row);
+size_t RowBytes(const StoreBatch& batch, size_t row, Dtype dtype);
 
-// The columns of `range`.
-void SetColumns(const StoreBatch& batch, const RowRange& range, v1::StoreRequest& request);
+// The columns of `range`, vectors as numbers of that type.
+void SetColumns(const StoreBatch& batch, const RowRange& range, Dtype dtype,
+                v1::StoreRequest& request);
 
 }  // namespace mneme::client
 

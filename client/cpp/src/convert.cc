@@ -1,17 +1,13 @@
 #include "client/cpp/src/convert.h"
 
-#include <bit>
-#include <cstring>
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/src/matrix.h"
 #include "client/cpp/src/status.h"
 
 namespace mneme::client {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "vectors travel as the bytes of little-endian floats");
 
 void SetValue(const AttributeValue& value, v1::AttributeValue* out) {
   std::visit(
@@ -157,16 +153,6 @@ Timestamp FromWire(const google::protobuf::Timestamp& wire) {
   return Timestamp(std::chrono::seconds(wire.seconds()) + std::chrono::nanoseconds(wire.nanos()));
 }
 
-void SetRows(MatrixRef matrix, const RowRange& range, v1::Matrix* out) {
-  out->set_dtype(v1::DTYPE_FLOAT32);
-  out->set_rows(static_cast<uint32_t>(range.rows()));
-  out->set_cols(static_cast<uint32_t>(matrix.cols));
-  if (matrix.data == nullptr) return;
-  out->mutable_data()->assign(
-      reinterpret_cast<const char*>(matrix.data + range.begin * matrix.cols),
-      range.rows() * matrix.cols * sizeof(float));
-}
-
 void SetId(const ItemId& id, v1::ItemId* out) {
   if (id.is_text()) {
     out->set_text(std::string(id.text()));
@@ -185,22 +171,6 @@ size_t WireBytes(const Attributes& attributes) {
   v1::Attributes wire;
   SetAttributes(attributes, &wire);
   return 8 + wire.ByteSizeLong();
-}
-
-absl::Status CopyNumbers(const v1::Matrix& wire, float* out) {
-  const size_t count = static_cast<size_t>(wire.rows()) * wire.cols();
-  if (wire.dtype() != v1::DTYPE_FLOAT32 || wire.data().size() != count * sizeof(float)) {
-    return MakeError(
-        {.code = absl::StatusCode::kInternal,
-         .reason = "MALFORMED_REPLY",
-         .message = absl::StrCat("the server sent a matrix of ", wire.rows(), " x ", wire.cols(),
-                                 " with ", wire.data().size(), " bytes of dtype ", wire.dtype()),
-         .given = absl::StrCat(wire.data().size(), " bytes"),
-         .expected = absl::StrCat(count * sizeof(float), " bytes of float32"),
-         .next_step = "Check that client and server are of versions that fit together."});
-  }
-  if (count != 0) std::memcpy(out, wire.data().data(), count * sizeof(float));
-  return absl::OkStatus();
 }
 
 ItemId FromWire(const v1::ItemId& wire) {

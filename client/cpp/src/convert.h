@@ -11,7 +11,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/cpp/src/split.h"
 #include "google/longrunning/operations.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "mneme/client.h"
@@ -23,8 +22,6 @@ namespace mneme::client {
 // "faces" and "memories/faces" both give "memories/faces".
 std::string ResourceName(std::string_view name, std::string_view collection = "memories/");
 
-// Copies rows [range.begin, range.end) once, into the bytes that travel.
-void SetRows(MatrixRef matrix, const RowRange& range, v1::Matrix* out);
 void SetId(const ItemId& id, v1::ItemId* out);
 void SetAttributes(const Attributes& attributes, v1::Attributes* out);
 void SetSpec(const MemorySpec& spec, v1::Memory* out);
@@ -40,10 +37,6 @@ void SetTail(const Tail& tail, Message* out) {
 // About how many bytes it is on the wire; never less.
 size_t WireBytes(const ItemId& id);
 size_t WireBytes(const Attributes& attributes);
-
-// The numbers of `wire` into `out`, which must have rows * cols places. Internal when the reply
-// contradicts itself.
-absl::Status CopyNumbers(const v1::Matrix& wire, float* out);
 
 google::protobuf::Timestamp MakeTime(Timestamp time);
 google::protobuf::Duration MakeDuration(std::chrono::nanoseconds duration);

@@ -201,6 +201,7 @@ class FakeServer final : public v1::MemoryService::Service {
         result->add_top()->mutable_id()->set_number(static_cast<uint64_t>(data[row * cues.cols()]));
       }
     }
+    if (recalls_to_give) *response->mutable_recalls() = *recalls_to_give;
     response->set_exactness(v1::EXACTNESS_EXACT);
     if (break_replies) response->mutable_recalls()->set_data("odd");
     return Next(*request);
@@ -248,14 +249,15 @@ class FakeServer final : public v1::MemoryService::Service {
   FakeLoads loads;
 
   // Answers; set before the first call.
-  v1::Attributes attributes;         // of every item
-  bool break_replies = false;        // recalls come with too few bytes
-  std::optional<v1::Memory> memory;  // of GetMemory, in place of a small dense one
-  v1::Warning warning;               // of every Store, if it has a reason
-  bool replayed = false;             // of every Store
-  uint64_t suppressed = 0;           // of every DeleteItems
-  int deletes_left = 0;              // DeleteItems that say that more items match
-  v1::Certificate certificate;       // of every item of a list, if certified
+  v1::Attributes attributes;                  // of every item
+  bool break_replies = false;                 // recalls come with too few bytes
+  std::optional<v1::Matrix> recalls_to_give;  // of every Retrieve, in place of twice the cues
+  std::optional<v1::Memory> memory;           // of GetMemory, in place of a small dense one
+  v1::Warning warning;                        // of every Store, if it has a reason
+  bool replayed = false;                      // of every Store
+  uint64_t suppressed = 0;                    // of every DeleteItems
+  int deletes_left = 0;                       // DeleteItems that say that more items match
+  v1::Certificate certificate;                // of every item of a list, if certified
   v1::CertificateState certificate_state = v1::CERTIFICATE_STATE_UNSPECIFIED;
   v1::ForecastResponse forecast;
 

@@ -92,6 +92,7 @@ struct StoreOptions {
   // How long the items live; absent: as the memory's item policy says; zero: for ever.
   std::optional<std::chrono::nanoseconds> ttl;
   Durability durability = Durability::kDefault;
+  Dtype dtype = Dtype::kFloat32;  // of keys and responses on their way
   // At most 52 printable characters; empty: a new UUID. A split call appends "/N" for its N-th
   // request.
   std::string request_id;
@@ -102,6 +103,8 @@ struct StoreOptions {
 struct DeleteOptions {
   bool allow_missing = false;
   Durability durability = Durability::kDefault;
+  // Of keys and responses on their way: the one with which they were stored.
+  Dtype dtype = Dtype::kFloat32;
   std::string request_id;  // as in StoreOptions
   Progress progress;
   CallOptions call;
@@ -118,6 +121,7 @@ struct LoadOptions {
   std::string session_id;
   bool upsert = false;
   Durability durability = Durability::kDefault;
+  Dtype dtype = Dtype::kFloat32;  // of keys and responses on their way
   std::function<void(uint64_t chunks, uint64_t rows)> progress;  // acknowledged so far
   std::stop_token stop;
 };
@@ -153,6 +157,8 @@ struct RetrieveOptions {
   std::string filter;  // only items whose attributes match (docs/filters.md); dense
   std::string read_token;
   bool include_payloads = false;
+  Dtype dtype = Dtype::kFloat32;         // of cues on their way
+  Dtype recall_dtype = Dtype::kFloat32;  // of recalls on theirs
   Progress progress;
   CallOptions call;
 };
@@ -173,6 +179,7 @@ struct QueryOptions {
   std::string filter;  // rank only items whose attributes match (docs/filters.md)
   std::string read_token;
   bool include_payloads = false;
+  Dtype dtype = Dtype::kFloat32;  // of cues and candidate responses on their way
   Progress progress;
   CallOptions call;
 };

@@ -28,6 +28,10 @@
 namespace mneme::client {
 
 enum class Durability { kDefault = 0, kMemory = 1, kOs = 2, kDisk = 3 };
+// In which type numbers travel; kept and computed with, they are float32 always. Numbers round to
+// the nearest. bfloat16 keeps 8 bits of each; float16 11 bits, of numbers below 65,520 (larger ones
+// are refused); int8 each to 1/254 of its row's largest.
+enum class Dtype { kFloat32 = 1, kBfloat16 = 2, kFloat16 = 3, kInt8 = 4 };
 enum class AnswerStatus {
   kUnspecified = 0,
   kConverged = 1,

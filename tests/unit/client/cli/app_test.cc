@@ -128,6 +128,27 @@ TEST_F(AppTest, StoresAFileWithItsColumns) {
   EXPECT_EQ(requests[1].request_id(), "r/1");
 }
 
+TEST_F(AppTest, SendsVectorsInTheTypeThatTheFlagNames) {
+  const std::string keys = SaveNpy("keys.npy", 2, 4);
+  ASSERT_EQ(Run({"store", "faces", keys, "--dtype", "bf16"}).code, kExitOk);
+  ASSERT_EQ(Run({"store", "faces", keys, "--dtype=int8"}).code, kExitOk);
+  ASSERT_EQ(Run({"store", "faces", keys}).code, kExitOk);
+  const auto stores = server_.Received<v1::StoreRequest>();
+  EXPECT_EQ(stores.at(0).keys().dtype(), v1::DTYPE_BFLOAT16);
+  EXPECT_EQ(stores.at(0).keys().data().size(), 16u);
+  EXPECT_EQ(stores.at(1).keys().dtype(), v1::DTYPE_INT8);
+  EXPECT_EQ(stores.at(1).keys().scales().size(), 8u);
+  EXPECT_EQ(stores.at(2).keys().dtype(), v1::DTYPE_FLOAT32);
+  ASSERT_EQ(Run({"query", "faces", "--cue", "1,0,0,0", "--k", "1", "--dtype", "fp16"}).code,
+            kExitOk);
+  EXPECT_EQ(server_.Received<v1::ListwiseQueryRequest>().at(0).cues().dtype(), v1::DTYPE_FLOAT16);
+  const Outcome recall =
+      Run({"retrieve", "faces", "--cue", "1,0", "--top", "0", "--recall-dtype", "int8"});
+  ASSERT_EQ(recall.code, kExitOk) << recall.err;
+  EXPECT_EQ(server_.Received<v1::RetrieveRequest>().at(0).recall_dtype(), v1::DTYPE_INT8);
+  EXPECT_EQ(Run({"store", "faces", keys, "--dtype", "fp8"}).code, kExitUsage);
+}
+
 TEST_F(AppTest, StoresJsonLinesFromStdin) {
   const Outcome outcome =
       Run({"store", "faces", "-", "--json"}, "{\"id\": \"a\", \"key\": [1, 2]}\n");

@@ -17,6 +17,21 @@ const grpc::Status kDown(grpc::StatusCode::UNAVAILABLE, "shard moving");
 
 class ClientItemsTest : public testing::ClientTest {};
 
+TEST_F(ClientItemsTest, FewerBytesANumberAreMoreRowsARequest) {
+  // Beside the head of a request, room for 10 rows of 4 float16 numbers with their weight.
+  SetLimits(1000, 1000, 4096 + 10 * (4 * 2 + 4) + 4);
+  Client client(Options());
+  const Matrix keys = Rows(20);
+  ASSERT_TRUE(client.Store("faces", {.keys = keys.ref()}, {.dtype = Dtype::kFloat16}).ok());
+  const auto requests = server_.Received<v1::StoreRequest>();
+  ASSERT_EQ(requests.size(), 2u);
+  for (const v1::StoreRequest& request : requests) {
+    EXPECT_EQ(request.keys().dtype(), v1::DTYPE_FLOAT16);
+    EXPECT_EQ(request.keys().rows(), 10u);
+    EXPECT_EQ(request.keys().data().size(), 80u);
+  }
+}
+
 TEST_F(ClientItemsTest, RetriesAStoreUnderTheSameRequestId) {
   Client client(Options());
   server_.FailWith({kDown, MakeRichStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full",

@@ -84,6 +84,42 @@ TEST_F(ClientRecallTest, DoesNotTrustAReplyThatContradictsItself) {
   EXPECT_EQ(GetError(answer.status()).reason, "MALFORMED_REPLY");
 }
 
+TEST_F(ClientRecallTest, SendsCuesAndTakesRecallsInTheTypeThatWasAskedFor) {
+  v1::Matrix recalls;
+  recalls.set_dtype(v1::DTYPE_FLOAT16);
+  recalls.set_rows(1);
+  recalls.set_cols(2);
+  recalls.set_data(std::string("\x00\x3c\x00\xc0", 4));  // 1, -2
+  server_.recalls_to_give = recalls;
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  const auto answer =
+      client.Retrieve("faces", cue.ref(), {.dtype = Dtype::kInt8, .recall_dtype = Dtype::kFloat16});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->recalls.cols, 2u);
+  EXPECT_EQ(answer->recalls.data, (std::vector<float>{1, -2}));
+  const auto request = server_.Received<v1::RetrieveRequest>().at(0);
+  EXPECT_EQ(request.cues().dtype(), v1::DTYPE_INT8);
+  EXPECT_EQ(request.cues().data(), std::string("\x00\x2a\x55\x7f", 4));  // of 0, 1/4, 1/2, 3/4
+  EXPECT_EQ(request.cues().scales().size(), 4u);
+  EXPECT_EQ(request.recall_dtype(), v1::DTYPE_FLOAT16);
+}
+
+TEST_F(ClientRecallTest, QueriesInTheTypeThatWasAskedFor) {
+  Client client(Options());
+  const Matrix cue = Rows(1), candidates = Rows(3);
+  ASSERT_TRUE(
+      client
+          .ListwiseQuery("words", cue.ref(),
+                         {.candidate_responses = candidates.ref(), .dtype = Dtype::kBfloat16})
+          .ok());
+  const auto request = server_.Received<v1::ListwiseQueryRequest>().at(0);
+  EXPECT_EQ(request.cues().dtype(), v1::DTYPE_BFLOAT16);
+  EXPECT_EQ(request.cues().data().size(), 8u);
+  EXPECT_EQ(request.candidate_responses().dtype(), v1::DTYPE_BFLOAT16);
+  EXPECT_EQ(request.candidate_responses().data().size(), 24u);
+}
+
 TEST_F(ClientRecallTest, QueriesByShareOrByLength) {
   Client client(Options());
   const Matrix cue = Rows(1);
