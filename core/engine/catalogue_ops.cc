@@ -201,6 +201,7 @@ class DropOp final : public WriteOp {
 
   void Finish(const absl::Status& status, Sync) override {
     if (!status.ok()) return done_(status);
+    memory_.reset();  // its room is free when the caller hears of it
     done_(true);
   }
 

@@ -37,7 +37,8 @@ uint64_t FixedBytes(const models::MemorySpec& spec) {
 uint64_t RowBytes(const models::MemorySpec& spec) {
   const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
   if (linear == nullptr) {
-    return (spec.key_dim + spec.response_dim) * sizeof(float) + kTileRowBytes;
+    const uint64_t codes = models::HasCodes(spec.key_dim) ? models::CodedRowBytes(spec.key_dim) : 0;
+    return (spec.key_dim + spec.response_dim) * sizeof(float) + kTileRowBytes + codes;
   }
   if (spec.retain == models::Retain::kStatistics) return 0;
   const uint64_t codebook = spec.response_dim * sizeof(float) + kTileRowBytes;

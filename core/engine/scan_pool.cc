@@ -330,6 +330,7 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
     const size_t rows = task.cues.cues.rows;
     models::Answer part;
     part.items_scored = answer->items_scored;
+    part.proof = answer->proof;
     part.certificates = answer->certificates;
     part.list_size = answer->list_size;
     if (!answer->recalls.empty())

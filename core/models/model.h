@@ -161,15 +161,23 @@ struct CueAnswer {
   double score_std = 0;
   double z_best = 0;
   double z_gap = 0;
-  double mass = 0;  // kList: share of the softmax mass that `top` holds (dense)
+  double mass = 0;         // kList: share of the softmax mass that `top` holds (dense)
+  double share_error = 0;  // shares and mass may be off by this, relative
   // kList of a trained memory: mean score of the certified list's entries (the largest list_size
   // scores of the best item's partition).
   double tail_average = 0;
   TargetRank target;
 };
 
+// Why an answer is the one that scoring every item would give.
+enum class ExactnessProof {
+  kFullScan,    // every item was scored, or the state is the whole memory
+  kCodeBounds,  // bounds on small codes ruled out the items that were not
+};
+
 struct Answer {
-  Matrix recalls;               // [B, answer_dim]; empty for kList
+  Matrix recalls;  // [B, answer_dim]; empty for kList
+  ExactnessProof proof = ExactnessProof::kFullScan;
   std::vector<CueAnswer> cues;  // B
   uint64_t items_scored = 0;
   CertificateState certificates = CertificateState::kNone;

@@ -137,6 +137,16 @@ struct RecallForm {
   v1::Dtype dtype = v1::DTYPE_FLOAT32;  // without `values`
 };
 
+v1::ExactnessProof EncodeProof(models::ExactnessProof proof) {
+  switch (proof) {
+    case models::ExactnessProof::kFullScan:
+      return v1::EXACTNESS_PROOF_FULL_SCAN;
+    case models::ExactnessProof::kCodeBounds:
+      return v1::EXACTNESS_PROOF_CODE_BOUNDS;
+  }
+  return v1::EXACTNESS_PROOF_UNSPECIFIED;
+}
+
 void EncodeRecalls(const engine::QueryReply& reply, RecallForm form, v1::RetrieveResponse* to) {
   if (form.values) {
     EncodeValues(reply.answer.recalls, to->mutable_recalls());
@@ -162,7 +172,7 @@ void EncodeRecalls(const engine::QueryReply& reply, RecallForm form, v1::Retriev
     if (i < reply.shortfalls.size()) result.set_shortfall(EncodeShortfall(reply.shortfalls[i]));
   }
   to->set_exactness(v1::EXACTNESS_EXACT);
-  to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
+  to->set_proof(EncodeProof(reply.answer.proof));
   EncodeEpoch(reply, to->mutable_epoch());
 }
 
@@ -180,6 +190,7 @@ void EncodeLists(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to)
     list.set_score_mean(cue.score_mean);
     list.set_score_std(cue.score_std);
     list.set_mass(cue.mass);
+    list.set_share_error(cue.share_error);
     list.set_tail_average(cue.tail_average);
     EncodeTop(reply, i, list.mutable_items());
     EncodeCertificates(reply, i, &list);
@@ -194,7 +205,7 @@ void EncodeLists(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to)
     EncodeTrainedEpoch(reply.uid, *reply.trained, to->mutable_weights_epoch());
   }
   to->set_exactness(v1::EXACTNESS_EXACT);
-  to->set_proof(v1::EXACTNESS_PROOF_FULL_SCAN);
+  to->set_proof(EncodeProof(reply.answer.proof));
   EncodeEpoch(reply, to->mutable_epoch());
 }
 

@@ -11,7 +11,7 @@
 namespace mneme::models {
 
 DenseModel::DenseModel(const MemorySpec& spec)
-    : spec_(spec), store_(spec.key_dim, spec.response_dim) {
+    : spec_(spec), store_(spec.key_dim, spec.response_dim, /*codes=*/true) {
   if (dense().beta) beta_.beta = *dense().beta;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/math/kernels.h"
+#include "core/models/dense/coded_scores.h"
 #include "core/models/dense/separation.h"
 #include "core/models/dense/tile_pass.h"
 
@@ -139,6 +140,43 @@ void DenseRun<T>::Encode() {
     }
     scales_[i] = static_cast<T>(d) / static_cast<T>(known);
   }
+  EncodeStates();
+}
+
+template <typename T>
+void DenseRun<T>::ChooseCodes(const BasicTileView<T>& tile) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (codes_.empty() || tile.coded_rows == 0 || task_.kernel.separation != Separation::kExp) {
+      return;
+    }
+    const CueBlock<T> block = {.count = order_.size(),
+                               .cues = states_.data(),
+                               .squared_norms = squared_norms_.data(),
+                               .codes = codes_.data()};
+    if (task_.kind == QueryKind::kList) {
+      for (size_t place = 0; place < order_.size(); ++place) {
+        weigh_[place] = CodesSpareKeys(task_.kernel, block, place, tile) ? 1 : 0;
+      }
+    } else if (!CodesSpareKeys(task_.kernel, block, 0, tile)) {
+      task_.use_codes = false;
+      codes_.clear();
+    }
+  }
+}
+
+// Codes of the states that the next pass compares.
+template <typename T>
+void DenseRun<T>::EncodeStates() {
+  if constexpr (std::is_same_v<T, float>) {
+    const bool separable = task_.kernel.separation == Separation::kExp ||
+                           task_.kernel.separation == Separation::kArgMax;
+    if (!task_.use_codes || !separable || !HasCodedScores(task_.kernel.similarity)) return;
+    codes_.clear();
+    weigh_.assign(order_.size(), task_.kind == QueryKind::kList ? 0 : 1);
+    for (size_t place = 0; place < order_.size(); ++place) {
+      codes_.push_back(math::EncodeCue(states_.row(place).data(), cues_.cols));
+    }
+  }
 }
 
 template <typename T>
@@ -183,7 +221,9 @@ void DenseRun<T>::Add(const BasicTileView<T>& tile, std::span<const uint32_t> li
                          .cues = states_.data() + first * d,
                          .squared_norms = squared_norms_.data() + first,
                          .masks = masked ? masks_.data() + (first - masked_from_) * d : nullptr,
-                         .scales = masked ? scales_.data() + (first - masked_from_) : nullptr},
+                         .scales = masked ? scales_.data() + (first - masked_from_) : nullptr,
+                         .codes = masked || codes_.empty() ? nullptr : codes_.data() + first,
+                         .weigh = codes_.empty() ? nullptr : weigh_.data() + first},
              tile, needs, into);
     first += count;
   }
@@ -228,6 +268,38 @@ double DenseRun<T>::BestWeight(const CueSums& sums, const ScoredRow& best) const
   return 0;
 }
 
+// Of a list by codes: what listed rows put into the sums gives way to what their keys say.
+template <typename T>
+void DenseRun<T>::ExchangeCoded(const std::vector<ScoredRow>& top, CueSums& sums) const {
+  if (task_.kernel.separation != Separation::kExp || sums.loose == 0) return;
+  const double beta = task_.kernel.beta;
+  const auto exponent = [beta](double score, const ScoredRow& row) {
+    return beta * score + static_cast<double>(row.log_weight);
+  };
+  double m = sums.m;
+  for (const ScoredRow& row : top) m = std::max(m, exponent(row.score, row));
+  const double keep = std::exp(sums.m - m);
+  sums.m = m;
+  sums.s0 *= keep;
+  sums.s2 *= keep * keep;
+  for (const ScoredRow& row : top) {
+    const double weight = std::exp(exponent(row.score, row) - m);
+    const double coded = std::exp(exponent(static_cast<double>(row.coded_score), row) - m);
+    sums.s0 += weight - coded;
+    sums.s2 += weight * weight - coded * coded;
+  }
+  // The sums were of float32: no less than what is listed.
+  double listed = 0, listed_squares = 0;
+  for (const ScoredRow& row : top) {
+    const double weight = std::exp(exponent(row.score, row) - m);
+    listed += weight;
+    listed_squares += weight * weight;
+  }
+  sums.s0 = std::max(sums.s0, listed);
+  sums.s2 = std::max(sums.s2, listed_squares);
+  sums.s1 = sums.s0;
+}
+
 template <typename T>
 void DenseRun<T>::ReportEvidence(const CueSums& sums, const std::vector<ScoredRow>& top,
                                  DenseOutcome& outcome) const {
@@ -240,12 +312,14 @@ void DenseRun<T>::ReportEvidence(const CueSums& sums, const std::vector<ScoredRo
 }
 
 template <typename T>
-void DenseRun<T>::Report(const CueSums& sums, std::vector<ScoredRow> top, size_t place) {
+void DenseRun<T>::Report(CueSums sums, std::vector<ScoredRow> top, size_t place) {
   const size_t cue = order_[place];
   DenseOutcome& outcome = outcomes_[cue];
   if (step_ == 0) ReportEvidence(sums, top, outcome);
   const bool estimated = step_ == 0 && IsMasked(cue);
   const double norm_scale = estimated ? static_cast<double>(scales_[place - masked_from_]) : 1;
+  const double loose = sums.loose;
+  if (task_.kind == QueryKind::kList) ExchangeCoded(top, sums);
   outcome.energy = Energy(sums, norm_scale * static_cast<double>(squared_norms_[place]));
   outcome.log_scale = sums.m;
   outcome.s0 = sums.s0;
@@ -270,6 +344,8 @@ void DenseRun<T>::Report(const CueSums& sums, std::vector<ScoredRow> top, size_t
     outcome.mass += share;
   }
   outcome.mass = std::min(1.0, outcome.mass);
+  // What is listed is exact; the rest of s0 may be off.
+  outcome.share_error = sums.s0 > 0 ? (1 - outcome.mass) * loose / sums.s0 : 0;
   if (task_.keep_trace) {
     outcome.energies.push_back(outcome.energy);
     std::copy_n(states_.row(place).begin(), cues_.cols, last_states_.row(cue).begin());
@@ -382,6 +458,7 @@ bool DenseRun<T>::Settle(DensePartial& merged) {
   }
   std::vector<T> next(cues_.cols);
   supports_.resize(order_.size());
+  coded_ = coded_ || uses_codes();
   size_t kept = 0;
   for (size_t place = 0; place < order_.size(); ++place) {
     CueSums& sums = merged.sums[place];
@@ -408,6 +485,7 @@ bool DenseRun<T>::Settle(DensePartial& merged) {
   order_.resize(kept);
   masks_ = {};
   ++step_;
+  EncodeStates();
   return order_.empty();
 }
 

@@ -58,6 +58,7 @@ struct DenseTask {
   bool listed_only = false;      // only the rows given to Add are listed (and enter the moments)
   uint64_t live_rows = 0;        // in the store
   bool keep_trace = false;       // energies and last states
+  bool use_codes = false;        // read the tiles' codes where that gives the same answer
 };
 
 struct ListedRow {
@@ -81,6 +82,7 @@ struct DenseOutcome {
   uint64_t n_support = 0;
   std::vector<ListedRow> top;  // best first
   double mass = 0;             // share of `top`
+  double share_error = 0;      // shares and mass may be off by this, relative (a list by codes)
   math::Moments scores;
   double z_best = 0;
   double z_gap = 0;
@@ -106,12 +108,20 @@ class DenseRun {
   BasicMatrix<T>& recalls() { return recalls_; }
   std::vector<DenseOutcome>& outcomes() { return outcomes_; }
   const std::vector<DenseOutcome>& outcomes() const { return outcomes_; }
+  // Whether the next pass reads codes where it can.
+  bool uses_codes() const { return !codes_.empty(); }
+  // Before the first pass: looks at a tile and says which cues' sums are to be those of the keys.
+  // Leaves codes out where they would not pay: for a read-out that needs most keys.
+  void ChooseCodes(const BasicTileView<T>& tile);
+  // Whether codes ruled rows out.
+  bool coded() const { return coded_; }
   // With task.keep_trace: the state scored last of each cue [B, key_dim].
   BasicMatrix<T>& last_states() { return last_states_; }
 
  private:
   void Encode();
   absl::Status EncodeCue(size_t cue, std::span<T> state) const;
+  void EncodeStates();
   bool IsMasked(size_t cue) const { return !masked_.empty() && masked_[cue]; }
   bool IsKnown(size_t cue, size_t j) const;
   bool OneShot() const;
@@ -119,7 +129,8 @@ class DenseRun {
   size_t ListLimit() const;
   double Energy(const CueSums& sums, double squared_norm) const;
   double BestWeight(const CueSums& sums, const ScoredRow& best) const;
-  void Report(const CueSums& sums, std::vector<ScoredRow> top, size_t place);
+  void ExchangeCoded(const std::vector<ScoredRow>& top, CueSums& sums) const;
+  void Report(CueSums sums, std::vector<ScoredRow> top, size_t place);
   void ReportEvidence(const CueSums& sums, const std::vector<ScoredRow>& top,
                       DenseOutcome& outcome) const;
   void WriteRecall(const CueSums& sums, std::span<const double> output, size_t cue);
@@ -140,6 +151,9 @@ class DenseRun {
   std::vector<uint32_t> order_;  // which cue
   BasicMatrix<T> states_;        // [active, key_dim]
   std::vector<T> squared_norms_;
+  std::vector<math::CodedCue> codes_;  // none where codes are not used
+  std::vector<uint8_t> weigh_;         // by place: CueBlock::weigh
+  bool coded_ = false;
   std::vector<uint64_t> supports_;  // of the pass before (relu)
   size_t masked_from_ = 0;          // first pass: active cues from here on are under a mask
   BasicMatrix<T> masks_;            // their masks as numbers, first pass only

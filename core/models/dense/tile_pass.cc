@@ -7,6 +7,7 @@
 
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
+#include "core/models/dense/coded_scores.h"
 #include "core/models/dense/separation.h"
 #include "core/models/dense/tile_scores.h"
 
@@ -22,6 +23,8 @@ constexpr int kNatsRefined = 16;
 constexpr size_t kRowsRefined = 64;
 // ... when rounding may move an exponent by more than this.
 constexpr double kExponentError = 2e-5;
+// Of a coded tile: when more than this share of the rows must be scored for a read-out, all are.
+constexpr size_t kRowsPerRefined = 4;
 
 template <typename T>
 constexpr T kLowest = std::numeric_limits<T>::lowest();
@@ -36,8 +39,15 @@ struct CueAtTile {
   TileScratch<T>& scratch;
   T* scores;      // this cue's line of scratch.scores
   T score_error;  // 0: scores are RowScore's
+  // Of a coded tile, whose score_error is 0: scratch.upper, and how far scores are off.
+  T* upper = nullptr;
+  T coded_error = 0;
 
   T Exact(size_t row) const { return RowScore(spec, block, b, tile, row); }
+  T Exponent(size_t row) const {
+    const T u = static_cast<T>(spec.beta) * Exact(row);
+    return tile.log_weights == nullptr ? u : u + tile.log_weights[row];
+  }
 };
 
 // The k-th largest of x, for k <= n. Small k by a sorted few, the rest by selection.
@@ -63,11 +73,12 @@ T KthLargest(const T* x, size_t n, size_t k, std::vector<T>& sorted) {
 template <typename T>
 void PushRow(const CueAtTile<T>& at, size_t row, double score, math::TopK<ScoredRow>& top) {
   const BasicTileView<T>& tile = at.tile;
-  top.Push({.score = score,
-            .id = tile.ids + row,
-            .row_number = tile.row_numbers[row],
-            .log_weight =
-                tile.log_weights == nullptr ? 0.0f : static_cast<float>(tile.log_weights[row])});
+  top.Push(
+      {.score = score,
+       .id = tile.ids + row,
+       .row_number = tile.row_numbers[row],
+       .log_weight = tile.log_weights == nullptr ? 0.0f : static_cast<float>(tile.log_weights[row]),
+       .coded_score = static_cast<float>(at.upper == nullptr ? score : at.scores[row])});
 }
 
 // Lists the rows that may be among the best: all above what is certainly not.
@@ -86,6 +97,31 @@ void ListBest(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
   for (size_t i = 0; i < count; ++i) {
     const size_t row = index[i];
     PushRow(at, row, at.score_error > 0 ? at.Exact(row) : at.scores[row], top);
+  }
+}
+
+// As ListBest, of a coded tile.
+template <typename T>
+void ListBestCoded(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
+  const size_t n = at.tile.rows;
+  std::vector<uint32_t>& index = at.scratch.index;
+  T bound = kLowest<T>;
+  if (top.full()) {
+    bound = static_cast<T>(top.threshold());
+  } else if (n > top.limit()) {
+    // Any `limit` rows bound the last place; the best by codes do it well.
+    const T kth = KthLargest(at.scores, n, top.limit(), at.scratch.sorted);
+    if (kth > kLowest<T>) {
+      bound = std::numeric_limits<T>::infinity();
+      const size_t count = math::CollectAtLeast(at.scores, n, kth, index.data());
+      for (size_t i = 0; i < count; ++i) bound = std::min(bound, at.Exact(index[i]));
+    }
+  }
+  const size_t count = math::CollectAtLeast(at.upper, n, bound, index.data());
+  for (size_t i = 0; i < count; ++i) {
+    const size_t row = index[i];
+    if (static_cast<double>(at.upper[row]) < top.threshold()) continue;
+    PushRow(at, row, static_cast<double>(at.Exact(row)), top);
   }
 }
 
@@ -110,7 +146,9 @@ void Rank(const CueAtTile<T>& at, const TileNeeds& needs, DensePartial& into) {
     }
     return;
   }
-  if (!into.tops.empty()) ListBest(at, into.tops[place]);
+  if (!into.tops.empty()) {
+    at.upper == nullptr ? ListBest(at, into.tops[place]) : ListBestCoded(at, into.tops[place]);
+  }
   if (needs.moments) into.sums[place].scores.Merge(LiveMoments(at));
 }
 
@@ -135,16 +173,46 @@ T RefineExponents(const CueAtTile<T>& at, T largest, double running_max) {
   return math::Max(at.scores, at.tile.rows);
 }
 
+// The rows of a coded tile whose weight may count in a read-out, into scratch.index: how many.
+// Turns `upper` into exponents, as `scores` are already.
+template <typename T>
+size_t FindWeighty(const CueAtTile<T>& at, T largest, double running_max) {
+  const size_t n = at.tile.rows;
+  math::AffineMax(static_cast<T>(at.spec.beta), at.tile.log_weights, at.upper, n);
+  std::vector<uint32_t>& index = at.scratch.index;
+  math::CollectAtLeast(at.scores, n, largest, index.data());
+  const T from = std::max(static_cast<T>(running_max), at.Exponent(index[0]));
+  return math::CollectAtLeast(at.upper, n, from - kNatsOfWeight<T>, index.data());
+}
+
+// Scores these by their keys; all rows when they are many. Gives the largest exponent.
+template <typename T>
+T RefineWeighty(const CueAtTile<T>& at, T largest, double running_max) {
+  const size_t n = at.tile.rows;
+  size_t count = FindWeighty(at, largest, running_max);
+  std::vector<uint32_t>& index = at.scratch.index;
+  if (count * kRowsPerRefined > n) {
+    count = math::CollectAtLeast(at.upper, n, kLowest<T>, index.data());
+  }
+  for (size_t i = 0; i < count; ++i) at.scores[index[i]] = at.Exponent(index[i]);
+  return math::Max(at.scores, n);
+}
+
 // exp: scores -> exponents -> weights relative to the running maximum. Gives the factor for what
 // was summed before.
 template <typename T>
-double SeparateExp(const CueAtTile<T>& at, CueSums& sums) {
+double SeparateExp(const CueAtTile<T>& at, DensePartial& into) {
+  CueSums& sums = into.sums[at.block.first + at.b];
   const size_t n = at.tile.rows;
   const T beta = static_cast<T>(at.spec.beta);
   T largest = math::AffineMax(beta, at.tile.log_weights, at.scores, n);
   if (at.spec.similarity == Similarity::kL2 &&
       static_cast<double>(at.score_error) * at.spec.beta > 4 * kExponentError) {
     largest = RefineExponents(at, largest, sums.m);
+  }
+  const bool refined = at.upper != nullptr && at.block.weigh[at.b] != 0;
+  if (refined && largest > kLowest<T>) {
+    largest = RefineWeighty(at, largest, sums.m);
   }
   if (largest == -std::numeric_limits<T>::infinity()) {
     std::fill_n(at.scores, n, T(0));
@@ -159,6 +227,11 @@ double SeparateExp(const CueAtTile<T>& at, CueSums& sums) {
   sums.s1 = sums.s0;
   sums.s2 = sums.s2 * keep * keep + static_cast<double>(added.sum_squares);
   sums.extra *= keep;
+  sums.loose *= keep;
+  if (at.upper != nullptr && !refined) {
+    sums.loose += static_cast<double>(added.sum) *
+                  std::expm1(at.spec.beta * static_cast<double>(at.coded_error));
+  }
   sums.n += n - at.tile.dead_count();
   return keep;
 }
@@ -207,10 +280,11 @@ void RefineEdge(const CueAtTile<T>& at) {
 // The dispatch: one row a separation. Turns scores into weights, adds them to the sums, and gives
 // the factor for what was summed before.
 template <typename T>
-double Separate(const CueAtTile<T>& at, CueSums& sums) {
+double Separate(const CueAtTile<T>& at, DensePartial& into) {
+  CueSums& sums = into.sums[at.block.first + at.b];
   switch (at.spec.separation) {
     case Separation::kExp:
-      return SeparateExp(at, sums);
+      return SeparateExp(at, into);
     case Separation::kRelu1:
       if (at.score_error > 0) RefineEdge(at);
       SeparatePlain(at, Relu1{}, sums);
@@ -297,10 +371,19 @@ void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basic
     scratch.index.resize(n + 32);
     scratch.weights.resize(n);
   }
-  const bool from_product = ScoreTile(spec, block, tile, scratch);
+  bool from_product = false, coded = false;
+  if constexpr (std::is_same_v<T, float>) {
+    coded = block.codes != nullptr && tile.coded_rows > 0;
+    if (coded) MultiplyCodes(block, tile, scratch);
+  }
+  if (!coded) from_product = ScoreTile(spec, block, tile, scratch);
   const T norm_max = from_product ? math::Max(tile.squared_norms, n) : T(0);
   std::array<double, kCuesPerBlock> keep;
   for (size_t b = 0; b < block.count; ++b) {
+    T coded_error = 0;
+    if constexpr (std::is_same_v<T, float>) {
+      if (coded) coded_error = ScoreByCodes(spec, block, b, tile, scratch);
+    }
     const CueAtTile<T> at = {
         .spec = spec,
         .block = block,
@@ -308,17 +391,46 @@ void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basic
         .tile = tile,
         .scratch = scratch,
         .scores = scratch.scores.data() + b * n,
-        .score_error = from_product ? ScoreError(spec, block, b, norm_max) : T(0)};
+        .score_error = from_product ? ScoreError(spec, block, b, norm_max) : T(0),
+        .upper = coded ? scratch.upper.data() : nullptr,
+        .coded_error = coded_error};
     if (tile.dead_count() > 0) {
       for (size_t i = 0; i < n; ++i) {
-        if (tile.IsDead(i)) at.scores[i] = -std::numeric_limits<T>::infinity();
+        if (!tile.IsDead(i)) continue;
+        at.scores[i] = -std::numeric_limits<T>::infinity();
+        if (coded) at.upper[i] = -std::numeric_limits<T>::infinity();
       }
     }
     Rank(at, needs, into);
-    keep[b] = Separate(at, into.sums[block.first + b]);
+    keep[b] = Separate(at, into);
   }
   if (!into.outputs.empty())
     AddOutputs(spec, block, tile, {keep.data(), block.count}, scratch, into);
+}
+
+bool CodesSpareKeys(const DenseKernelSpec& spec, const CueBlock<float>& block, size_t b,
+                    const BasicTileView<float>& tile) {
+  TileScratch<float> scratch;
+  scratch.index.resize(tile.rows + 32);
+  const CueBlock<float> one = {.count = 1,
+                               .cues = block.cues + b * tile.key_dim,
+                               .squared_norms = block.squared_norms + b,
+                               .codes = block.codes + b};
+  MultiplyCodes(one, tile, scratch);
+  const float error = ScoreByCodes(spec, one, 0, tile, scratch);
+  const CueAtTile<float> at = {.spec = spec,
+                               .block = one,
+                               .b = 0,
+                               .tile = tile,
+                               .scratch = scratch,
+                               .scores = scratch.scores.data(),
+                               .score_error = 0,
+                               .upper = scratch.upper.data(),
+                               .coded_error = error};
+  const float largest =
+      math::AffineMax(static_cast<float>(spec.beta), tile.log_weights, at.scores, tile.rows);
+  const double none = -std::numeric_limits<double>::infinity();
+  return FindWeighty(at, largest, none) * kRowsPerRefined <= tile.rows;
 }
 
 template void PassTile(const DenseKernelSpec&, const CueBlock<float>&, const BasicTileView<float>&,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "core/math/codes.h"
 #include "core/models/dense/dense_partial.h"
 #include "core/models/dense/kernel_spec.h"
 #include "core/models/store/tile.h"
@@ -24,6 +25,9 @@ struct CueBlock {
   const T* squared_norms = nullptr;  // [count]
   const T* masks = nullptr;          // [count, key_dim] of 0 and 1; null: all coordinates are known
   const T* scales = nullptr;         // with masks: [count], key_dim / number of known coordinates
+  // [count]; null: tiles are scored by their keys. float, exp and arg max, and without masks only.
+  const math::CodedCue* codes = nullptr;
+  const uint8_t* weigh = nullptr;  // with codes: [count], 1 where sums must be those of the keys
 };
 
 struct TileNeeds {
@@ -52,9 +56,22 @@ struct TileNeeds {
 // larger than the distance. So (i) rows that may enter the list are scored again row by row: lists
 // and their ties do not depend on how the scan was cut; (ii) where the cancellation could be felt
 // in the weights, the heaviest rows of the tile are scored again by subtraction.
+//
+// By codes. Where cues and tile have codes these are read instead of the keys, and the keys of
+// those rows only that the bounds do not rule out: for the list, whose upper bound reaches the last
+// place; for the sums, whose weight may be above e^-32 of the heaviest. Lists and read-outs are
+// those of a pass over the keys. The moments are those of the codes. The sums are those of the keys
+// where `weigh` says so (it must for a read-out); else CueSums::loose bounds what s0 may be off by,
+// and ScoredRow::coded_score is what a listed row put into it. All of this is so however the rows
+// were split.
 template <typename T>
 void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const BasicTileView<T>& tile,
               const TileNeeds& needs, DensePartial& into);
+
+// Whether sums by codes would spare most of a tile's keys: whether no more than a quarter of its
+// rows may weigh something for cue b. The tile has coded rows.
+bool CodesSpareKeys(const DenseKernelSpec& spec, const CueBlock<float>& block, size_t b,
+                    const BasicTileView<float>& tile);
 
 extern template void PassTile(const DenseKernelSpec&, const CueBlock<float>&,
                               const BasicTileView<float>&, const TileNeeds&, DensePartial&);

@@ -7,8 +7,10 @@
 #define MNEME_CORE_MODELS_DENSE_TILE_SCORES_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
+#include "core/math/aligned.h"
 #include "core/models/dense/tile_pass.h"
 
 namespace mneme::models {
@@ -16,7 +18,9 @@ namespace mneme::models {
 // Buffers of one thread, grown as needed and never given back while it lives.
 template <typename T>
 struct TileScratch {
-  std::vector<T> scores;        // [count, rows]: similarities, then exponents, then weights
+  math::AlignedVector<T> scores;  // [count, rows]: similarities, then exponents, then weights
+  math::AlignedVector<T> upper;   // [rows]: of one cue at a coded tile, bounds of the similarities
+  math::AlignedVector<int32_t> products;  // [count, rows]: likewise, of codes
   std::vector<T> norms;         // [count, rows]: squared norms of the rows under each cue's mask
   std::vector<T> squares;       // [rows, key_dim]
   std::vector<T> outputs;       // [count, output_dim]

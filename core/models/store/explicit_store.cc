@@ -54,8 +54,8 @@ std::optional<RowPosition> StoreView::Find(uint64_t row_number) const {
   return found;
 }
 
-ExplicitStore::ExplicitStore(size_t key_dim, size_t value_dim)
-    : key_dim_(key_dim), value_dim_(value_dim) {}
+ExplicitStore::ExplicitStore(size_t key_dim, size_t value_dim, bool codes)
+    : key_dim_(key_dim), value_dim_(value_dim), codes_(codes && HasCodes(key_dim)) {}
 
 absl::Status ExplicitStore::CheckShapes(const StoreRows& rows) const {
   const size_t count = rows.row_numbers.size();
@@ -86,14 +86,15 @@ absl::Status ExplicitStore::CheckShapes(const StoreRows& rows) const {
 
 Tile& ExplicitStore::RoomForOne() {
   if (slots_.empty()) {
-    slots_.push_back({.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_)});
+    slots_.push_back(
+        {.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_, codes_)});
     published_ = nullptr;
   } else if (Tile& last = *slots_.back().tile; last.rows() == last.capacity()) {
     if (last.capacity() < kTileRows) {
       const size_t larger = std::min(kTileRows, last.capacity() * kFirstTileGrowth);
       slots_.back().tile = std::make_shared<Tile>(larger, last);
     } else {
-      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_)});
+      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_, codes_)});
     }
     published_ = nullptr;
   }

@@ -53,6 +53,7 @@ struct ScoredRow {
   const IdCell* id = nullptr;
   uint64_t row_number = 0;
   float log_weight = 0;
+  float coded_score = 0;  // as the sums of a pass by codes have it; else `score`
 
   bool Precedes(const ScoredRow& other) const {
     if (id == other.id || *id == *other.id) return row_number < other.row_number;
@@ -107,8 +108,9 @@ class StoreView {
 
 class ExplicitStore {
  public:
-  // value_dim 0: auto-association, no values are kept.
-  ExplicitStore(size_t key_dim, size_t value_dim);
+  // value_dim 0: auto-association, no values are kept. With `codes`, tiles hold codes of the keys
+  // too, if these have kCodedDimMin numbers.
+  ExplicitStore(size_t key_dim, size_t value_dim, bool codes = false);
 
   size_t key_dim() const { return key_dim_; }
   size_t value_dim() const { return value_dim_; }
@@ -136,6 +138,7 @@ class ExplicitStore {
 
   size_t key_dim_;
   size_t value_dim_;
+  bool codes_;
   std::vector<Slot> slots_;
   size_t rows_ = 0;
   size_t dead_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/status.h"
+#include "core/math/codes.h"
 #include "core/math/kernels.h"
 
 namespace mneme::models {
@@ -21,28 +22,43 @@ std::string_view TextArena::Add(std::string_view text) {
   return {begin, text.size()};
 }
 
-Tile::Tile(size_t capacity, size_t key_dim, size_t value_dim)
+namespace {
+
+template <typename T>
+void CopyRows(BasicMatrix<T>& to, const BasicMatrix<T>& from) {
+  std::copy(from.flat().begin(), from.flat().end(), to.data());
+}
+
+}  // namespace
+
+Tile::Tile(size_t capacity, size_t key_dim, size_t value_dim, bool codes)
     : keys_(capacity, key_dim),
       values_(value_dim == 0 ? 0 : capacity, value_dim),
       squared_norms_(capacity, 1),
       log_weights_(capacity, 1),
       extra_(capacity, 1),
+      codes_(codes ? capacity : 0, math::CodeBytes(key_dim)),
+      code_offsets_(codes ? capacity : 0, 1),
+      code_scales_(codes ? capacity : 0, 1),
+      code_errors_(codes ? capacity : 0, 1),
+      code_norms_(codes ? capacity : 0, 1),
       row_numbers_(capacity),
       ids_(capacity),
       texts_(std::make_shared<TextArena>()) {}
 
 Tile::Tile(size_t capacity, const Tile& smaller)
-    : Tile(capacity, smaller.keys_.cols(), smaller.values_.cols()) {
+    : Tile(capacity, smaller.keys_.cols(), smaller.values_.cols(), !smaller.codes_.empty()) {
   MNEME_CHECK(capacity >= smaller.rows_);
-  const auto copy = [&smaller](Matrix& to, const Matrix& from) {
-    const auto part = from.view().slice(0, from.empty() ? 0 : smaller.rows_).flat();
-    std::copy(part.begin(), part.end(), to.data());
-  };
-  copy(keys_, smaller.keys_);
-  copy(values_, smaller.values_);
-  copy(squared_norms_, smaller.squared_norms_);
-  copy(log_weights_, smaller.log_weights_);
-  copy(extra_, smaller.extra_);
+  CopyRows(keys_, smaller.keys_);
+  CopyRows(values_, smaller.values_);
+  CopyRows(squared_norms_, smaller.squared_norms_);
+  CopyRows(log_weights_, smaller.log_weights_);
+  CopyRows(extra_, smaller.extra_);
+  CopyRows(codes_, smaller.codes_);
+  CopyRows(code_offsets_, smaller.code_offsets_);
+  CopyRows(code_scales_, smaller.code_scales_);
+  CopyRows(code_errors_, smaller.code_errors_);
+  CopyRows(code_norms_, smaller.code_norms_);
   std::copy_n(smaller.row_numbers_.begin(), smaller.rows_, row_numbers_.begin());
   std::copy_n(smaller.ids_.begin(), smaller.rows_, ids_.begin());
   texts_ = smaller.texts_;
@@ -51,8 +67,9 @@ Tile::Tile(size_t capacity, const Tile& smaller)
 
 size_t Tile::bytes() const {
   return sizeof(Tile) + keys_.bytes() + values_.bytes() + squared_norms_.bytes() +
-         log_weights_.bytes() + extra_.bytes() + row_numbers_.size() * sizeof(uint64_t) +
-         ids_.size() * sizeof(IdCell) + texts_->bytes();
+         log_weights_.bytes() + extra_.bytes() + codes_.bytes() + code_offsets_.bytes() +
+         code_scales_.bytes() + code_errors_.bytes() + code_norms_.bytes() +
+         row_numbers_.size() * sizeof(uint64_t) + ids_.size() * sizeof(IdCell) + texts_->bytes();
 }
 
 size_t Tile::AppendColumns(const TileRow& row) {
@@ -63,8 +80,19 @@ size_t Tile::AppendColumns(const TileRow& row) {
   squared_norms_.at(at, 0) = math::SquaredNorm(row.key, keys_.cols());
   log_weights_.at(at, 0) = row.log_weight;
   extra_.at(at, 0) = row.extra;
+  if (!codes_.empty()) AppendCodes(row.key, at);
   row_numbers_[at] = row.row_number;
   return at;
+}
+
+void Tile::AppendCodes(const float* key, size_t at) {
+  const size_t group = at / math::kCodeGroup * math::kCodeGroup;
+  const math::CodeBounds bounds =
+      math::EncodeRow(key, keys_.cols(), at - group, codes_.row(group).data());
+  code_offsets_.at(at, 0) = bounds.offset;
+  code_scales_.at(at, 0) = bounds.scale;
+  code_errors_.at(at, 0) = bounds.error;
+  code_norms_.at(at, 0) = bounds.norm;
 }
 
 void Tile::Append(const TileRow& row, const ItemId& id) {
@@ -92,6 +120,13 @@ TileView Tile::View(size_t rows, const Tombstones* dead) const {
           .squared_norms = squared_norms_.data(),
           .log_weights = log_weights_.data(),
           .extra = extra_.data(),
+          // A group is written while it fills: it is read once it is full.
+          .coded_rows = codes_.empty() ? 0 : rows / math::kCodeGroup * math::kCodeGroup,
+          .codes = codes_.data(),
+          .code_offsets = code_offsets_.data(),
+          .code_scales = code_scales_.data(),
+          .code_errors = code_errors_.data(),
+          .code_norms = code_norms_.data(),
           .row_numbers = row_numbers_.data(),
           .ids = ids_.data(),
           .dead = dead};

@@ -17,11 +17,22 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/math/codes.h"
 #include "core/math/matrix.h"
 
 namespace mneme::models {
 
 inline constexpr size_t kTileRows = 1024;
+
+// Keys of fewer numbers are not coded: their codes would save little.
+inline constexpr size_t kCodedDimMin = 16;
+constexpr bool HasCodes(size_t key_dim) {
+  return key_dim >= kCodedDimMin && key_dim <= math::kCodeDimMax;
+}
+// Bytes of a row's codes and what is known of them.
+constexpr size_t CodedRowBytes(size_t key_dim) {
+  return math::CodeBytes(key_dim) + 3 * sizeof(float) + sizeof(int32_t);
+}
 
 // An ItemId in 16 bytes; the bytes of a text live in a TextArena. Ordered as ItemId is.
 class IdCell {
@@ -94,6 +105,13 @@ struct BasicTileView {
   const T* squared_norms = nullptr;  // of the keys as stored here
   const T* log_weights = nullptr;    // null: 0 each
   const T* extra = nullptr;          // the model's own number of a row; null: none
+  // Codes of the keys of the first `coded_rows` rows, a multiple of math::kCodeGroup (0: none).
+  size_t coded_rows = 0;
+  const int8_t* codes = nullptr;
+  const int32_t* code_offsets = nullptr;
+  const T* code_scales = nullptr;
+  const T* code_errors = nullptr;
+  const T* code_norms = nullptr;
   const uint64_t* row_numbers = nullptr;
   const IdCell* ids = nullptr;
   const Tombstones* dead = nullptr;  // null: none
@@ -129,7 +147,8 @@ struct TileRow {
 
 class Tile {
  public:
-  Tile(size_t capacity, size_t key_dim, size_t value_dim);
+  // capacity: a multiple of math::kCodeGroup. With `codes`: HasCodes(key_dim).
+  Tile(size_t capacity, size_t key_dim, size_t value_dim, bool codes);
   // A larger tile with the rows of a smaller one; texts stay where they are, in the shared arena.
   Tile(size_t capacity, const Tile& smaller);
 
@@ -145,6 +164,7 @@ class Tile {
 
  private:
   size_t AppendColumns(const TileRow& row);
+  void AppendCodes(const float* key, size_t at);
 
   size_t rows_ = 0;
   Matrix keys_;
@@ -152,6 +172,11 @@ class Tile {
   Matrix squared_norms_;  // [capacity, 1], as the next two
   Matrix log_weights_;
   Matrix extra_;
+  BasicMatrix<int8_t> codes_;  // groups of rows (math/codes.h); none without codes
+  BasicMatrix<int32_t> code_offsets_;
+  Matrix code_scales_;
+  Matrix code_errors_;
+  Matrix code_norms_;
   std::vector<uint64_t> row_numbers_;
   std::vector<IdCell> ids_;
   std::shared_ptr<TextArena> texts_;
