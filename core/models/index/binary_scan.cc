@@ -12,7 +12,9 @@ namespace {
 using math::HammingHit;
 using math::kHammingGroup;
 
-constexpr size_t kSampleEvery = 16;        // groups
+constexpr size_t kSampleEvery = 16;        // groups, or more apart, so that at most
+constexpr size_t kSampleGroupsMax = 1024;  // are in the sample
+constexpr size_t kPieceBytes = 32768;      // of codes, which all cues pass while they are near
 constexpr size_t kSampleCountMin = 8;      // rows of the sample within the first bound
 constexpr size_t kSurvivorsPerDepth = 16;  // a list beyond this is cut back to depth
 constexpr size_t kSurvivorsBeforeCut = 1024;
@@ -30,60 +32,113 @@ std::vector<CodeHit> CountingSelect(const std::vector<CodeHit>& hits, size_t dep
   return out;
 }
 
-// How many rows of the sample lie at each distance of a cue.
-std::vector<uint32_t> SampleDistances(const CodeView& view, const uint64_t* cue,
-                                      const ScanOptions& options) {
-  std::vector<uint32_t> counts(view.words() * 64 + 1);
-  std::array<uint32_t, kHammingGroup> distances;
+// Some of the groups, side by side.
+struct Sample {
+  size_t every = kSampleEvery;
+  std::vector<uint8_t> live;  // of each group, which rows
+  BasicMatrix<uint64_t> codes;
+};
+
+Sample TakeSample(const CodeView& view) {
+  Sample out;
+  out.every = std::max(kSampleEvery, view.rows() / kHammingGroup / kSampleGroupsMax + 1);
+  std::vector<const uint64_t*> groups;
+  size_t next = 0;  // of all groups
   for (size_t b = 0; b < view.blocks(); ++b) {
     const CodeBlockView block = view.block(b);
-    for (size_t g = 0; g < block.full_groups; g += kSampleEvery) {
-      math::HammingDistances(options.kernel, block.full + g * view.words() * kHammingGroup, 1,
-                             view.words(), cue, distances.data());
+    const size_t first = b * kTileRows / kHammingGroup;
+    for (; next < first + block.full_groups; next += out.every) {
+      const size_t group = next - first;
+      groups.push_back(block.full + group * view.words() * kHammingGroup);
+      uint8_t live = 0;
       for (size_t i = 0; i < kHammingGroup; ++i) {
-        if (!block.IsDead(g * kHammingGroup + i)) ++counts[distances[i]];
+        live |= static_cast<uint8_t>(!block.IsDead(group * kHammingGroup + i) << i);
       }
+      out.live.push_back(live);
     }
+  }
+  out.codes = BasicMatrix<uint64_t>(groups.size(), view.words() * kHammingGroup);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    std::copy_n(groups[g], out.codes.cols(), out.codes.row(g).data());
+  }
+  return out;
+}
+
+// How many rows of the sample lie at each distance of a cue.
+std::vector<uint32_t> SampleDistances(const Sample& sample, size_t words, const uint64_t* cue,
+                                      const ScanOptions& options) {
+  std::vector<uint32_t> distances(sample.live.size() * kHammingGroup);
+  math::HammingDistances(options.kernel, sample.codes.data(), sample.live.size(), words, cue,
+                         distances.data());
+  std::vector<uint32_t> counts(words * 64 + 1);
+  for (size_t i = 0; i < distances.size(); ++i) {
+    counts[distances[i]] += (sample.live[i / kHammingGroup] >> (i % kHammingGroup)) & 1;
   }
   return counts;
 }
 
-// One cue's way through the blocks.
+// Some groups of a block.
+struct Piece {
+  size_t index;  // of the block
+  const CodeBlockView& block;
+  const uint64_t* codes;
+  size_t groups;
+  size_t first_row;  // in the block
+};
+
+// Calls visit(piece) for all of a view, in order.
+template <typename Visit>
+void VisitPieces(const CodeView& view, const Visit& visit) {
+  const size_t group_words = view.words() * kHammingGroup;
+  const size_t most = std::max<size_t>(1, kPieceBytes / (group_words * sizeof(uint64_t)));
+  for (size_t b = 0; b < view.blocks(); ++b) {
+    const CodeBlockView block = view.block(b);
+    for (size_t g = 0; g < block.full_groups; g += most) {
+      visit(Piece{.index = b,
+                  .block = block,
+                  .codes = block.full + g * group_words,
+                  .groups = std::min(most, block.full_groups - g),
+                  .first_row = g * kHammingGroup});
+    }
+    if (block.rest != nullptr) {
+      visit(Piece{.index = b,
+                  .block = block,
+                  .codes = block.rest,
+                  .groups = 1,
+                  .first_row = block.full_groups * kHammingGroup});
+    }
+  }
+}
+
+// One cue's way through the pieces.
 class CueScan {
  public:
-  CueScan(const CodeView& view, const uint64_t* cue, size_t depth, const ScanOptions& options)
+  CueScan(const CodeView& view, const Sample& sample, const uint64_t* cue, size_t depth,
+          const ScanOptions& options)
       : view_(view), cue_(cue), depth_(depth), options_(options) {
-    const size_t all = view.live_rows();
-    wanted_ = std::min(depth, all);
-    sampled_ = SampleDistances(view, cue, options);
-    SetBound(std::max(kSampleCountMin, 2 * depth / kSampleEvery));
+    wanted_ = std::min(depth, view.live_rows());
+    sampled_ = SampleDistances(sample, view.words(), cue, options);
+    SetBound(std::max(kSampleCountMin, 2 * depth / sample.every));
   }
 
   bool done() const { return done_; }
 
-  void Visit(size_t index, const CodeBlockView& block) {
+  void Visit(const Piece& piece) {
     if (closed_) return;
     std::array<HammingHit, kTileRows> hits;
-    size_t count = math::CollectWithinHamming(options_.kernel, block.full, block.full_groups,
-                                              view_.words(), cue_, bound_, hits.data());
-    if (block.rest != nullptr) {
-      const size_t more = math::CollectWithinHamming(options_.kernel, block.rest, 1, view_.words(),
-                                                     cue_, bound_, hits.data() + count);
-      for (size_t i = 0; i < more; ++i) {
-        hits[count + i].row += static_cast<uint32_t>(block.full_groups * kHammingGroup);
-      }
-      count += more;
-    }
+    const size_t count = math::CollectWithinHamming(options_.kernel, piece.codes, piece.groups,
+                                                    view_.words(), cue_, bound_, hits.data());
     for (size_t i = 0; i < count; ++i) {
-      if (hits[i].row >= block.rows || block.IsDead(hits[i].row)) continue;
-      found_.push_back({.position = static_cast<uint32_t>(index * kTileRows) + hits[i].row,
+      const size_t row = piece.first_row + hits[i].row;
+      if (row >= piece.block.rows || piece.block.IsDead(row)) continue;
+      found_.push_back({.position = static_cast<uint32_t>(piece.index * kTileRows + row),
                         .distance = hits[i].distance});
       ++survivors_;
     }
     if (found_.size() > std::max(kSurvivorsBeforeCut, kSurvivorsPerDepth * depth_)) Cut();
   }
 
-  // After all blocks: done, or to be scanned again with a higher bound.
+  // After all pieces: done, or to be scanned again with a higher bound.
   void Finish() {
     if (found_.size() >= wanted_) {
       done_ = true;
@@ -131,17 +186,17 @@ class CueScan {
 
 std::vector<Selection> SelectBySample(const CodeView& view, std::span<const uint64_t> cues,
                                       size_t depth, const ScanOptions& options) {
+  const Sample sample = TakeSample(view);
   std::vector<CueScan> scans;
   for (size_t first = 0; first < cues.size(); first += view.words()) {
-    scans.emplace_back(view, cues.data() + first, depth, options);
+    scans.emplace_back(view, sample, cues.data() + first, depth, options);
   }
   std::vector<CueScan*> open;
   for (CueScan& scan : scans) open.push_back(&scan);
   while (!open.empty()) {
-    for (size_t b = 0; b < view.blocks(); ++b) {
-      const CodeBlockView block = view.block(b);
-      for (CueScan* const scan : open) scan->Visit(b, block);
-    }
+    VisitPieces(view, [&open](const Piece& piece) {
+      for (CueScan* const scan : open) scan->Visit(piece);
+    });
     for (CueScan* const scan : open) scan->Finish();
     std::erase_if(open, [](const CueScan* scan) { return scan->done(); });
   }

@@ -35,7 +35,7 @@ struct Selection {
 
 // Shapes   cues [Q, words]; one selection a cue, of min(depth, live rows) rows; fewer where tiles
 //          keep fewer.
-// Cost     rows * bits / 8 bytes are read once for all cues, a block of 1,024 rows at a time, and a
+// Cost     rows * bits / 8 bytes are read once for all cues, 32 KiB at a time, and at most a
 //          sixteenth of it before, for the sample. At most 16 * depth survivors are held a cue.
 // Threads  a pure function.
 // Source   dense prefilter of two-stage top-k (CAMformer); the sampled bound is ours.
