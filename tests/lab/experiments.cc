@@ -26,10 +26,10 @@ Flag ResponseDimension() {
 
 const std::vector<Experiment>& Experiments() {
   static const auto& experiments = *new std::vector<Experiment>{
-      CapacityExperiment(),  CmmExperiment(),        DeltaExperiment(), ForgetExperiment(),
-      HeavyTailExperiment(), ImbalanceExperiment(),  LseExperiment(),   RealKeysExperiment(),
-      RidgeExperiment(),     SimilarityExperiment(), SnrExperiment(),   StepExperiment(),
-      TamExperiment()};
+      BinaryIndexExperiment(), CapacityExperiment(),  CmmExperiment(),        DeltaExperiment(),
+      ForgetExperiment(),      HeavyTailExperiment(), ImbalanceExperiment(),  LseExperiment(),
+      RealKeysExperiment(),    RidgeExperiment(),     SimilarityExperiment(), SnrExperiment(),
+      StepExperiment(),        TamExperiment()};
   return experiments;
 }
 

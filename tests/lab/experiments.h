@@ -9,6 +9,7 @@
 
 namespace mneme::lab {
 
+Experiment BinaryIndexExperiment();
 Experiment CapacityExperiment();
 Experiment CmmExperiment();
 Experiment DeltaExperiment();
