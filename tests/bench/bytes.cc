@@ -48,6 +48,14 @@ absl::Status StoreRandom(client::Client& client, const client::MemorySpec& spec,
       .status();
 }
 
+std::string Describe(const std::vector<client::ByteAccount>& bytes) {
+  std::string out;
+  for (const client::ByteAccount& account : bytes) {
+    absl::StrAppend(&out, out.empty() ? "" : ", ", account.what, " ", account.bytes);
+  }
+  return out;
+}
+
 std::string Describe(const client::MemorySpec& spec, size_t items) {
   const auto& linear = std::get<client::LinearSpec>(spec.model);
   return absl::StrCat(client::Name(linear.rule), ", ", spec.key_dim, " x ", spec.response_dim,
@@ -78,7 +86,10 @@ absl::Status RunBytes(const Context& context, Report& report) {
     const double difference = std::abs(static_cast<double>(memory.state.memory_bytes) /
                                            static_cast<double>(forecast.memory_bytes) -
                                        1);
-    if (off.empty() || difference > *std::ranges::max_element(off)) worst = Describe(spec, items);
+    if (off.empty() || difference > *std::ranges::max_element(off)) {
+      worst = absl::StrCat(Describe(spec, items), ": promised ", Describe(forecast.bytes),
+                           "; held ", Describe(memory.state.bytes));
+    }
     off.push_back(difference);
     promised += forecast.memory_bytes;
     held += memory.state.memory_bytes;

@@ -2,16 +2,20 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/math/blas.h"
 #include "core/math/cpu.h"
 
 namespace mneme::bench {
 namespace {
+
+constexpr double kIdleLoad = 0.5;  // of the minute before
 
 std::string Compiler() {
 #if defined(__clang__)
@@ -53,8 +57,16 @@ nlohmann::json DescribeMachine() {
                         {"blas_kernels", math::BlasKernelName()},
                         {"compiler", Compiler()},
                         {"day", day}};
-  const bool fit = Optimized() && !Sanitized();
-  if (!fit) out["warning"] = "not an optimised build: its times say nothing";
+  double load = 0;
+  if (getloadavg(&load, 1) == 1) out["load_before"] = load;
+  if (!Optimized() || Sanitized()) {
+    out["warning"] = "Not an optimised build: its times say nothing.";
+  } else if (load > kIdleLoad) {
+    out["warning"] = absl::StrFormat(
+        "The machine was busy with other work (load %.1f before the run): all contenders had less "
+        "than the machine, and what waits for several threads at once had less than its share.",
+        load);
+  }
   return out;
 }
 

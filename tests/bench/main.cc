@@ -50,6 +50,10 @@ int Run(const Context& context, const RunOptions& options) {
                         {"quick", context.quick},
                         {"repeats", context.repeats},
                         {"cases", nlohmann::json::array()}};
+  if (run["machine"].contains("warning")) {
+    std::fprintf(stderr, "mneme-bench: %s\n\n",
+                 run["machine"]["warning"].get<std::string>().c_str());
+  }
   bool failed = false;
   for (const Case& one : Cases()) {
     if (!options.names.empty() && std::ranges::count(options.names, one.name) == 0) continue;

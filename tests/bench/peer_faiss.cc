@@ -47,7 +47,11 @@ class Hnsw final : public FaissPeer<faiss::IndexHNSWFlat> {
   explicit Hnsw(const PeerSpec& spec) : FaissPeer(spec, spec.links) {
     index_.hnsw.efConstruction = spec.build_effort;
   }
-  void SetEffort(int effort) override { index_.hnsw.efSearch = effort; }
+  // One cue at a time is one thread's work: a team of threads would only wait for it.
+  void SetEffort(int effort) override {
+    index_.hnsw.efSearch = effort;
+    omp_set_num_threads(1);
+  }
 };
 
 }  // namespace
