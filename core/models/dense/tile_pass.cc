@@ -185,21 +185,25 @@ size_t FindWeighty(const CueAtTile<T>& at, T largest, double running_max) {
   return math::CollectAtLeast(at.upper, n, from - kNatsOfWeight<T>, index.data());
 }
 
-// Scores these by their keys; all rows when they are many. Gives the largest exponent.
+// The exponents of these by their keys (of all live rows when they are many), one behind the other
+// in scratch.sorted; their rows stay in scratch.index.
 template <typename T>
-T RefineWeighty(const CueAtTile<T>& at, T largest, double running_max) {
+size_t GatherWeighty(const CueAtTile<T>& at, T largest, double running_max) {
   const size_t n = at.tile.rows;
-  size_t count = FindWeighty(at, largest, running_max);
   std::vector<uint32_t>& index = at.scratch.index;
+  size_t count = FindWeighty(at, largest, running_max);
   if (count * kRowsPerRefined > n) {
     count = math::CollectAtLeast(at.upper, n, kLowest<T>, index.data());
   }
-  for (size_t i = 0; i < count; ++i) at.scores[index[i]] = at.Exponent(index[i]);
-  return math::Max(at.scores, n);
+  std::vector<T>& exponents = at.scratch.sorted;
+  exponents.resize(count);
+  for (size_t i = 0; i < count; ++i) exponents[i] = at.Exponent(index[i]);
+  return count;
 }
 
 // exp: scores -> exponents -> weights relative to the running maximum. Gives the factor for what
-// was summed before.
+// was summed before. Of a coded tile whose sums are to be those of the keys only rows that may
+// count are looked at; the others weigh nothing.
 template <typename T>
 double SeparateExp(const CueAtTile<T>& at, DensePartial& into) {
   CueSums& sums = into.sums[at.block.first + at.b];
@@ -210,29 +214,38 @@ double SeparateExp(const CueAtTile<T>& at, DensePartial& into) {
       static_cast<double>(at.score_error) * at.spec.beta > 4 * kExponentError) {
     largest = RefineExponents(at, largest, sums.m);
   }
-  const bool refined = at.upper != nullptr && at.block.weigh[at.b] != 0;
-  if (refined && largest > kLowest<T>) {
-    largest = RefineWeighty(at, largest, sums.m);
+  T* exponents = at.scores;
+  size_t count = n;
+  const bool gathered = at.upper != nullptr && at.block.weigh[at.b] != 0 && largest > kLowest<T>;
+  if (gathered) {
+    count = GatherWeighty(at, largest, sums.m);
+    exponents = at.scratch.sorted.data();
+    largest = math::Max(exponents, count);
   }
   if (largest == -std::numeric_limits<T>::infinity()) {
     std::fill_n(at.scores, n, T(0));
+    sums.n += gathered ? n - at.tile.dead_count() : 0;
     return 1;
   }
   const T shift = static_cast<T>(std::max(sums.m, static_cast<double>(largest)));
   const double m = static_cast<double>(shift);
   const double keep = std::exp(sums.m - m);  // 0 where nothing was summed yet
-  const math::ExpSums<T> added = math::ExpShift(shift, at.scores, n);
+  const math::ExpSums<T> added = math::ExpShift(shift, exponents, count);
   sums.m = m;
   sums.s0 = sums.s0 * keep + static_cast<double>(added.sum);
   sums.s1 = sums.s0;
   sums.s2 = sums.s2 * keep * keep + static_cast<double>(added.sum_squares);
   sums.extra *= keep;
   sums.loose *= keep;
-  if (at.upper != nullptr && !refined) {
+  if (at.upper != nullptr && !gathered) {
     sums.loose += static_cast<double>(added.sum) *
                   std::expm1(at.spec.beta * static_cast<double>(at.coded_error));
   }
   sums.n += n - at.tile.dead_count();
+  if (gathered && !into.outputs.empty()) {
+    std::fill_n(at.scores, n, T(0));
+    for (size_t i = 0; i < count; ++i) at.scores[at.scratch.index[i]] = exponents[i];
+  }
   return keep;
 }
 

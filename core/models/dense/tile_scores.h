@@ -25,7 +25,7 @@ struct TileScratch {
   std::vector<T> squares;       // [rows, key_dim]
   std::vector<T> outputs;       // [count, output_dim]
   std::vector<T> weights;       // [rows]
-  std::vector<T> sorted;        // [rows]
+  std::vector<T> sorted;        // [rows]: some of a line
   std::vector<uint32_t> index;  // [rows + a vector]
 };
 

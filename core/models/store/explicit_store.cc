@@ -55,7 +55,7 @@ std::optional<RowPosition> StoreView::Find(uint64_t row_number) const {
 }
 
 ExplicitStore::ExplicitStore(size_t key_dim, size_t value_dim, bool codes)
-    : key_dim_(key_dim), value_dim_(value_dim), codes_(codes && HasCodes(key_dim)) {}
+    : key_dim_(key_dim), value_dim_(value_dim), has_codes_(codes && HasCodes(key_dim)) {}
 
 absl::Status ExplicitStore::CheckShapes(const StoreRows& rows) const {
   const size_t count = rows.row_numbers.size();
@@ -84,17 +84,25 @@ absl::Status ExplicitStore::CheckShapes(const StoreRows& rows) const {
   return absl::OkStatus();
 }
 
+std::shared_ptr<int8_t> ExplicitStore::RoomForCodes(size_t rows) {
+  constexpr size_t kLargeBytes = size_t{64} << 20;  // where a slab left over is nothing
+  if (!has_codes_) return nullptr;
+  const size_t row_bytes = (key_dim_ + value_dim_) * sizeof(float) + CodedRowBytes(key_dim_);
+  return code_slab_.Take(math::CodeGroupBytes(rows, key_dim_), rows_ * row_bytes >= kLargeBytes);
+}
+
 Tile& ExplicitStore::RoomForOne() {
   if (slots_.empty()) {
-    slots_.push_back(
-        {.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_, codes_)});
+    slots_.push_back({.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_,
+                                                     RoomForCodes(kFirstTileRows))});
     published_ = nullptr;
   } else if (Tile& last = *slots_.back().tile; last.rows() == last.capacity()) {
     if (last.capacity() < kTileRows) {
       const size_t larger = std::min(kTileRows, last.capacity() * kFirstTileGrowth);
-      slots_.back().tile = std::make_shared<Tile>(larger, last);
+      slots_.back().tile = std::make_shared<Tile>(larger, last, RoomForCodes(larger));
     } else {
-      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_, codes_)});
+      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_,
+                                                       RoomForCodes(kTileRows))});
     }
     published_ = nullptr;
   }

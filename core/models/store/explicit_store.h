@@ -17,7 +17,8 @@
 //      live rows, in order, at a cost that the removals before it have earned.
 //
 // Memory: the first tile starts with room for 16 rows and grows fourfold to 1,024, by copying;
-// later tiles have room for 1,024 from the start. bytes() counts what is allocated.
+// later tiles have room for 1,024 from the start. bytes() counts what is allocated, but for what is
+// left over of the last slab of codes (of a store of 64 MiB and more).
 #ifndef MNEME_CORE_MODELS_STORE_EXPLICIT_STORE_H_
 #define MNEME_CORE_MODELS_STORE_EXPLICIT_STORE_H_
 
@@ -32,6 +33,7 @@
 #include "core/base/ids.h"
 #include "core/base/row_set.h"
 #include "core/math/matrix.h"
+#include "core/models/store/code_slab.h"
 #include "core/models/store/tile.h"
 
 namespace mneme::models {
@@ -132,13 +134,15 @@ class ExplicitStore {
 
   absl::Status CheckShapes(const StoreRows& rows) const;
   Tile& RoomForOne();
+  std::shared_ptr<int8_t> RoomForCodes(size_t rows);
   std::optional<RowPosition> Find(uint64_t row_number) const;
   void Bury(RowPosition at);
   void Compact();
 
   size_t key_dim_;
   size_t value_dim_;
-  bool codes_;
+  bool has_codes_;
+  CodeSlab code_slab_;
   std::vector<Slot> slots_;
   size_t rows_ = 0;
   size_t dead_ = 0;

@@ -107,7 +107,7 @@ StoreView StoreView::CopyLive() const {
     view.VisitLive([&](size_t row) {
       if (last == nullptr || last->rows() == kTileRows) {
         const size_t room = std::min(kTileRows, live_ - copy.rows_);
-        last = std::make_shared<Tile>(room, view.key_dim, view.value_dim, /*codes=*/false);
+        last = std::make_shared<Tile>(room, view.key_dim, view.value_dim, /*codes=*/nullptr);
         entries->push_back({.tile = last});
       }
       last->AppendFrom(*(*entries_)[t].tile, row);

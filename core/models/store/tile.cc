@@ -1,6 +1,7 @@
 #include "core/models/store/tile.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/status.h"
 #include "core/math/codes.h"
@@ -31,30 +32,33 @@ void CopyRows(BasicMatrix<T>& to, const BasicMatrix<T>& from) {
 
 }  // namespace
 
-Tile::Tile(size_t capacity, size_t key_dim, size_t value_dim, bool codes)
+Tile::Tile(size_t capacity, size_t key_dim, size_t value_dim, std::shared_ptr<int8_t> codes)
     : keys_(capacity, key_dim),
       values_(value_dim == 0 ? 0 : capacity, value_dim),
       squared_norms_(capacity, 1),
       log_weights_(capacity, 1),
       extra_(capacity, 1),
-      codes_(codes ? capacity : 0, math::CodeBytes(key_dim)),
-      code_offsets_(codes ? capacity : 0, 1),
-      code_scales_(codes ? capacity : 0, 1),
-      code_errors_(codes ? capacity : 0, 1),
-      code_norms_(codes ? capacity : 0, 1),
+      codes_(std::move(codes)),
+      code_offsets_(codes_ == nullptr ? 0 : capacity, 1),
+      code_scales_(codes_ == nullptr ? 0 : capacity, 1),
+      code_errors_(codes_ == nullptr ? 0 : capacity, 1),
+      code_norms_(codes_ == nullptr ? 0 : capacity, 1),
       row_numbers_(capacity),
       ids_(capacity),
       texts_(std::make_shared<TextArena>()) {}
 
-Tile::Tile(size_t capacity, const Tile& smaller)
-    : Tile(capacity, smaller.keys_.cols(), smaller.values_.cols(), !smaller.codes_.empty()) {
+Tile::Tile(size_t capacity, const Tile& smaller, std::shared_ptr<int8_t> codes)
+    : Tile(capacity, smaller.keys_.cols(), smaller.values_.cols(), std::move(codes)) {
   MNEME_CHECK(capacity >= smaller.rows_);
   CopyRows(keys_, smaller.keys_);
   CopyRows(values_, smaller.values_);
   CopyRows(squared_norms_, smaller.squared_norms_);
   CopyRows(log_weights_, smaller.log_weights_);
   CopyRows(extra_, smaller.extra_);
-  CopyRows(codes_, smaller.codes_);
+  if (smaller.codes_ != nullptr) {
+    std::copy_n(smaller.codes_.get(), math::CodeGroupBytes(smaller.capacity(), keys_.cols()),
+                codes_.get());
+  }
   CopyRows(code_offsets_, smaller.code_offsets_);
   CopyRows(code_scales_, smaller.code_scales_);
   CopyRows(code_errors_, smaller.code_errors_);
@@ -67,8 +71,9 @@ Tile::Tile(size_t capacity, const Tile& smaller)
 
 size_t Tile::bytes() const {
   return sizeof(Tile) + keys_.bytes() + values_.bytes() + squared_norms_.bytes() +
-         log_weights_.bytes() + extra_.bytes() + codes_.bytes() + code_offsets_.bytes() +
-         code_scales_.bytes() + code_errors_.bytes() + code_norms_.bytes() +
+         log_weights_.bytes() + extra_.bytes() +
+         (codes_ == nullptr ? 0 : math::CodeGroupBytes(capacity(), keys_.cols())) +
+         code_offsets_.bytes() + code_scales_.bytes() + code_errors_.bytes() + code_norms_.bytes() +
          row_numbers_.size() * sizeof(uint64_t) + ids_.size() * sizeof(IdCell) + texts_->bytes();
 }
 
@@ -80,15 +85,15 @@ size_t Tile::AppendColumns(const TileRow& row) {
   squared_norms_.at(at, 0) = math::SquaredNorm(row.key, keys_.cols());
   log_weights_.at(at, 0) = row.log_weight;
   extra_.at(at, 0) = row.extra;
-  if (!codes_.empty()) AppendCodes(row.key, at);
+  if (codes_ != nullptr) AppendCodes(row.key, at);
   row_numbers_[at] = row.row_number;
   return at;
 }
 
 void Tile::AppendCodes(const float* key, size_t at) {
   const size_t group = at / math::kCodeGroup * math::kCodeGroup;
-  const math::CodeBounds bounds =
-      math::EncodeRow(key, keys_.cols(), at - group, codes_.row(group).data());
+  const math::CodeBounds bounds = math::EncodeRow(
+      key, keys_.cols(), at - group, codes_.get() + group * math::CodeBytes(keys_.cols()));
   code_offsets_.at(at, 0) = bounds.offset;
   code_scales_.at(at, 0) = bounds.scale;
   code_errors_.at(at, 0) = bounds.error;
@@ -121,8 +126,8 @@ TileView Tile::View(size_t rows, const Tombstones* dead) const {
           .log_weights = log_weights_.data(),
           .extra = extra_.data(),
           // A group is written while it fills: it is read once it is full.
-          .coded_rows = codes_.empty() ? 0 : rows / math::kCodeGroup * math::kCodeGroup,
-          .codes = codes_.data(),
+          .coded_rows = codes_ == nullptr ? 0 : rows / math::kCodeGroup * math::kCodeGroup,
+          .codes = codes_.get(),
           .code_offsets = code_offsets_.data(),
           .code_scales = code_scales_.data(),
           .code_errors = code_errors_.data(),

@@ -147,10 +147,11 @@ struct TileRow {
 
 class Tile {
  public:
-  // capacity: a multiple of math::kCodeGroup. With `codes`: HasCodes(key_dim).
-  Tile(size_t capacity, size_t key_dim, size_t value_dim, bool codes);
+  // capacity: a multiple of math::kCodeGroup. `codes`: math::CodeGroupBytes(capacity, key_dim)
+  // bytes for them, where HasCodes(key_dim); null: no codes.
+  Tile(size_t capacity, size_t key_dim, size_t value_dim, std::shared_ptr<int8_t> codes);
   // A larger tile with the rows of a smaller one; texts stay where they are, in the shared arena.
-  Tile(size_t capacity, const Tile& smaller);
+  Tile(size_t capacity, const Tile& smaller, std::shared_ptr<int8_t> codes);
 
   size_t rows() const { return rows_; }
   size_t capacity() const { return keys_.rows(); }
@@ -172,7 +173,7 @@ class Tile {
   Matrix squared_norms_;  // [capacity, 1], as the next two
   Matrix log_weights_;
   Matrix extra_;
-  BasicMatrix<int8_t> codes_;  // groups of rows (math/codes.h); none without codes
+  std::shared_ptr<int8_t> codes_;  // groups of rows (math/codes.h); null: none
   BasicMatrix<int32_t> code_offsets_;
   Matrix code_scales_;
   Matrix code_errors_;
