@@ -94,6 +94,7 @@ absl::Status RunGroupCommit(const Context& context, Report& report);
 absl::Status RunRestart(const Context& context, Report& report);
 absl::Status RunInserts(const Context& context, Report& report);
 absl::Status RunBytes(const Context& context, Report& report);
+absl::Status RunBinaryScan(const Context& context, Report& report);
 absl::Status RunRecallSpeed(const Context& context, Report& report);
 absl::Status RunLinear(const Context& context, Report& report);
 

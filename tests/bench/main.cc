@@ -65,12 +65,13 @@ int Run(const Context& context, const RunOptions& options) {
     std::fputs(ToText(result).c_str(), options.json ? stderr : stdout);
     std::fflush(stdout);
     run["cases"].push_back(result);
+    // After each case: a run that is ended has not been for nothing.
+    if (!options.out.empty() && !(std::ofstream(options.out) << run.dump(2) << "\n")) {
+      std::fprintf(stderr, "mneme-bench: cannot write %s\n", options.out.c_str());
+      return 1;
+    }
   }
   if (options.json) std::printf("%s\n", run.dump(2).c_str());
-  if (!options.out.empty() && !(std::ofstream(options.out) << run.dump(2) << "\n")) {
-    std::fprintf(stderr, "mneme-bench: cannot write %s\n", options.out.c_str());
-    return 1;
-  }
   return failed ? 1 : 0;
 }
 

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "client/plot/svg.h"
 #include "core/base/status.h"
 #include "tests/bench/output.h"
@@ -36,6 +36,11 @@ plot::Figure FigureOf(const json& picture) {
   return {.title = picture["title"], .caption = "", .panels = {std::move(panel)}};
 }
 
+// Words as they may stand in a table.
+std::string Cell(const json& words) {
+  return absl::StrReplaceAll(words.get<std::string>(), {{"|", "\\|"}});
+}
+
 std::string Head(const json& run) {
   const json& machine = run["machine"];
   std::string out = absl::StrCat(
@@ -54,6 +59,11 @@ std::string Head(const json& run) {
       "turn,\nand a ratio is taken within each round. Peers run in a process of their own, with "
       "the OpenBLAS of OpenMP and no\n`OPENBLAS_*` set. Latencies under load count from the "
       "scheduled arrival.\n\n");
+  if (run["quick"].get<bool>()) {
+    out +=
+        "**A quick run: sizes are a fraction of those that the cases name, and no figure is one to "
+        "quote.**\n\n";
+  }
   if (machine.contains("warning")) {
     absl::StrAppend(&out, "**", std::string(machine["warning"]), "**\n\n");
   }
@@ -67,17 +77,17 @@ std::string Overview(const json& cases) {
     for (const json& verdict : result["verdicts"]) {
       if (!verdict.contains("goal")) continue;
       absl::StrAppend(&out, "| [", std::string(result["name"]), "](#", std::string(result["name"]),
-                      ") | ", std::string(verdict["what"]), " | ", Words(verdict["value"]), " ",
+                      ") | ", Cell(verdict["what"]), " | ", Words(verdict["value"]), " ",
                       std::string(verdict["unit"]), " | ", GoalWords(verdict), " | ",
                       MetWords(verdict), " |\n");
     }
     for (const json& skipped : result["skipped"]) {
-      absl::StrAppend(&out, "| ", std::string(result["name"]), " | skipped: ", std::string(skipped),
+      absl::StrAppend(&out, "| ", std::string(result["name"]), " | skipped: ", Cell(skipped),
                       " | | | |\n");
     }
     if (result.contains("error")) {
-      absl::StrAppend(&out, "| ", std::string(result["name"]),
-                      " | failed: ", std::string(result["error"]), " | | | |\n");
+      absl::StrAppend(&out, "| ", std::string(result["name"]), " | failed: ", Cell(result["error"]),
+                      " | | | |\n");
     }
   }
   return out + "\n";
@@ -89,7 +99,7 @@ std::string Section(const json& result, const std::string& picture) {
                    ". Goal: ", std::string(result["goal"]), ".\n\n");
   if (!result["measures"].empty()) out += "| who | measured | unit |\n| --- | --- | --- |\n";
   for (const json& measure : result["measures"]) {
-    absl::StrAppend(&out, "| ", std::string(measure["who"]), " | ", Words(measure["value"]), " | ",
+    absl::StrAppend(&out, "| ", Cell(measure["who"]), " | ", Words(measure["value"]), " | ",
                     std::string(measure["unit"]), " |\n");
   }
   out += "\n";

@@ -183,10 +183,9 @@ absl::Status RunRecallSpeed(const Context& context, Report& report) {
   MNEME_RETURN_IF_ERROR(race.Go(context.repeats));
   race.Tell(report);
   for (const Rival& rival : rivals) {
-    for (size_t i = 0; i < std::size(kEfforts); ++i) {
-      report.notes.push_back(
-          absl::StrFormat("%s: recall %.4f", rival.At(kEfforts[i]), rival.recalls[i]));
-    }
+    std::string recalls;
+    for (const double recall : rival.recalls) absl::StrAppendFormat(&recalls, " %.4f", recall);
+    report.notes.push_back(absl::StrCat("Recalls of ", rival.name, ", in that order:", recalls));
   }
   TellAt(race, rivals, 0.999, 1, report);
   TellAt(race, rivals, 0.95, 0.9, report);
