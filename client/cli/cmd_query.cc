@@ -81,6 +81,7 @@ class Printer {
     table.Print(out);
     out << FormatCount(cues_) << (cues_ == 1 ? " cue, " : " cues, ")
         << FormatCount(answer_.items_scored) << " items ranked\n";
+    PrintShareError();
     if (cues_ == 1 && !shown_.empty()) PrintZ(shown_.front().second);
     if (is_certified()) {
       out << "certified for lists of the " << FormatCount(answer_.list_size)
@@ -92,6 +93,15 @@ class Printer {
 
  private:
   bool is_certified() const { return answer_.certificates == client::CertificateState::kSealed; }
+  // Said where a reader of percentages would see it.
+  void PrintShareError() const {
+    constexpr double kVisible = 0.005;
+    double worst = 0;
+    for (const auto& [cue, list] : shown_) worst = std::max(worst, list.share_error);
+    if (!has_shares() || worst < kVisible) return;
+    context_.io.out << "the items are exact, their shares within " << FormatPercent(worst)
+                    << " of themselves\n";
+  }
   bool has_shares() const {
     return std::ranges::any_of(shown_, [](const auto& shown) {
       return std::ranges::any_of(shown.second.items,
@@ -103,6 +113,7 @@ class Printer {
     Json json{{"cue", cue}};
     json.update(ToJson(list));
     json["exactness"] = Name(answer.exactness);
+    json["proof"] = Name(answer.proof);
     json["items_scored"] = answer.items_scored;
     json["certificates"] = Name(answer.certificates);
     if (answer.list_size > 0) {

@@ -54,7 +54,7 @@ class Printer {
     for (size_t i = 0; i < answer.results.size(); ++i) {
       const auto recall = answer.recalls.row(i);
       if (context_.json) {
-        AddJson(first + i, answer.results[i], recall, Name(answer.exactness));
+        AddJson(first + i, answer.results[i], recall, answer);
       } else {
         AddRow(first + i, answer.results[i], recall);
       }
@@ -77,11 +77,12 @@ class Printer {
 
  private:
   void AddJson(uint64_t cue, const client::CueResult& result, std::span<const float> recall,
-               const std::string& exactness) {
+               const client::RetrieveResult& answer) {
     Json json{{"cue", cue}};
     json.update(ToJson(result));
     if (result.error.ok()) {
-      json["exactness"] = exactness;
+      json["exactness"] = Name(answer.exactness);
+      json["proof"] = Name(answer.proof);
       if (flags_.out_file.empty()) json["recall"] = ToJson(recall);
     }
     context_.io.out << Dump(json) << "\n";

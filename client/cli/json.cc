@@ -202,10 +202,15 @@ Json ToJson(const client::CueResult& result) {
 
 Json ToJson(const client::CueList& list) {
   if (!list.error.ok()) return {{"error", ErrorToJson(list.error)}};
-  Json json{
-      {"status", Name(list.status)},       {"z_best", list.z_best},       {"z_gap", list.z_gap},
-      {"score_mean", list.score_mean},     {"score_std", list.score_std}, {"mass", list.mass},
-      {"tail_average", list.tail_average}, {"items", ToJson(list.items)}};
+  Json json{{"status", Name(list.status)},
+            {"z_best", list.z_best},
+            {"z_gap", list.z_gap},
+            {"score_mean", list.score_mean},
+            {"score_std", list.score_std},
+            {"mass", list.mass},
+            {"share_error", list.share_error},
+            {"tail_average", list.tail_average},
+            {"items", ToJson(list.items)}};
   AddShortfall(list.shortfall, json);
   return json;
 }

@@ -89,6 +89,7 @@ class Recalls {
           FromWire(std::move(*response.mutable_results(static_cast<int>(i))));
     }
     result_.exactness = std::max(result_.exactness, static_cast<Exactness>(response.exactness()));
+    result_.proof = std::max(result_.proof, static_cast<ExactnessProof>(response.proof()));
     if (response.epoch().position() >= result_.epoch.position) {
       result_.epoch = FromWire(response.epoch());
     }
@@ -117,6 +118,7 @@ class Lists {
           FromWire(std::move(*response.mutable_lists(static_cast<int>(i))));
     }
     result_.exactness = std::max(result_.exactness, static_cast<Exactness>(response.exactness()));
+    result_.proof = std::max(result_.proof, static_cast<ExactnessProof>(response.proof()));
     if (response.epoch().position() >= result_.epoch.position) {
       result_.epoch = FromWire(response.epoch());
       result_.items_scored = response.items_scored();

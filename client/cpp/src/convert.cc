@@ -266,6 +266,7 @@ CueList FromWire(v1::CueList wire) {
           .score_mean = wire.score_mean(),
           .score_std = wire.score_std(),
           .mass = wire.mass(),
+          .share_error = wire.share_error(),
           .tail_average = wire.tail_average(),
           .shortfall = static_cast<Shortfall>(wire.shortfall())};
 }

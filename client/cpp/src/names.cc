@@ -70,6 +70,11 @@ std::string Name(Exactness value) {
   return Strip(v1::Exactness_Name(number), "EXACTNESS_", number);
 }
 
+std::string Name(ExactnessProof value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::ExactnessProof_Name(number), "EXACTNESS_PROOF_", number);
+}
+
 std::string Name(CertificateState value) {
   const int number = static_cast<int>(value);
   return Strip(v1::CertificateState_Name(number), "CERTIFICATE_STATE_", number);

@@ -41,6 +41,8 @@ enum class AnswerStatus {
   kEmptyStore = 5,
 };
 enum class Exactness { kUnspecified = 0, kExact = 1, kBounded = 2, kApproximate = 3 };
+// Why an answer is exact: every item was scored, or bounds ruled out those that were not.
+enum class ExactnessProof { kUnspecified = 0, kFullScan = 1, kCodeBounds = 2 };
 // Do the items of a list carry certificates, and if not, why?
 enum class CertificateState {
   kUnspecified = 0,  // the memory's model gives none
@@ -65,6 +67,7 @@ enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kService
 std::string Name(Durability value);
 std::string Name(AnswerStatus value);
 std::string Name(Exactness value);
+std::string Name(ExactnessProof value);
 std::string Name(CertificateState value);
 std::string Name(Shortfall value);
 std::string Name(ServingStatus value);
@@ -236,7 +239,8 @@ struct RetrieveResult {
   Matrix recalls;
   std::vector<CueResult> results;                 // one a cue
   Exactness exactness = Exactness::kUnspecified;  // the weakest of the requests it was split into
-  Epoch epoch;                                    // the state that answered; of the last of them
+  ExactnessProof proof = ExactnessProof::kUnspecified;
+  Epoch epoch;  // the state that answered; of the last of them
 };
 
 // The list for one cue.
@@ -249,6 +253,7 @@ struct CueList {
   double score_mean = 0;
   double score_std = 0;
   double mass = 0;
+  double share_error = 0;   // `mass` and the items' shares may be off by this, relative
   double tail_average = 0;  // mean score of the certified list, of the best item's partition
   Shortfall shortfall = Shortfall::kUnspecified;
 };
@@ -256,6 +261,7 @@ struct CueList {
 struct QueryResult {
   std::vector<CueList> lists;  // one a cue
   Exactness exactness = Exactness::kUnspecified;
+  ExactnessProof proof = ExactnessProof::kUnspecified;
   uint64_t items_scored = 0;
   Epoch epoch;
   // Of the request that says least, where one was split: kSealed means that all lists carry
