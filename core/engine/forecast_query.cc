@@ -5,6 +5,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/probe.h"
+#include "core/engine/row_bytes.h"
 #include "core/engine/validate.h"
 
 namespace mneme::engine {
@@ -93,13 +94,12 @@ absl::StatusOr<models::ModelStats> PlannedStats(const models::MemorySpec& planne
   MNEME_RETURN_IF_ERROR(model->Absorb(
       {.keys = keys, .responses = responses, .ids = ids, .row_numbers = row_numbers}));
   models::ModelStats stats = model->Publish()->stats();
-  constexpr uint64_t kIdBytes = 16, kRowNumberBytes = 8;
   stats.items = items;
   stats.partitions = partitions;
   stats.fixed_bytes = 0;
   stats.row_bytes = 0;
   if (spec.retain != models::Retain::kStatistics) {
-    stats.row_bytes = items * (planned.response_dim * sizeof(float) + kIdBytes + kRowNumberBytes);
+    stats.row_bytes = GrowthBytes(planned, partitions, 0, items);  // tiles, as they are allocated
   }
   for (models::ByteAccount& account : stats.bytes) {
     if (account.what == "codebook") {
