@@ -161,6 +161,21 @@ TEST_F(ForecastTest, BytesOfALargePlannedMemoryAreThoseItWouldTake) {
   }
 }
 
+// 850 items in 2 partitions: tiles have room for more than there are.
+TEST_F(ForecastTest, PlannedBytesAreThoseThatTheMemoryThenHolds) {
+  models::MemorySpec spec = LinearSpecOf(32, 64, models::LinearRule::kCmm);
+  std::get<models::LinearSpec>(spec.model).partitions = 2;
+  const absl::StatusOr<ForecastReply> reply = Forecast({.planned = spec, .planned_items = 850});
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  ASSERT_TRUE(Create("m", spec).ok());
+  StoreRows("m", UnitRows(850, 32, 1), UnitRows(850, 64, 2));
+  uint64_t promised = 0;
+  for (const models::ByteAccount& account : reply->bytes) promised += account.bytes;
+  const models::ModelStats held = engine_->GetMemory("m")->stats;
+  EXPECT_NEAR(static_cast<double>(promised), static_cast<double>(held.fixed_bytes + held.row_bytes),
+              0.05 * static_cast<double>(promised));
+}
+
 TEST_F(ForecastTest, BadFiguresAreRefused) {
   ASSERT_TRUE(Create("m", LinearSpecOf(8, 8, models::LinearRule::kCmm)).ok());
   ASSERT_TRUE(Create("dense", DenseSpecOf(8)).ok());
