@@ -345,7 +345,7 @@ void DenseRun<T>::Report(CueSums sums, std::vector<ScoredRow> top, size_t place)
   }
   outcome.mass = std::min(1.0, outcome.mass);
   // What is listed is exact; the rest of s0 may be off.
-  outcome.share_error = sums.s0 > 0 ? (1 - outcome.mass) * loose / sums.s0 : 0;
+  outcome.share_error = sums.s0 > 0 && outcome.mass < 1 ? (1 - outcome.mass) * loose / sums.s0 : 0;
   if (task_.keep_trace) {
     outcome.energies.push_back(outcome.energy);
     std::copy_n(states_.row(place).begin(), cues_.cols, last_states_.row(cue).begin());
