@@ -23,7 +23,7 @@ DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate
             .beta = beta.beta,
             .beta_fallback = beta.fallback,
             .bytes = {{.what = "view", .bytes = sizeof(DenseView)},
-                      {.what = "keys, responses, ids, norms", .bytes = store_.bytes()}}};
+                      {.what = "keys, codes, responses, ids, norms", .bytes = store_.bytes()}}};
 }
 
 absl::Status DenseView::Check(const QuerySpec& spec) const {
