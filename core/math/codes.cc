@@ -237,16 +237,4 @@ void CodeDots(const int8_t* groups_begin, size_t groups, size_t dim, const int32
   CodeDotsBy(target, groups_begin, groups, dim, offsets, cues, cue_count, out, out_stride);
 }
 
-std::string CodeInstructionSet() {
-  switch (BestTarget()) {
-    case CodeTarget::kAvx512Vnni:
-      return "AVX512_VNNI";
-    case CodeTarget::kAvx2:
-      return "AVX2";
-    case CodeTarget::kPlain:
-      return "plain";
-  }
-  return "plain";
-}
-
 }  // namespace mneme::math

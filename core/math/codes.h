@@ -16,7 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <limits>
 #include <vector>
 
 namespace mneme::math {
@@ -34,14 +34,15 @@ constexpr size_t CodeGroupBytes(size_t rows, size_t dim) {
 
 // What is known of a coded vector.
 struct CodeBounds {
-  float scale = 0;     // x' = scale * codes
-  float error = 0;     // |x - x'| is at most this
-  float norm = 0;      // |x| is at most this
+  float scale = 0;  // x' = scale * codes
+  float error = 0;  // |x - x'| is at most this
+  float norm = 0;   // |x| is at most this
+  bool known() const { return error < std::numeric_limits<float>::max(); }
   int32_t offset = 0;  // -128 times the sum of the codes: a cue's codes have 128 added
 };
 
-// Codes of x [dim], finite, into lane `lane` of a group. A vector whose numbers are too small or
-// too large to be scaled gets codes 0 and an error beyond all others.
+// Codes of x [dim], finite, into lane `lane` of a group. A vector whose squares leave float32,
+// above or below, gets codes 0 and bounds that are not known(): they bound nothing.
 CodeBounds EncodeRow(const float* x, size_t dim, size_t lane, int8_t* group);
 
 // A cue, coded with 128 added to each code, as the kernels take it.
@@ -59,9 +60,6 @@ CodedCue EncodeCue(const float* q, size_t dim);
 // Source   the bound is the triangle inequality; int8 dot products: Intel's VPDPBUSD.
 void CodeDots(const int8_t* groups_begin, size_t groups, size_t dim, const int32_t* offsets,
               const uint8_t* const* cues, size_t cue_count, int32_t* out, size_t out_stride);
-
-// The instruction set that CodeDots uses here: "AVX512_VNNI", "AVX2" or "plain".
-std::string CodeInstructionSet();
 
 // How scores follow from products of codes. With rows of scale s, error e and norm n:
 //   centre = dot * s * (product) + squared_norm * n² + constant

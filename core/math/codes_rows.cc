@@ -128,7 +128,6 @@ constexpr float kCodeMax = 127;
 constexpr uint8_t kCueOffset = 128;
 constexpr size_t kWordBytes = 4;
 constexpr size_t kBlock = 256;  // numbers coded at once
-// Not infinite: times nothing it is nothing.
 constexpr float kUnknown = std::numeric_limits<float>::max();
 // Sums of squares are taken in float32, of at most kBlock numbers in at least four lanes.
 constexpr float kSumRounding = 1e-4f;

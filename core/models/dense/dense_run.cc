@@ -175,6 +175,7 @@ void DenseRun<T>::EncodeStates() {
     weigh_.assign(order_.size(), task_.kind == QueryKind::kList ? 0 : 1);
     for (size_t place = 0; place < order_.size(); ++place) {
       codes_.push_back(math::EncodeCue(states_.row(place).data(), cues_.cols));
+      if (!codes_.back().bounds.known()) return codes_.clear();  // the keys, for all of them
     }
   }
 }

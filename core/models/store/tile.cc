@@ -56,6 +56,7 @@ Tile::Tile(size_t capacity, const Tile& smaller, std::shared_ptr<int8_t> codes)
   CopyRows(log_weights_, smaller.log_weights_);
   CopyRows(extra_, smaller.extra_);
   if (smaller.codes_ != nullptr) {
+    all_bounded_ = smaller.all_bounded_.load();
     std::copy_n(smaller.codes_.get(), math::CodeGroupBytes(smaller.capacity(), keys_.cols()),
                 codes_.get());
   }
@@ -94,6 +95,7 @@ void Tile::AppendCodes(const float* key, size_t at) {
   const size_t group = at / math::kCodeGroup * math::kCodeGroup;
   const math::CodeBounds bounds = math::EncodeRow(
       key, keys_.cols(), at - group, codes_.get() + group * math::CodeBytes(keys_.cols()));
+  if (!bounds.known()) all_bounded_.store(false, std::memory_order_relaxed);
   code_offsets_.at(at, 0) = bounds.offset;
   code_scales_.at(at, 0) = bounds.scale;
   code_errors_.at(at, 0) = bounds.error;
@@ -126,7 +128,9 @@ TileView Tile::View(size_t rows, const Tombstones* dead) const {
           .log_weights = log_weights_.data(),
           .extra = extra_.data(),
           // A group is written while it fills: it is read once it is full.
-          .coded_rows = codes_ == nullptr ? 0 : rows / math::kCodeGroup * math::kCodeGroup,
+          .coded_rows = codes_ == nullptr || !all_bounded_.load(std::memory_order_relaxed)
+                            ? 0
+                            : rows / math::kCodeGroup * math::kCodeGroup,
           .codes = codes_.get(),
           .code_offsets = code_offsets_.data(),
           .code_scales = code_scales_.data(),

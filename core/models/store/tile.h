@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <compare>
 #include <cstddef>
@@ -105,7 +106,8 @@ struct BasicTileView {
   const T* squared_norms = nullptr;  // of the keys as stored here
   const T* log_weights = nullptr;    // null: 0 each
   const T* extra = nullptr;          // the model's own number of a row; null: none
-  // Codes of the keys of the first `coded_rows` rows, a multiple of math::kCodeGroup (0: none).
+  // Codes of the keys of the first `coded_rows` rows, a multiple of math::kCodeGroup (0: none,
+  // also where some key cannot be bounded).
   size_t coded_rows = 0;
   const int8_t* codes = nullptr;
   const int32_t* code_offsets = nullptr;
@@ -173,6 +175,9 @@ class Tile {
   Matrix squared_norms_;  // [capacity, 1], as the next two
   Matrix log_weights_;
   Matrix extra_;
+  // Cleared by the writer for good when a key cannot be bounded by its codes: then no row of the
+  // tile is.
+  std::atomic<bool> all_bounded_{true};
   std::shared_ptr<int8_t> codes_;  // groups of rows (math/codes.h); null: none
   BasicMatrix<int32_t> code_offsets_;
   Matrix code_scales_;
