@@ -192,6 +192,8 @@ void Memory::Publish() {
     MutexLock lock(&mutex_);
     std::swap(published_, next);  // the old one dies after the lock, with `next`
     info_.checkpoint_position = checkpoint_position;
+    info_.expired = expired_;
+    info_.evicted = evicted_;
   }
   expiry_.Remove(leaving_expiry_);
   leaving_expiry_.clear();
@@ -227,9 +229,8 @@ void Memory::SetDescription(const MemoryInfo& info) {
 }
 
 void Memory::CountGone(uint64_t expired, uint64_t evicted) {
-  MutexLock lock(&mutex_);
-  info_.expired += expired;
-  info_.evicted += evicted;
+  expired_ += expired;
+  evicted_ += evicted;
 }
 
 void Memory::Degrade(const absl::Status& why) {

@@ -128,7 +128,8 @@ class Memory {
   void SetDescription(const MemoryInfo& info);
   // From now on what it holds is part of the server's sum, which must outlive it.
   void CountIn(MemoryBudget& budget);
-  // Items that went out because they were due, or to make room.
+  // Items that went out because they were due, or to make room; told with the next view, which is
+  // the first without them.
   void CountGone(uint64_t expired, uint64_t evicted);
   void MarkDropped() { dropped_.store(true, std::memory_order_release); }
   // Recovery: the model of a memory that was made without one, and the moment from which it serves.
@@ -169,7 +170,9 @@ class Memory {
   RowSetCache row_sets_;
   UsageClock usage_;
   MemoryBudget::Account account_;  // the writer's
-  bool compacts_ = false;          // rows went out: tiles will be built anew
+  uint64_t expired_ = 0;           // the writer's, as is evicted_
+  uint64_t evicted_ = 0;
+  bool compacts_ = false;  // rows went out: tiles will be built anew
 
   mutable Mutex mutex_;  // a leaf: nothing else is locked under it
   MemoryInfo info_ ABSL_GUARDED_BY(mutex_);
