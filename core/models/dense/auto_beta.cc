@@ -69,6 +69,19 @@ Samples TakeSamples(const StoreView& view) {
   return samples;
 }
 
+// Whether any of kStrip squared distances, less what rounding may have added, is under `nearest`.
+constexpr size_t kStrip = 16;
+bool AnyNearer(const float* products, const float* norms, float own, float nearest) {
+  constexpr float kRounding = 24 * std::numeric_limits<float>::epsilon();
+  float least = std::numeric_limits<float>::infinity();
+  for (size_t i = 0; i < kStrip; ++i) {
+    const float sum = own + norms[i];
+    const float squared = sum - 2 * products[i] - kRounding * sum;
+    least = squared < least ? squared : least;
+  }
+  return !(least >= nearest);
+}
+
 // Lowers the nearest distance of each sample by what a tile holds. Distances come from a matrix
 // product; what may be nearer than anything before is measured again by subtraction.
 void MeetTile(const TileView& tile, double duplicate, std::vector<float>& products,
@@ -81,13 +94,22 @@ void MeetTile(const TileView& tile, double duplicate, std::vector<float>& produc
   for (size_t s = 0; s < count; ++s) {
     const float* sample = samples.keys.row(s).data();
     const double own = static_cast<double>(math::SquaredNorm(sample, d));
-    for (size_t i = 0; i < n; ++i) {
-      const double norm = static_cast<double>(tile.squared_norms[i]);
-      const double squared = own + norm - 2 * static_cast<double>(products[s * n + i]);
-      if (squared - kRounding * (own + norm) >= samples.nearest[s]) continue;
-      if (tile.IsDead(i) || tile.row_numbers[i] == samples.row_numbers[s]) continue;
-      const double exact = static_cast<double>(math::SquaredDistance(sample, tile.keys + i * d, d));
-      if (exact > duplicate * duplicate) samples.nearest[s] = std::min(samples.nearest[s], exact);
+    for (size_t first = 0; first < n; first += kStrip) {
+      const size_t end = std::min(n, first + kStrip);
+      if (end - first == kStrip &&
+          !AnyNearer(&products[s * n + first], tile.squared_norms + first, static_cast<float>(own),
+                     static_cast<float>(samples.nearest[s]))) {
+        continue;
+      }
+      for (size_t i = first; i < end; ++i) {
+        const double norm = static_cast<double>(tile.squared_norms[i]);
+        const double squared = own + norm - 2 * static_cast<double>(products[s * n + i]);
+        if (squared - kRounding * (own + norm) >= samples.nearest[s]) continue;
+        if (tile.IsDead(i) || tile.row_numbers[i] == samples.row_numbers[s]) continue;
+        const double exact =
+            static_cast<double>(math::SquaredDistance(sample, tile.keys + i * d, d));
+        if (exact > duplicate * duplicate) samples.nearest[s] = std::min(samples.nearest[s], exact);
+      }
     }
   }
 }
