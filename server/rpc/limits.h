@@ -23,8 +23,11 @@ inline constexpr int64_t kWaitSecondsMax = 60;
 
 // Streams of Stores that are open at once: further ones are refused with BUSY.
 inline constexpr uint32_t kStreamsMax = 1'024;
-// Chunks of one stream that are held, from their arrival until their ack is written.
-inline constexpr uint32_t kStreamWindow = 8;
+// Chunks of one stream that are held, from their arrival until their ack is written; as many may
+// come in one message.
+inline constexpr uint32_t kStreamWindow = 1'024;
+// Bytes of chunks held; no message is read while there are more.
+inline constexpr uint64_t kStreamBytesMax = 64ull << 20;
 // With a slash and a number it is a request id.
 inline constexpr size_t kSessionIdBytesMax = 40;
 

@@ -50,7 +50,7 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
                                        std::atomic<uint32_t>& streams)
     : engine_(engine), bounds_(bounds), streams_(streams) {
   if (streams_.fetch_add(1) < kStreamsMax) {
-    StartRead(&incoming_->request);
+    StartRead(incoming_.get());
     return;
   }
   {
@@ -71,20 +71,36 @@ void StoreStreamReactor::OnCancel() {
   Advance();
 }
 
+std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::TakeIncoming() {
+  const Message message = std::exchange(incoming_, std::make_shared<v1::StoreStreamRequest>());
+  std::vector<std::shared_ptr<Chunk>> out;
+  const auto add = [&](v1::StoreStreamChunk* chunk) {
+    out.push_back(std::make_shared<Chunk>());
+    out.back()->message = message;
+    out.back()->chunk = chunk;
+    out.back()->index = arrived_++;
+  };
+  const int several = message->chunks().chunks_size();
+  if (several == 0 || several > static_cast<int>(kStreamWindow)) {
+    add(message->has_chunk() ? message->mutable_chunk() : nullptr);
+  } else {
+    for (v1::StoreStreamChunk& chunk : *message->mutable_chunks()->mutable_chunks()) add(&chunk);
+  }
+  return out;
+}
+
 void StoreStreamReactor::OnReadDone(bool ok) {
-  std::shared_ptr<Chunk> chunk = std::exchange(incoming_, std::make_shared<Chunk>());
-  chunk->index = arrived_++;
+  std::vector<std::shared_ptr<Chunk>> incoming;
+  if (ok) incoming = TakeIncoming();
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
-    if (ok) {
-      chunks_.push_back(chunk);  // from now on the stream cannot end before it is settled
-    } else {
-      reads_over_ = true;
-    }
+    // From now on the stream cannot end before they are settled.
+    chunks_.insert(chunks_.end(), incoming.begin(), incoming.end());
+    reads_over_ = !ok;
   }
-  if (ok) {
-    if (!opened_ && chunk->request.has_open()) {
+  for (const std::shared_ptr<Chunk>& chunk : incoming) {
+    if (!opened_ && chunk->message->has_open()) {
       Open(chunk);
     } else {
       Submit(chunk);
@@ -97,7 +113,7 @@ void StoreStreamReactor::OnReadDone(bool ok) {
 
 // The chunk that was `open` is answered like any other: with `opened`.
 void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
-  const v1::StoreStreamOpen& open = chunk->request.open();
+  const v1::StoreStreamOpen& open = chunk->message->open();
   opened_ = true;
   session_ = open.session_id();
   upsert_ = open.upsert();
@@ -118,8 +134,9 @@ void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
         MutexLock lock(&mutex_);
         first_sequence_max_ = *last + 1;
       }
-      chunk->response.mutable_opened()->set_last_sequence(*last);
-      chunk->response.mutable_opened()->set_window(kStreamWindow);
+      chunk->opened.emplace();
+      chunk->opened->set_last_sequence(*last);
+      chunk->opened->set_window(kStreamWindow);
     }
     Settle(*chunk, last.status());
   });
@@ -147,24 +164,33 @@ absl::Status StoreStreamReactor::CheckSequence(uint64_t sequence) {
 }
 
 absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
-  if (!chunk.request.has_chunk()) {
+  if (chunk.chunk == nullptr) {
+    const int several = chunk.message->chunks().chunks_size();
+    if (several > 0) {
+      return BadMessage(absl::StrCat(several, " chunks in one message"),
+                        absl::StrCat("at most ", kStreamWindow));
+    }
     return BadMessage(opened_ ? "no chunk" : "the first message is not `open`",
                       opened_ ? "a chunk" : "`open`");
   }
   if (!opened_) return BadMessage("a chunk before `open`", "`open`");
-  const uint64_t bytes = chunk.request.ByteSizeLong();
+  const uint64_t bytes = chunk.chunk->ByteSizeLong();
   MNEME_RETURN_IF_ERROR(CheckMessageBytes(bytes, bounds_.message_bytes_max));
-  MNEME_RETURN_IF_ERROR(CheckSequence(chunk.request.chunk().sequence()));
+  MNEME_RETURN_IF_ERROR(CheckSequence(chunk.chunk->sequence()));
   MNEME_RETURN_IF_ERROR(bounds_.budget.TryTake(bytes));
-  chunk.charged_bytes = bytes;
-  v1::StoreRequest& store = *chunk.request.mutable_chunk()->mutable_store();
+  {
+    MutexLock lock(&mutex_);
+    chunk.charged_bytes = bytes;
+    charged_bytes_ += bytes;
+  }
+  v1::StoreRequest& store = *chunk.chunk->mutable_store();
   if (!store.memory().empty() || !store.request_id().empty() || store.upsert() ||
       store.durability() != v1::DURABILITY_UNSPECIFIED) {
     return BadMessage("a chunk with memory, upsert, request_id or durability",
                       "these in `open` alone");
   }
   store.set_memory(FormatMemoryName(memory_));
-  store.set_request_id(absl::StrCat(session_, "/", chunk.request.chunk().sequence()));
+  store.set_request_id(absl::StrCat(session_, "/", chunk.chunk->sequence()));
   store.set_upsert(upsert_);
   store.set_durability(durability_);
   MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command,
@@ -178,9 +204,8 @@ void StoreStreamReactor::Submit(const std::shared_ptr<Chunk>& chunk) {
   if (!command.ok()) return Settle(*chunk, command.status());
   engine_.Store(*std::move(command), [this, chunk](absl::StatusOr<engine::WriteReply> reply) {
     if (reply.ok()) {
-      v1::StoreStreamAck& ack = *chunk->response.mutable_ack();
-      ack.set_sequence(chunk->request.chunk().sequence());
-      EncodeStored(*reply, ack.mutable_response());
+      chunk->ack.set_sequence(chunk->chunk->sequence());
+      EncodeStored(*reply, chunk->ack.mutable_response());
     }
     Settle(*chunk, reply.status());
   });
@@ -204,12 +229,33 @@ bool StoreStreamReactor::CanWrite() const {
          chunks_.front()->status.ok();
 }
 
+void StoreStreamReactor::FillOutgoing() {
+  outgoing_.Clear();
+  outgoing_chunks_ = 1;
+  Chunk& first = *chunks_.front();
+  if (first.opened.has_value()) {
+    outgoing_.mutable_opened()->Swap(&*first.opened);
+    return;
+  }
+  if (!first.message->has_chunks()) {
+    outgoing_.mutable_ack()->Swap(&first.ack);
+    return;
+  }
+  outgoing_chunks_ = 0;
+  for (const std::shared_ptr<Chunk>& chunk : chunks_) {
+    if (!chunk->done || !chunk->status.ok() || !chunk->message->has_chunks()) break;
+    outgoing_.mutable_acks()->add_acks()->Swap(&chunk->ack);
+    ++outgoing_chunks_;
+  }
+}
+
 bool StoreStreamReactor::CanRead() const {
   if (first_sequence_max_ == 0 || reading_ || reads_over_ || broken_) return false;
   if (failed_index_ != kNone) return false;
+  if (chunks_.empty()) return true;
   // What was read ahead of others' calls would keep them out.
   const bool crowded = bounds_.budget.held() > bounds_.budget.bytes_max() / 2;
-  return chunks_.empty() || (chunks_.size() < kStreamWindow && !crowded);
+  return chunks_.size() < kStreamWindow && charged_bytes_ < kStreamBytesMax && !crowded;
 }
 
 std::optional<absl::Status> StoreStreamReactor::Ending() const {
@@ -224,6 +270,7 @@ std::optional<absl::Status> StoreStreamReactor::Ending() const {
 
 void StoreStreamReactor::PopFront() {
   bounds_.budget.Give(chunks_.front()->charged_bytes);
+  charged_bytes_ -= chunks_.front()->charged_bytes;
   chunks_.pop_front();
 }
 
@@ -231,7 +278,7 @@ void StoreStreamReactor::OnWriteDone(bool ok) {
   mutex_.Lock();
   writing_ = false;
   broken_ = broken_ || !ok;
-  PopFront();
+  for (; outgoing_chunks_ > 0; --outgoing_chunks_) PopFront();
   Advance();
 }
 
@@ -246,15 +293,15 @@ void StoreStreamReactor::Advance() {
     again_ = false;
     if (CanWrite()) {
       writing_ = true;
-      const v1::StoreStreamResponse* response = &chunks_.front()->response;
+      FillOutgoing();
       mutex_.Unlock();
-      StartWrite(response);
+      StartWrite(&outgoing_);
       mutex_.Lock();
     }
     if (CanRead()) {
       reading_ = true;
       mutex_.Unlock();
-      StartRead(&incoming_->request);
+      StartRead(incoming_.get());
       mutex_.Lock();
     }
     if (const std::optional<absl::Status> ending = Ending(); ending.has_value()) {

@@ -5,9 +5,12 @@
 // answered from its outcome, over connections and restarts. Nothing after a chunk that failed is
 // carried out: what is queued behind it is called off before the committer prepares it.
 //
-// Invariants: (1) at most kStreamWindow chunks are held, from their arrival until their ack is
-// written; nothing is read meanwhile, so that gRPC's flow control stops the client. (2) The next
-// read starts after the chunk before it was submitted: chunks reach the committer in order.
+// A message brings one chunk or several, and acks go out in messages as they came in: with single
+// rows a message costs more than a Store.
+//
+// Invariants: (1) no message is read while kStreamWindow chunks or kStreamBytesMax are held, from
+// their arrival until their ack is written, so that gRPC's flow control stops the client. (2) The
+// next read starts after the chunks before it were submitted: they reach the committer in order.
 // (3) Reads, writes and the end are started by one thread at a time (Advance), none after the end.
 #ifndef MNEME_SERVER_RPC_STORE_STREAM_H_
 #define MNEME_SERVER_RPC_STORE_STREAM_H_
@@ -19,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/mutex.h"
 #include "core/engine/engine.h"
@@ -41,12 +45,15 @@ class StoreStreamReactor final
 
  private:
   static constexpr uint64_t kNone = ~uint64_t{0};
+  using Message = std::shared_ptr<v1::StoreStreamRequest>;
   // What came in, from its arrival until it has been answered.
   struct Chunk {
-    v1::StoreStreamRequest request;
-    v1::StoreStreamResponse response;
-    std::optional<DecodeArena> arena;  // from decoding until it is settled
-    uint64_t index = 0;                // 0, 1, 2, ... as they came in
+    Message message;                        // that it came in
+    v1::StoreStreamChunk* chunk = nullptr;  // null: the message holds none
+    v1::StoreStreamAck ack;
+    std::optional<v1::StoreStreamOpened> opened;  // of what is answered by it
+    std::optional<DecodeArena> arena;             // from decoding until it is settled
+    uint64_t index = 0;                           // 0, 1, 2, ... as they came in
     uint64_t charged_bytes = 0;
     bool done = false;
     absl::Status status;  // of one that is done
@@ -54,6 +61,8 @@ class StoreStreamReactor final
 
   ~StoreStreamReactor() override = default;
 
+  // The chunks of the message that came in; one without any for another message.
+  std::vector<std::shared_ptr<Chunk>> TakeIncoming();
   void Open(const std::shared_ptr<Chunk>& chunk);
   void Submit(const std::shared_ptr<Chunk>& chunk);
   // Decodes the chunk that came in, if it is the next one.
@@ -65,6 +74,8 @@ class StoreStreamReactor final
   // may be gone, unless he is in one of gRPC's reactions.
   void Advance() ABSL_UNLOCK_FUNCTION(mutex_);
   bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the next message of the server out of the oldest chunks.
+  void FillOutgoing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CanRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How the stream ends, if it can end now.
   std::optional<absl::Status> Ending() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -83,13 +94,15 @@ class StoreStreamReactor final
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
   uint64_t next_sequence_ = 0;  // 0: any up to first_sequence_max_
   uint64_t arrived_ = 0;
-  std::shared_ptr<Chunk> incoming_ = std::make_shared<Chunk>();
+  Message incoming_ = std::make_shared<v1::StoreStreamRequest>();
 
   // Index of a chunk that was not carried out: none after it may be.
   std::atomic<uint64_t> failed_index_{kNone};
 
   Mutex mutex_;
   std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  uint64_t charged_bytes_ ABSL_GUARDED_BY(mutex_) = 0;                 // of these
+  size_t outgoing_chunks_ ABSL_GUARDED_BY(mutex_) = 0;                 // answered by outgoing_
   uint64_t first_sequence_max_ ABSL_GUARDED_BY(mutex_) = 0;            // 0: not open yet
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
@@ -98,6 +111,7 @@ class StoreStreamReactor final
   bool advancing_ ABSL_GUARDED_BY(mutex_) = false;
   bool again_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  v1::StoreStreamResponse outgoing_;  // filled while nothing is written
 };
 
 }  // namespace mneme::server

@@ -55,6 +55,11 @@ class Stream {
     v1::StoreStreamResponse response;
     return stream_->Read(&response) ? response.ack() : v1::StoreStreamAck();
   }
+  // The next acks of chunks that came among several; none when there are none.
+  v1::StoreStreamAcks Acks() {
+    v1::StoreStreamResponse response;
+    return stream_->Read(&response) ? response.acks() : v1::StoreStreamAcks();
+  }
   ErrorParts Finish() {
     stream_->WritesDone();
     return Unpack(stream_->Finish());
@@ -123,7 +128,7 @@ class StreamTest : public ::testing::Test {
 TEST_F(StreamTest, AcknowledgesEachChunkInOrder) {
   Stream stream(*stub_, "load");
   ASSERT_EQ(stream.Opened(), 0);
-  EXPECT_EQ(stream.window(), 8u);
+  EXPECT_EQ(stream.window(), 1024u);
   for (uint64_t n = 1; n <= 20; ++n) ASSERT_TRUE(stream.Send(Chunk(n)));
   uint64_t position = 0;
   for (uint64_t n = 1; n <= 20; ++n) {
@@ -136,6 +141,79 @@ TEST_F(StreamTest, AcknowledgesEachChunkInOrder) {
   }
   EXPECT_EQ(stream.Finish().code, StatusCode::OK);
   ExpectChunks(20);
+}
+
+v1::StoreStreamRequest Several(uint64_t first, uint64_t last) {
+  v1::StoreStreamRequest request;
+  for (uint64_t n = first; n <= last; ++n) {
+    *request.mutable_chunks()->add_chunks() = Chunk(n).chunk();
+  }
+  return request;
+}
+
+TEST_F(StreamTest, ChunksOfOneMessageAreStoresOfTheirOwn) {
+  Stream stream(*stub_, "load");
+  ASSERT_EQ(stream.Opened(), 0);
+  ASSERT_TRUE(stream.Send(Chunk(1)));
+  EXPECT_EQ(stream.Ack().sequence(), 1u);
+  ASSERT_TRUE(stream.Send(Several(2, 40)));
+  uint64_t last = 1, position = 0;
+  while (last < 40) {
+    const v1::StoreStreamAcks acks = stream.Acks();
+    ASSERT_GT(acks.acks_size(), 0);
+    for (const v1::StoreStreamAck& ack : acks.acks()) {
+      EXPECT_EQ(ack.sequence(), ++last);
+      EXPECT_EQ(ack.response().stored(), static_cast<uint64_t>(kRows));
+      EXPECT_GT(ack.response().position(), position);
+      position = ack.response().position();
+    }
+  }
+  // Sent again, each is known.
+  ASSERT_TRUE(stream.Send(Several(41, 42)));
+  while (last < 42) last += static_cast<uint64_t>(stream.Acks().acks_size());
+  EXPECT_EQ(stream.Finish().code, StatusCode::OK);
+  Stream again(*stub_, "load");
+  ASSERT_EQ(again.Opened(), 42);
+  ASSERT_TRUE(again.Send(Several(39, 42)));
+  for (last = 38; last < 42;) {
+    const v1::StoreStreamAcks acks = again.Acks();
+    ASSERT_GT(acks.acks_size(), 0);
+    for (const v1::StoreStreamAck& ack : acks.acks()) {
+      EXPECT_EQ(ack.sequence(), ++last);
+      EXPECT_TRUE(ack.response().replayed());
+    }
+  }
+  EXPECT_EQ(again.Finish().code, StatusCode::OK);
+  ExpectChunks(42);
+}
+
+TEST_F(StreamTest, AChunkThatFailsTakesThoseBehindItInItsMessageAlong) {
+  Stream stream(*stub_, "load");
+  ASSERT_EQ(stream.Opened(), 0);
+  v1::StoreStreamRequest request = Several(1, 9);
+  request.mutable_chunks()->mutable_chunks(4)->set_sequence(77);
+  stream.Send(request);
+  uint64_t last = 0;
+  for (v1::StoreStreamAcks acks; (acks = stream.Acks()).acks_size() > 0;) {
+    for (const v1::StoreStreamAck& ack : acks.acks()) EXPECT_EQ(ack.sequence(), ++last);
+  }
+  EXPECT_EQ(last, 4u);
+  EXPECT_EQ(stream.Finish().reason, "STREAM_SEQUENCE");
+  ExpectChunks(4);
+}
+
+TEST_F(StreamTest, AMessageOfNoChunksOrTooManyIsRefused) {
+  for (const uint64_t count : {0, 1025}) {
+    Stream stream(*stub_, "load");
+    ASSERT_EQ(stream.Opened(), 0);
+    v1::StoreStreamRequest request = Several(1, count);
+    request.mutable_chunks();
+    stream.Send(request);
+    const ErrorParts error = stream.Finish();
+    EXPECT_EQ(error.reason, "STREAM_MESSAGE");
+    EXPECT_EQ(error.expected, count == 0 ? "a chunk" : "at most 1024");
+  }
+  ExpectChunks(0);
 }
 
 TEST_F(StreamTest, ResumesWhereItBrokeOffAndRepeatsNothing) {
@@ -161,7 +239,7 @@ TEST_F(StreamTest, ResumesWhereItBrokeOffAndRepeatsNothing) {
 }
 
 TEST_F(StreamTest, GoesOnAfterKillsInTheMiddle) {
-  constexpr uint64_t kChunks = 60;
+  constexpr uint64_t kChunks = 3'300;  // more than three windows
   uint64_t acknowledged = 0;
   for (int round = 0; acknowledged < kChunks; ++round) {
     ASSERT_LT(round, 20);
@@ -175,7 +253,8 @@ TEST_F(StreamTest, GoesOnAfterKillsInTheMiddle) {
       }
     });
     // Three kills, each at another depth of the stream.
-    const uint64_t stop = round < 3 ? acknowledged + 7 + 5 * static_cast<uint64_t>(round) : kChunks;
+    const uint64_t more = 7 + 5 * static_cast<uint64_t>(round);
+    const uint64_t stop = round < 3 ? std::min(acknowledged + more, kChunks) : kChunks;
     while (acknowledged < stop) {
       const v1::StoreStreamAck ack = stream.Ack();
       ASSERT_EQ(ack.sequence(), acknowledged + 1);

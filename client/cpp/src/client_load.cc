@@ -1,7 +1,11 @@
-// Bulk loads over StoreStream: a few chunks on their way at a time, resumed after a broken
+// Bulk loads over StoreStream: some chunks on their way at a time, resumed after a broken
 // connection.
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/src/columns.h"
@@ -23,6 +27,121 @@ absl::Status Malformed(std::string_view what) {
        .next_step = "Check that client and server are of versions that fit together."});
 }
 
+// Chunks that come up while others are on their way wait for one another, but for no ack once they
+// are so many, or of so many bytes: with single rows a message costs more than a Store.
+constexpr int kGatheredChunksMax = 256;
+constexpr size_t kGatheredBytesMax = 256 << 10;
+
+// One connection of a load: the caller's thread gathers chunks and sends them, a thread of its own
+// reads the acks. What was gathered goes out when an ack comes in, so nothing waits for the source.
+class Connection {
+ public:
+  explicit Connection(Stream& stream) : stream_(stream) {}
+  ~Connection() {
+    if (reader_.joinable()) reader_.join();
+  }
+
+  // After `opened`: acks are those of chunks `first`, `first` + 1, ...
+  void Begin(uint64_t first, uint32_t window) {
+    next_ack_ = first;
+    window_ = window;
+    reader_ = std::thread([this] { ReadAcks(); });
+  }
+
+  // Waits until the window lets another chunk through; false once the stream is broken.
+  bool AwaitRoom() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return over_ || on_way_ < window_; });
+    return !over_;
+  }
+  // false once the stream is broken.
+  bool Send(v1::StoreStreamChunk chunk) {
+    std::unique_lock lock(mutex_);
+    gathered_bytes_ += chunk.ByteSizeLong();
+    *gathered_.mutable_chunks()->add_chunks() = std::move(chunk);
+    const bool alone = on_way_++ == 0;
+    if (alone || gathered_.chunks().chunks_size() >= kGatheredChunksMax ||
+        gathered_bytes_ >= kGatheredBytesMax) {
+      Flush();
+    }
+    return !over_;
+  }
+  void End() {
+    std::unique_lock lock(mutex_);
+    Flush();
+    stream_.WritesDone();
+    ended_ = true;
+  }
+  // Acks that have come in since; waits for one if `wait`, unless none can come any more.
+  std::vector<v1::StoreResponse> TakeAcks(bool wait) {
+    std::unique_lock lock(mutex_);
+    if (wait) changed_.wait(lock, [this] { return over_ || on_way_ == 0 || !acks_.empty(); });
+    return std::exchange(acks_, {});
+  }
+  // Ends reading; what is wrong with the acks, if anything is.
+  absl::Status Close() {
+    if (reader_.joinable()) reader_.join();
+    return status_;
+  }
+
+ private:
+  // Sends what was gathered; a chunk alone goes by itself. Under the lock: a Write blocks while the
+  // server does not read, and then there is nothing else to send either.
+  void Flush() {
+    if (gathered_.chunks().chunks_size() == 0) return;
+    v1::StoreStreamRequest request;
+    if (gathered_.chunks().chunks_size() == 1) {
+      request.mutable_chunk()->Swap(gathered_.mutable_chunks()->mutable_chunks(0));
+    } else {
+      request.Swap(&gathered_);
+    }
+    gathered_.Clear();
+    gathered_bytes_ = 0;
+    over_ = over_ || !stream_.Write(request);
+  }
+
+  void ReadAcks() {
+    v1::StoreStreamResponse response;
+    while (stream_.Read(&response)) {
+      std::unique_lock lock(mutex_);
+      if (response.has_ack()) {
+        Take(*response.mutable_ack());
+      } else {
+        for (v1::StoreStreamAck& ack : *response.mutable_acks()->mutable_acks()) Take(ack);
+      }
+      if (!status_.ok()) break;
+      if (!ended_) Flush();
+      changed_.notify_all();
+    }
+    std::unique_lock lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+  }
+  void Take(v1::StoreStreamAck& ack) {
+    if (on_way_ == 0 || ack.sequence() != next_ack_) {
+      status_ = Malformed("an ack out of order");
+      return;
+    }
+    ++next_ack_;
+    --on_way_;
+    acks_.push_back(std::move(*ack.mutable_response()));
+  }
+
+  Stream& stream_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  v1::StoreStreamRequest gathered_;
+  size_t gathered_bytes_ = 0;
+  uint32_t window_ = 0;
+  uint32_t on_way_ = 0;  // chunks sent or gathered, without an ack
+  uint64_t next_ack_ = 0;
+  std::vector<v1::StoreResponse> acks_;  // not taken yet
+  bool ended_ = false;
+  bool over_ = false;  // nothing more can be sent
+  absl::Status status_;
+  std::thread reader_;
+};
+
 // A load, over as many connections as it takes.
 class Loader {
  public:
@@ -37,8 +156,15 @@ class Loader {
     grpc::ClientContext context;
     const std::stop_callback cancel(options_.stop, [&context] { context.TryCancel(); });
     const std::unique_ptr<Stream> stream = stub.StoreStream(&context);
-    local_ = Talk(*stream);
-    if (!local_.ok()) context.TryCancel();
+    {
+      Connection connection(*stream);
+      local_ = Talk(*stream, connection);
+      if (!local_.ok()) context.TryCancel();  // ends the reading
+      const absl::Status acks = connection.Close();
+      Add(connection.TakeAcks(false));
+      if (local_.ok()) local_ = acks;
+      if (!local_.ok()) context.TryCancel();
+    }
     const absl::Status remote = FromGrpc(stream->Finish(), target_);
     if (!local_.ok()) return local_;
     if (!remote.ok()) return remote;
@@ -50,8 +176,8 @@ class Loader {
   LoadResult& result() { return result_; }
 
  private:
-  // Sends and reads until all is acknowledged or the stream breaks, which Finish explains.
-  absl::Status Talk(Stream& stream) {
+  // Sends until all is acknowledged or the stream breaks, which Finish explains.
+  absl::Status Talk(Stream& stream, Connection& connection) {
     v1::StoreStreamResponse response;
     if (!stream.Write(Open()) || !stream.Read(&response)) return absl::OkStatus();
     if (!response.has_opened() || response.opened().window() == 0) return Malformed("no window");
@@ -60,22 +186,29 @@ class Loader {
       acknowledged_ = result_.chunks_skipped = response.opened().last_sequence();
       opened_ = true;
     }
-    const uint32_t window = response.opened().window();
     next_ = acknowledged_ + 1;
     ended_ = false;
-    broken_ = false;
-    while (true) {
-      while (!ended_ && next_ - acknowledged_ <= window) {
-        if (absl::Status status = SendNext(stream); !status.ok() || broken_) return status;
+    connection.Begin(next_, response.opened().window());
+    while (!ended_) {
+      if (!connection.AwaitRoom()) return absl::OkStatus();
+      absl::StatusOr<std::optional<StoreBatch>> batch = source_(next_);
+      if (!batch.ok()) return batch.status();
+      if (!batch->has_value()) {
+        ended_ = true;
+        connection.End();
+        break;
       }
-      if (acknowledged_ + 1 == next_) return absl::OkStatus();
-      v1::StoreStreamResponse ack;
-      if (!stream.Read(&ack)) return absl::OkStatus();
-      if (!ack.has_ack() || ack.ack().sequence() != acknowledged_ + 1) {
-        return Malformed("an ack out of order");
-      }
-      Add(*ack.mutable_ack()->mutable_response());
+      if (absl::Status status = Check(**batch); !status.ok()) return status;
+      if (!connection.Send(ToChunk(**batch))) return absl::OkStatus();
+      ++next_;
+      Add(connection.TakeAcks(false));
     }
+    while (acknowledged_ + 1 < next_) {
+      const std::vector<v1::StoreResponse> acks = connection.TakeAcks(true);
+      if (acks.empty()) return absl::OkStatus();
+      Add(acks);
+    }
+    return absl::OkStatus();
   }
 
   v1::StoreStreamRequest Open() const {
@@ -87,38 +220,30 @@ class Loader {
     return request;
   }
 
-  absl::Status SendNext(Stream& stream) {
-    absl::StatusOr<std::optional<StoreBatch>> batch = source_(next_);
-    if (!batch.ok()) return batch.status();
-    if (!batch->has_value()) {
-      ended_ = true;
-      stream.WritesDone();
-      return absl::OkStatus();
-    }
-    if (absl::Status status = Check(**batch); !status.ok()) return status;
-    v1::StoreStreamRequest request;
-    request.mutable_chunk()->set_sequence(next_);
-    SetColumns(**batch, {.begin = 0, .end = (*batch)->keys.rows, .index = 0}, options_.dtype,
-               *request.mutable_chunk()->mutable_store());
-    broken_ = !stream.Write(request);
-    if (!broken_) ++next_;
-    return absl::OkStatus();
+  v1::StoreStreamChunk ToChunk(const StoreBatch& batch) const {
+    v1::StoreStreamChunk chunk;
+    chunk.set_sequence(next_);
+    SetColumns(batch, {.begin = 0, .end = batch.keys.rows, .index = 0}, options_.dtype,
+               *chunk.mutable_store());
+    return chunk;
   }
 
-  void Add(v1::StoreResponse& response) {
-    ++acknowledged_;
-    const auto durability = static_cast<Durability>(response.durability());
-    result_.durability =
-        result_.chunks == 0 ? durability : std::min(result_.durability, durability);
-    ++result_.chunks;
-    result_.stored += response.stored();
-    result_.replaced += response.replaced();
-    result_.evicted += response.evicted();
-    result_.replayed += response.replayed() ? 1 : 0;
-    result_.position = response.position();
-    result_.item_count = response.item_count();
-    result_.read_token = std::move(*response.mutable_read_token());
-    if (options_.progress) options_.progress(result_.chunks, result_.stored);
+  void Add(const std::vector<v1::StoreResponse>& acks) {
+    for (const v1::StoreResponse& response : acks) {
+      ++acknowledged_;
+      const auto durability = static_cast<Durability>(response.durability());
+      result_.durability =
+          result_.chunks == 0 ? durability : std::min(result_.durability, durability);
+      ++result_.chunks;
+      result_.stored += response.stored();
+      result_.replaced += response.replaced();
+      result_.evicted += response.evicted();
+      result_.replayed += response.replayed() ? 1 : 0;
+      result_.position = response.position();
+      result_.item_count = response.item_count();
+      result_.read_token = response.read_token();
+      if (options_.progress) options_.progress(result_.chunks, result_.stored);
+    }
   }
 
   const std::string memory_;
@@ -129,7 +254,6 @@ class Loader {
   absl::Status local_;
   bool opened_ = false;  // once, in whichever connection
   bool ended_ = false;   // the source has no more
-  bool broken_ = false;  // the last Write failed
   uint64_t acknowledged_ = 0;
   uint64_t next_ = 1;
 };

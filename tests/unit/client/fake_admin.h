@@ -129,6 +129,7 @@ class FakeLoads {
   // A chunk that is refused.
   uint64_t refuse_sequence = 0;
   bool skip_acks = false;  // acks name the wrong chunk
+  uint32_t window = 2;
 
   grpc::Status Run(Stream& stream) {
     v1::StoreStreamRequest request;
@@ -142,15 +143,23 @@ class FakeLoads {
       ++connections_;
       response.mutable_opened()->set_last_sequence(rows_[session].size());
     }
-    response.mutable_opened()->set_window(2);
+    response.mutable_opened()->set_window(window);
     stream.Write(response);
-    for (uint64_t here = 1; stream.Read(&request); ++here) {
-      if (request.chunk().sequence() == refuse_sequence) {
-        return {grpc::StatusCode::INVALID_ARGUMENT, "row 0 has NaN"};
+    for (uint64_t here = 1; stream.Read(&request);) {
+      v1::StoreStreamResponse answer;
+      grpc::Status status;
+      if (request.has_chunk()) {
+        status = Take(session, request.chunk(), here++, *answer.mutable_ack());
+        if (status.ok()) stream.Write(answer);
       }
-      v1::StoreStreamResponse ack = CarryOut(session, request.chunk());
-      if (Breaks(here)) return {grpc::StatusCode::UNAVAILABLE, "connection lost"};
-      stream.Write(ack);
+      for (const v1::StoreStreamChunk& chunk : request.chunks().chunks()) {
+        v1::StoreStreamAck ack;
+        status = Take(session, chunk, here++, ack);
+        if (!status.ok()) break;
+        *answer.mutable_acks()->add_acks() = ack;
+      }
+      if (answer.has_acks()) stream.Write(answer);
+      if (!status.ok()) return status;
     }
     return grpc::Status::OK;
   }
@@ -166,12 +175,23 @@ class FakeLoads {
   }
 
  private:
-  v1::StoreStreamResponse CarryOut(const std::string& session, const v1::StoreStreamChunk& chunk) {
+  // The `here`th chunk of a connection.
+  grpc::Status Take(const std::string& session, const v1::StoreStreamChunk& chunk, uint64_t here,
+                    v1::StoreStreamAck& ack) {
+    if (chunk.sequence() == refuse_sequence) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "row 0 has NaN"};
+    }
+    CarryOut(session, chunk, ack);
+    if (Breaks(here)) return {grpc::StatusCode::UNAVAILABLE, "connection lost"};
+    return grpc::Status::OK;
+  }
+
+  void CarryOut(const std::string& session, const v1::StoreStreamChunk& chunk,
+                v1::StoreStreamAck& ack) {
     const std::lock_guard lock(mutex_);
     std::vector<float>& done = rows_[session];
-    v1::StoreStreamResponse out;
-    out.mutable_ack()->set_sequence(chunk.sequence() + (skip_acks ? 1 : 0));
-    v1::StoreResponse* response = out.mutable_ack()->mutable_response();
+    ack.set_sequence(chunk.sequence() + (skip_acks ? 1 : 0));
+    v1::StoreResponse* response = ack.mutable_response();
     response->set_replayed(chunk.sequence() <= done.size());
     if (!response->replayed()) {
       done.push_back(*reinterpret_cast<const float*>(chunk.store().keys().data().data()));
@@ -180,7 +200,6 @@ class FakeLoads {
     response->set_position(chunk.sequence());
     response->set_item_count(done.size());
     response->set_durability(v1::DURABILITY_DISK);
-    return out;
   }
 
   bool Breaks(uint64_t here) {

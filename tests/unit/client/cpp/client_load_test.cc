@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/unit/client/cpp/client_fixture.h"
 
 namespace mneme::client {
@@ -37,6 +39,37 @@ TEST_F(ClientLoadTest, StoresEveryChunkInOrder) {
   EXPECT_EQ(loaded->reconnects, 0u);
   EXPECT_THAT(progress, ElementsAre(2, 4, 6, 8, 10));
   EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3, 4, 5));
+}
+
+TEST_F(ClientLoadTest, ManySmallChunksAreStoredOnceEachAlsoOverBrokenConnections) {
+  server_.loads.window = 100;
+  server_.loads.break_after = {70, 333};
+  Client client(Options());
+  uint64_t acks = 0;
+  const auto loaded = client.Load(
+      "faces", Source(1'000), {.session_id = "s", .progress = [&](uint64_t, uint64_t) { ++acks; }});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->chunks, 1'000u);
+  EXPECT_EQ(loaded->reconnects, 2u);
+  EXPECT_EQ(acks, 1'000u);
+  const std::vector<float> chunks = server_.loads.Chunks("s");
+  ASSERT_EQ(chunks.size(), 1'000u);
+  for (size_t i = 0; i < chunks.size(); ++i) ASSERT_EQ(chunks[i], static_cast<float>(i + 1));
+}
+
+// A source that waits for something keeps nothing back that it gave before.
+TEST_F(ClientLoadTest, WhatWasGatheredGoesOutWhileTheSourceWaits) {
+  server_.loads.window = 100;
+  Client client(Options());
+  const auto loaded = client.Load("faces",
+                                  [this](uint64_t n) -> absl::StatusOr<std::optional<StoreBatch>> {
+                                    while (n == 6 && server_.loads.Chunks("s").size() < 5)
+                                      std::this_thread::yield();
+                                    return Source(10)(n);
+                                  },
+                                  {.session_id = "s"});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->chunks, 10u);
 }
 
 TEST_F(ClientLoadTest, GoesOnBehindTheLastAckAfterABrokenConnection) {
