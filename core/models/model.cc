@@ -13,6 +13,14 @@ absl::Status NotTrained() {
                         .next_step = "Create a memory with rule TAM and store the items there."});
 }
 
+absl::Status NoIndex() {
+  return FailedPrecondition("this memory has no index: it answers from all its items",
+                            {.reason = "NO_INDEX",
+                             .given = "a memory without an index",
+                             .expected = "a dense memory created with one",
+                             .next_step = "Create a dense memory with an index."});
+}
+
 bool SameRows(const std::shared_ptr<const RowSet>& a, const std::shared_ptr<const RowSet>& b) {
   if (a == b) return true;
   return a != nullptr && b != nullptr && a->listed_pass == b->listed_pass && a->listed == b->listed;
@@ -28,7 +36,42 @@ bool QuerySpec::BatchesWith(const QuerySpec& other) const {
   return !alone(*this) && !alone(other) && kind == other.kind && top == other.top &&
          beta == other.beta && steps_max == other.steps_max &&
          candidate_rows == other.candidate_rows && certified_list == other.certified_list &&
-         rows_are_unexpired == other.rows_are_unexpired && SameRows(rows, other.rows);
+         rows_are_unexpired == other.rows_are_unexpired && exact == other.exact &&
+         SameRows(rows, other.rows);
+}
+
+std::string_view Name(IndexFallback fallback) {
+  switch (fallback) {
+    case IndexFallback::kNone:
+      return "NONE";
+    case IndexFallback::kAsked:
+      return "ASKED";
+    case IndexFallback::kRecall:
+      return "RECALL";
+    case IndexFallback::kFewRows:
+      return "FEW_ROWS";
+    case IndexFallback::kBuilding:
+      return "BUILDING";
+    case IndexFallback::kUncalibrated:
+      return "UNCALIBRATED";
+    case IndexFallback::kGrown:
+      return "GROWN";
+    case IndexFallback::kRecallTooLow:
+      return "RECALL_TOO_LOW";
+    case IndexFallback::kExactIsFaster:
+      return "EXACT_IS_FASTER";
+    case IndexFallback::kFailed:
+      return "FAILED";
+    case IndexFallback::kDepth:
+      return "DEPTH";
+    case IndexFallback::kMask:
+      return "MASK";
+    case IndexFallback::kRows:
+      return "ROWS";
+    case IndexFallback::kCue:
+      return "CUE";
+  }
+  return "?";
 }
 
 absl::StatusOr<std::unique_ptr<Training>> Model::BeginTraining(const TrainSpec&) {
@@ -36,5 +79,9 @@ absl::StatusOr<std::unique_ptr<Training>> Model::BeginTraining(const TrainSpec&)
 }
 
 absl::Status Model::Install(Training&, uint64_t, std::string_view) { return NotTrained(); }
+
+absl::StatusOr<std::unique_ptr<IndexWork>> Model::BeginIndexWork(bool) { return NoIndex(); }
+
+absl::StatusOr<Model::Installed> Model::InstallIndexWork(IndexWork&) { return NoIndex(); }
 
 }  // namespace mneme::models

@@ -46,9 +46,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/clock.h"
 #include "core/base/ids.h"
 #include "core/base/row_set.h"
 #include "core/math/matrix.h"
+#include "core/models/index/calibration.h"
 #include "core/models/spec.h"
 
 namespace mneme::models {
@@ -103,6 +105,9 @@ struct QuerySpec {
   // kList: row number of an item for each cue, whose rank among all items is wanted in
   // CueAnswer::target (linear). Empty: none.
   std::vector<uint64_t> target_rows;
+
+  // Score every item, even where an index would name a few.
+  bool exact = false;
 
   // True when the batches of two queries may be answered as one.
   bool BatchesWith(const QuerySpec& other) const;
@@ -175,6 +180,34 @@ enum class ExactnessProof {
   kCodeBounds,  // bounds on small codes ruled out the items that were not
 };
 
+// Why a memory with an index answers from all its items.
+enum class IndexFallback {
+  kNone,           // it does not: the answer is approximate
+  kAsked,          // QuerySpec::exact
+  kRecall,         // a recall weighs all items
+  kFewRows,        // scanning so few is quick
+  kBuilding,       // the index is being made, or made anew
+  kUncalibrated,   // its recall has not been measured yet
+  kGrown,          // the memory has doubled since it was
+  kRecallTooLow,   // measured: the recall is below the target
+  kExactIsFaster,  // measured: the scan takes less time
+  kFailed,         // it could not be made
+  kDepth,          // the list is so long that most items would be scored
+  kMask,           // some coordinates of the cues are unknown
+  kRows,           // a filter or candidates: the best of a few are hardly among those named
+  kCue,            // a cue of length 0, or beyond what the index computes with
+};
+std::string_view Name(IndexFallback fallback);
+
+// What an index had to do with an answer. Its recall is that of lists of kCalibratedTop items,
+// measured when the memory held `rows`; in longer lists as many more rows were scored.
+struct IndexUse {
+  IndexFallback fallback = IndexFallback::kNone;
+  MeasuredShare recall;  // of kNone, as are the rest
+  uint64_t depth = 0;    // rows named for each cue, and scored
+  uint64_t rows = 0;
+};
+
 struct Answer {
   Matrix recalls;  // [B, answer_dim]; empty for kList
   ExactnessProof proof = ExactnessProof::kFullScan;
@@ -182,6 +215,11 @@ struct Answer {
   uint64_t items_scored = 0;
   CertificateState certificates = CertificateState::kNone;
   uint64_t list_size = 0;  // of the certified list: sum of the partitions' k; 0 where there is none
+  // Of a memory with an index. Shares and mass of an approximate list are of the rows scored; its
+  // means, deviations and z are 0.
+  std::optional<IndexUse> index;
+
+  bool approximate() const { return index && index->fallback == IndexFallback::kNone; }
 };
 
 // What some parts contribute to the answers of a batch.
@@ -251,6 +289,14 @@ struct ByteAccount {
   uint64_t bytes = 0;
 };
 
+// How a memory's index stands.
+struct IndexStats {
+  IndexFallback fallback = IndexFallback::kBuilding;  // of a plain list; kNone: it is used
+  std::string why;                                    // of kFailed
+  std::shared_ptr<const Calibration> calibration;     // null: none yet
+  bool work_due = false;                              // Model::BeginIndexWork has something to do
+};
+
 // What `describe` shows of a model's state.
 struct ModelStats {
   uint64_t items = 0;
@@ -263,6 +309,7 @@ struct ModelStats {
   uint64_t partition_items = 0;    // linear: items in the fullest partition
   std::vector<ByteAccount> bytes;  // all of fixed_bytes and row_bytes, by kind
   std::optional<TrainedStats> trained;
+  std::optional<IndexStats> index;
   uint64_t suppressed = 0;  // items that cannot be returned any more but are not unlearned
 };
 
@@ -302,6 +349,16 @@ class Training {
   // FailedPrecondition: too few rows (TRAINING_SET_EMPTY), load past the collapse point
   // (LOAD_PAST_COLLAPSE, with advice). Cancelled. Nothing of the model has changed then.
   virtual absl::Status Run(const TrainProgressFn& progress) = 0;
+};
+
+// A piece of work on a model's index, beside serving: begun and installed by the committer's
+// thread, run on another. Rows that come and go meanwhile are the model's business.
+class IndexWork {
+ public:
+  virtual ~IndexWork() = default;
+  // Touches nothing of the model. Phases "rebuild" and "calibrate". Cancelled; whatever else stood
+  // in the way. May be called again where InstallIndexWork asks for more.
+  virtual absl::Status Run(const Clock& clock, const TrainProgressFn& progress) = 0;
 };
 
 // An immutable state of a memory. Thread-safe.
@@ -346,6 +403,21 @@ class Model {
   // delta. FailedPrecondition (TRAINING_ABANDONED) when another training began meanwhile.
   virtual absl::Status Install(Training& training, uint64_t position, std::string_view job);
   virtual void AbandonTraining() {}
+  // The next piece of work on the index: making it, making it anew, measuring it. Null: nothing is
+  // due. `now`: make and measure it even so; the caller says so until it was measured. One at a
+  // time: beginning another abandons the one before. FailedPrecondition (NO_INDEX): the spec has
+  // none.
+  virtual absl::StatusOr<std::unique_ptr<IndexWork>> BeginIndexWork(bool now);
+  // What a work that ran makes of the model.
+  enum class Installed {
+    kMore,        // nothing yet: Run it again, rows came meanwhile
+    kIndex,       // an index: to be measured
+    kCalibrated,  // a verdict: Save() has something new
+  };
+  // FailedPrecondition (REBUILD_VOID): another was begun meanwhile; the model is as before.
+  virtual absl::StatusOr<Installed> InstallIndexWork(IndexWork& work);
+  // A work that will not be installed; unless it was Cancelled, `why` is what describe shows.
+  virtual void AbandonIndexWork(const absl::Status& /*why*/) {}
   virtual std::shared_ptr<const View> Publish() = 0;
   // The learned state as bytes (with a version; the storage adds checksums), and back. For law
   // kAnswersAdd: the constants only (beta), the rows are kept by the storage.

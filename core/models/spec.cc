@@ -8,6 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/models/index/binary_code.h"
+#include "core/models/index/hnsw_graph.h"
+#include "core/models/store/tile.h"
 
 namespace mneme::models {
 namespace {
@@ -32,6 +35,41 @@ absl::Status CheckEnum(std::string_view field, Enum value) {
 
 bool PositiveAndFinite(double x) { return std::isfinite(x) && x > 0; }
 
+absl::Status ValidateKind(const BinaryIndexSpec& binary) {
+  if (binary.bits % 64 != 0 || binary.bits > kCodeBitsMax) {
+    return BadField("index.binary.bits", absl::StrCat(binary.bits),
+                    absl::StrCat("a multiple of 64 from 64 to ", kCodeBitsMax, ", or 0"),
+                    "Leave it out for 2.5 bits a dimension, at least 256.");
+  }
+  const bool tiles = binary.tile_size != 0 || binary.tile_keep != 0;
+  if (tiles && (binary.tile_size > kTileRows || binary.tile_keep == 0 ||
+                binary.tile_keep > binary.tile_size)) {
+    return BadField("index.binary.tile_keep",
+                    absl::StrCat(binary.tile_keep, " of tile_size=", binary.tile_size),
+                    absl::StrCat("1 <= tile_keep <= tile_size <= ", kTileRows, ", or 0 and 0"),
+                    "Leave both out: all rows are looked at, which is as fast.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateKind(const GraphIndexSpec& graph) {
+  return ValidateGraphSpec({.links = graph.links, .construction_width = graph.construction_width});
+}
+
+absl::Status ValidateIndex(const IndexSpec& index) {
+  if (!(index.target_recall > 0 && index.target_recall <= 1)) {
+    return BadField("index.target_recall", absl::StrCat(index.target_recall), "a share in (0, 1]",
+                    "Leave it out for 0.98.");
+  }
+  if (index.rescore_depth != 0 &&
+      (index.rescore_depth < kRescoreDepthMin || index.rescore_depth > kRescoreDepthMax)) {
+    return BadField("index.rescore_depth", absl::StrCat(index.rescore_depth),
+                    absl::StrCat(kRescoreDepthMin, " to ", kRescoreDepthMax, ", or 0"),
+                    "Leave it out: the least depth that reaches target_recall is then measured.");
+  }
+  return std::visit([](const auto& kind) { return ValidateKind(kind); }, index.kind);
+}
+
 absl::Status ValidateDense(const MemorySpec& spec, const DenseSpec& dense) {
   MNEME_RETURN_IF_ERROR(CheckEnum("similarity", dense.similarity));
   if (dense.similarity == Similarity::kL1) {
@@ -54,6 +92,7 @@ absl::Status ValidateDense(const MemorySpec& spec, const DenseSpec& dense) {
     return BadField("retain", Name(spec.retain), "ALL for a dense memory",
                     "A dense memory answers from its items: keep them all, or choose linear.");
   }
+  if (dense.index) return ValidateIndex(*dense.index);
   return absl::OkStatus();
 }
 

@@ -33,12 +33,49 @@ std::string_view Name(Retain retain);
 std::string_view Name(LinearRule rule);
 std::string_view Name(LoadPolicy policy);
 
+// Rows as signs of random projections (core/models/index/binary_index.h).
+struct BinaryIndexSpec {
+  uint32_t bits = 0;  // of a code: a multiple of 64 up to 4,096; 0: 2.5 a dimension, at least 256
+  uint64_t rotation_seed = 1;
+  bool centred = true;  // the keys' mean is subtracted
+  // Of every tile_size rows only the tile_keep nearest are looked at, as in hardware; then answers
+  // depend on where rows lie. 0 and 0: all rows are.
+  uint32_t tile_size = 0;
+  uint32_t tile_keep = 0;
+
+  friend bool operator==(const BinaryIndexSpec&, const BinaryIndexSpec&) = default;
+};
+
+// A graph of near rows (core/models/index/graph_index.h).
+struct GraphIndexSpec {
+  uint32_t links = 16;                // of a row, twice as many on the lowest layer; 2 to 128
+  uint32_t construction_width = 200;  // rows looked at to place one; from `links` to 4,096
+  uint64_t seed = 1;                  // of the layers that rows reach
+
+  friend bool operator==(const GraphIndexSpec&, const GraphIndexSpec&) = default;
+};
+
+// An index names some rows for a cue, and lists are made of these: approximate, with a recall that
+// was measured on the memory itself (core/models/index/calibration.h), or not used at all.
+struct IndexSpec {
+  std::variant<BinaryIndexSpec, GraphIndexSpec> kind;
+  double target_recall = 0.98;  // of the 10 best
+  uint32_t rescore_depth = 0;   // rows named for a cue; 0: as few as reach the target
+
+  friend bool operator==(const IndexSpec&, const IndexSpec&) = default;
+};
+
+// Of IndexSpec::rescore_depth, where it is given.
+inline constexpr uint32_t kRescoreDepthMin = 10;
+inline constexpr uint32_t kRescoreDepthMax = 8192;
+
 // Log-sum-exp memory (dense-memory.md, row D). Law: answers add.
 struct DenseSpec {
   Similarity similarity = Similarity::kL2;  // kL1 is not offered to users yet (no GEMM form)
   std::optional<double> beta;               // absent: automatic
   int steps_max = 8;
   double tolerance = 1e-5;
+  std::optional<IndexSpec> index;
 };
 
 // Matrix memory. Law: that of its rule (LawOf).

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/models/dense/dense_answer.h"
+#include "core/models/dense/indexed_query.h"
 
 namespace mneme::models {
 namespace {
@@ -15,8 +17,9 @@ constexpr size_t kCodedRowsMin = 16 * kTileRows;
 
 }  // namespace
 
-DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta)
-    : spec_(spec), store_(std::move(store)), beta_(beta.beta) {
+DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta,
+                     std::shared_ptr<const IndexSnapshot> index)
+    : spec_(spec), store_(std::move(store)), beta_(beta.beta), index_(std::move(index)) {
   stats_ = {.items = store_.live_rows(),
             .fixed_bytes = sizeof(DenseView),
             .row_bytes = store_.bytes(),
@@ -24,6 +27,12 @@ DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate
             .beta_fallback = beta.fallback,
             .bytes = {{.what = "view", .bytes = sizeof(DenseView)},
                       {.what = "keys, codes, responses, ids, norms", .bytes = store_.bytes()}}};
+  if (index_ == nullptr) return;
+  stats_.index = index_->stats;
+  if (index_->candidates == nullptr) return;
+  const uint64_t bytes = index_->candidates->bytes();
+  stats_.row_bytes += bytes;
+  stats_.bytes.push_back({.what = "index", .bytes = bytes});
 }
 
 absl::Status DenseView::Check(const QuerySpec& spec) const {
@@ -47,40 +56,55 @@ absl::Status DenseView::Check(const QuerySpec& spec) const {
   return absl::OkStatus();
 }
 
+DenseTask DenseView::TaskOf(const QuerySpec& spec) const {
+  const DenseSpec& dense = std::get<DenseSpec>(spec_.model);
+  const bool list = spec.kind == QueryKind::kList;
+  return {.kernel = {.similarity = dense.similarity, .beta = spec.beta.value_or(beta_)},
+          .dynamics = {.steps_max = spec.steps_max > 0 ? spec.steps_max : dense.steps_max,
+                       .tolerance = dense.tolerance},
+          .kind = spec.kind,
+          .output_dim = list ? 0 : spec_.answer_dim(),
+          .auto_associative = spec_.response_dim == 0,
+          .top = spec.top,
+          .listed_only = spec.candidate_rows.has_value()};
+}
+
 absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
                                                         const QuerySpec& spec) const {
   MNEME_RETURN_IF_ERROR(Check(spec));
-  const DenseSpec& dense = std::get<DenseSpec>(spec_.model);
-  const bool list = spec.kind == QueryKind::kList;
+  DenseTask task = TaskOf(spec);
+  std::optional<IndexUse> why_not;
+  if (index_ != nullptr) {
+    why_not = {.fallback = WhyNotIndexed(*index_, cues, spec, store_.live_rows())};
+    if (why_not->fallback == IndexFallback::kNone) {
+      const IndexSpec& index = *std::get<DenseSpec>(spec_.model).index;
+      return std::make_unique<IndexedQuery>(task, store_, index_, cues, spec,
+                                            std::holds_alternative<BinaryIndexSpec>(index.kind));
+    }
+  }
   const StoreView store = spec.rows == nullptr ? store_ : store_.Only(*spec.rows);
   std::vector<RowPosition> candidates;
   if (spec.candidate_rows) {
     for (const uint64_t number : *spec.candidate_rows) {
       if (const auto position = store.Find(number)) candidates.push_back(*position);
     }
+    if (spec.top == 0) task.top = candidates.size();
   }
-  const DenseTask task = {
-      .kernel = {.similarity = dense.similarity, .beta = spec.beta.value_or(beta_)},
-      .dynamics = {.steps_max = spec.steps_max > 0 ? spec.steps_max : dense.steps_max,
-                   .tolerance = dense.tolerance},
-      .kind = spec.kind,
-      .output_dim = list ? 0 : spec_.answer_dim(),
-      .auto_associative = spec_.response_dim == 0,
-      .top = spec.candidate_rows && spec.top == 0 ? candidates.size() : spec.top,
-      .listed_only = spec.candidate_rows.has_value(),
-      .live_rows = store.live_rows(),
-      .use_codes = store.rows() >= kCodedRowsMin && !spec.candidate_rows};
-  auto query = std::make_unique<DenseQuery>(task, store, cues, std::move(candidates));
+  task.live_rows = store.live_rows();
+  task.use_codes = store.rows() >= kCodedRowsMin && !spec.candidate_rows;
+  auto query =
+      std::make_unique<DenseQuery>(task, store, cues, std::move(candidates), std::move(why_not));
   if (query->active() == 0 && cues.cues.rows > 0) return query->FirstError();
   return query;
 }
 
 DenseQuery::DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
-                       std::vector<RowPosition> candidates)
+                       std::vector<RowPosition> candidates, std::optional<IndexUse> index)
     : listed_only_(task.listed_only),
       output_dim_(task.output_dim),
       store_(store),
       candidates_(std::move(candidates)),
+      index_(std::move(index)),
       run_(task, cues.cues, cues.mask) {
   candidate_rows_.reserve(candidates_.size());
   for (const RowPosition& position : candidates_) candidate_rows_.push_back(position.row);
@@ -127,29 +151,10 @@ Answer DenseQuery::TakeAnswer() {
   Answer answer{.recalls = std::move(run_.recalls()),
                 .proof = run_.coded() ? ExactnessProof::kCodeBounds : ExactnessProof::kFullScan,
                 .items_scored = listed_only_ ? candidates_.size() : store_.live_rows()};
+  answer.index = index_;
   answer.cues.reserve(run_.outcomes().size());
-  for (DenseOutcome& from : run_.outcomes()) {
-    CueAnswer& to = answer.cues.emplace_back();
-    to.error = std::move(from.error);
-    to.status = from.status;
-    to.steps = from.steps;
-    to.energy = from.energy;
-    to.p_max = from.p_max;
-    to.n_eff = from.n_eff;
-    to.n_support = from.n_support;
-    to.score_mean = from.scores.mean;
-    to.score_std = from.scores.Std();
-    to.z_best = from.z_best;
-    to.z_gap = from.z_gap;
-    to.mass = from.mass;
-    to.share_error = from.share_error;
-    to.top.reserve(from.top.size());
-    for (const ListedRow& listed : from.top) {
-      to.top.push_back({.id = listed.row.id->ToItemId(),
-                        .row = listed.row.row_number,
-                        .score = listed.row.score,
-                        .share = listed.share});
-    }
+  for (DenseOutcome& outcome : run_.outcomes()) {
+    answer.cues.push_back(ToCueAnswer(std::move(outcome)));
   }
   return answer;
 }

@@ -3,10 +3,12 @@
 #define MNEME_CORE_MODELS_DENSE_DENSE_VIEW_H_
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/models/dense/auto_beta.h"
+#include "core/models/dense/dense_index.h"
 #include "core/models/dense/dense_partial.h"
 #include "core/models/dense/dense_run.h"
 #include "core/models/model.h"
@@ -18,31 +20,37 @@ namespace mneme::models {
 // Immutable; thread-safe.
 class DenseView final : public View {
  public:
-  DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta);
+  // `index`: of a memory that has one, of these very rows; else null.
+  DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta,
+            std::shared_ptr<const IndexSnapshot> index = nullptr);
 
   const ModelStats& stats() const override { return stats_; }
   // Cost, a pass: 2·B·N·(key_dim + answer_dim) flop, the second half for a Retrieve only and only
   // for rows that weigh something. A Retrieve takes a pass a step, and usually one more to see that
   // it has converged; a list is one pass, also over given candidates: their share is of the mass of
   // all items. Rows that spec.rows leaves out are as if they were not stored (but beta stays).
+  // Lists of a memory with an index are answered from it where they can be (Answer::index says).
   absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
                                                const QuerySpec& spec) const override;
 
  private:
   absl::Status Check(const QuerySpec& spec) const;
+  DenseTask TaskOf(const QuerySpec& spec) const;
 
   MemorySpec spec_;
   StoreView store_;
   double beta_;
+  std::shared_ptr<const IndexSnapshot> index_;
   ModelStats stats_;
 };
 
 // A stage is a pass over the tiles.
 class DenseQuery final : public TypedQuery<DensePartial> {
  public:
-  // `candidates`: where the only rows that may be listed lie, ascending.
+  // `candidates`: where the only rows that may be listed lie, ascending. `index`: why an index was
+  // not used; none where there is none.
   DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
-             std::vector<RowPosition> candidates);
+             std::vector<RowPosition> candidates, std::optional<IndexUse> index);
 
   // The number of cues that can be answered.
   size_t active() const { return run_.active(); }
@@ -65,6 +73,7 @@ class DenseQuery final : public TypedQuery<DensePartial> {
   StoreView store_;
   std::vector<RowPosition> candidates_;
   std::vector<uint32_t> candidate_rows_;  // their rows within their tiles
+  std::optional<IndexUse> index_;
   DenseRun<float> run_;
 };
 

@@ -98,12 +98,24 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
+// A pass over the cues, one of the first `most` there may be.
+struct Pass {
+  size_t number = 0;
+  size_t most = 1;
+};
+
 // Calls visit(first, cues) for each batch.
 template <typename Visit>
-absl::Status InBatches(const Cues& cues, size_t batch, const Visit& visit) {
-  for (size_t first = 0; first < cues.count(); first += batch) {
-    const size_t count = std::min(batch, cues.count() - first);
+absl::Status InBatches(const Cues& cues, const CalibrationOptions& options, Pass pass,
+                       const Visit& visit) {
+  for (size_t first = 0; first < cues.count(); first += options.batch) {
+    const size_t count = std::min(options.batch, cues.count() - first);
     MNEME_RETURN_IF_ERROR(visit(first, cues.vectors.view().slice(first, count)));
+    const double done = static_cast<double>(first + count) / static_cast<double>(cues.count());
+    const double share = (static_cast<double>(pass.number) + done) / static_cast<double>(pass.most);
+    if (options.progress && !options.progress(share)) {
+      return absl::CancelledError("the calibration was stopped");
+    }
   }
   return absl::OkStatus();
 }
@@ -114,11 +126,11 @@ struct Truth {
 };
 
 absl::StatusOr<Truth> AskExact(const Cues& cues, const ExactTop& exact, const Clock& clock,
-                               const CalibrationOptions& options) {
+                               const CalibrationOptions& options, Pass pass) {
   Truth out;
   std::vector<double> times;
   MNEME_RETURN_IF_ERROR(
-      InBatches(cues, options.batch, [&](size_t first, MatrixView batch) -> absl::Status {
+      InBatches(cues, options, pass, [&](size_t first, MatrixView batch) -> absl::Status {
         const int64_t begin = clock.NowMonotonicNanos();
         MNEME_ASSIGN_OR_RETURN(const auto lists, exact(batch, options.k + 1));
         times.push_back(static_cast<double>(clock.NowMonotonicNanos() - begin) /
@@ -135,11 +147,11 @@ absl::StatusOr<Truth> AskExact(const Cues& cues, const ExactTop& exact, const Cl
 absl::StatusOr<DepthResult> MeasureDepth(const CandidateView& view, const StoreView& store,
                                          Similarity similarity, const Cues& cues,
                                          const Truth& truth, size_t depth, const Clock& clock,
-                                         const CalibrationOptions& options) {
+                                         const CalibrationOptions& options, Pass pass) {
   std::vector<double> scans, rescores;
   uint64_t hits = 0, trials = 0;
   MNEME_RETURN_IF_ERROR(
-      InBatches(cues, options.batch, [&](size_t first, MatrixView batch) -> absl::Status {
+      InBatches(cues, options, pass, [&](size_t first, MatrixView batch) -> absl::Status {
         const double count = static_cast<double>(batch.rows);
         const int64_t begin = clock.NowMonotonicNanos();
         // One more, for the cue itself is among those of a stored row.
@@ -162,6 +174,16 @@ absl::StatusOr<DepthResult> MeasureDepth(const CandidateView& view, const StoreV
                      .recall = WilsonShare(hits, trials),
                      .candidates_ns = Median(scans),
                      .rescore_ns = Median(rescores)};
+}
+
+// Those to be tried, one after another, in a memory of so many rows.
+std::vector<size_t> Depths(const CalibrationOptions& options, uint64_t rows) {
+  std::vector<size_t> out;
+  for (size_t depth = options.least_depth; depth <= options.most_depth && depth + 1 < rows;
+       depth *= 2) {
+    out.push_back(std::max(depth, options.k));
+  }
+  return out;
 }
 
 // The verdict on the last line of the table.
@@ -231,13 +253,15 @@ absl::StatusOr<Calibration> Calibrate(const CandidateView& view, const StoreView
                absl::StrCat(view.key_dim()));
   }
   const Cues cues = ChooseCues(store, given_cues, options);
-  MNEME_ASSIGN_OR_RETURN(const Truth truth, AskExact(cues, exact, clock, options));
+  const std::vector<size_t> depths = Depths(options, out.rows);
+  Pass pass{.most = 1 + depths.size()};
+  MNEME_ASSIGN_OR_RETURN(const Truth truth, AskExact(cues, exact, clock, options, pass));
   out.exact_ns = truth.ns;
-  for (size_t depth = options.least_depth; depth <= options.most_depth && depth + 1 < out.rows;
-       depth *= 2) {
-    MNEME_ASSIGN_OR_RETURN(const DepthResult result,
-                           MeasureDepth(view, store, similarity, cues, truth,
-                                        std::max(depth, options.k), clock, options));
+  for (const size_t depth : depths) {
+    ++pass.number;
+    MNEME_ASSIGN_OR_RETURN(
+        const DepthResult result,
+        MeasureDepth(view, store, similarity, cues, truth, depth, clock, options, pass));
     out.table.push_back(result);
     if (result.recall.share >= options.target_recall) break;
   }

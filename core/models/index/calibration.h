@@ -36,15 +36,18 @@ struct MeasuredShare {
 MeasuredShare WilsonShare(uint64_t hits, uint64_t trials);
 
 inline constexpr size_t kCalibrationCuesMax = 512;  // stored ones, and given ones as many again
+inline constexpr size_t kCalibratedTop = 10;        // the lists whose recall is measured
 
 struct CalibrationOptions {
   double target_recall = 0.98;  // in (0, 1]
-  size_t k = 10;                // of the top k; 1 to 1,000
+  size_t k = kCalibratedTop;    // of the top k; 1 to 1,000
   size_t stored_cues = kCalibrationCuesMax;
   uint64_t seed = 1;        // which rows
   size_t least_depth = 32;  // doubled until the target is reached, or most_depth
   size_t most_depth = 8192;
   size_t batch = 64;  // cues at once, for both ways of answering; 1 to kCandidateCuesMax
+  // Told after each batch which share of the work is done, at least; false: stop. May be empty.
+  std::function<bool(double)> progress;
 };
 
 struct DepthResult {
@@ -77,8 +80,8 @@ using ExactTop =
 
 // Shapes   given_cues [Q, D], Q <= kCalibrationCuesMax; may be empty. View and store hold the same
 //          rows; all cues as they are compared (unit vectors under cosine).
-// Errors   InvalidArgument (CALIBRATION) for an option or too many cues; what `exact` or the view
-//          return.
+// Errors   InvalidArgument (CALIBRATION) for an option or too many cues; Cancelled by `progress`;
+//          what `exact` or the view return.
 // Cost     (stored_cues + Q) answers of the exact scan, and as many of the index a depth.
 // Threads  a pure function but for the clock; minutes long on a large memory: a job.
 // Source   E. B. Wilson, "Probable inference", JASA 1927, for the interval.

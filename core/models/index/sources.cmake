@@ -4,6 +4,7 @@ target_sources(mneme_models PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/binary_index.cc
   ${CMAKE_CURRENT_LIST_DIR}/binary_scan.cc
   ${CMAKE_CURRENT_LIST_DIR}/calibration.cc
+  ${CMAKE_CURRENT_LIST_DIR}/calibration_codec.cc
   ${CMAKE_CURRENT_LIST_DIR}/candidate_index.cc
   ${CMAKE_CURRENT_LIST_DIR}/code_store.cc
   ${CMAKE_CURRENT_LIST_DIR}/graph_index.cc

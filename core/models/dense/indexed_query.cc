@@ -1,0 +1,137 @@
+#include "core/models/dense/indexed_query.h"
+
+#include <algorithm>
+
+#include "core/base/status.h"
+#include "core/math/kernels.h"
+#include "core/models/dense/dense_answer.h"
+#include "core/models/dense/gathered_rows.h"
+
+namespace mneme::models {
+namespace {
+
+// Cues of a part, where a pass reads all codes, and where each cue walks on its own.
+constexpr size_t kCuesPerPass = 16;
+constexpr size_t kCuesPerWalk = 4;
+// Parts that a batch makes at least, if it has as many cues: for as many threads.
+constexpr size_t kPartsMin = 2;
+// Squared length of the shortest cue that has a direction in float32.
+constexpr double kSquareMin = 1e-30;
+// The index is worth its while where it leaves out this much at least.
+constexpr uint64_t kRowsPerCandidate = 2;
+// What a thread does in a nanosecond of work that is neither (the scan pool's own guess).
+constexpr double kFlopsPerNano = 30;
+
+bool HasUnusableCue(MatrixView cues) {
+  for (size_t i = 0; i < cues.rows; ++i) {
+    const double square = static_cast<double>(math::SquaredNorm(cues.row(i).data(), cues.cols));
+    if (!(square >= kSquareMin && square <= kIndexedSquareMax)) return true;
+  }
+  return false;
+}
+
+// Of a cue, with so many candidates: as measured at the nearest depth below.
+double MeasuredNanos(const Calibration& calibration, size_t depth) {
+  double ns = calibration.exact_ns;
+  for (const DepthResult& line : calibration.table) {
+    if (line.depth <= depth) ns = line.candidates_ns + line.rescore_ns;
+  }
+  return ns;
+}
+
+}  // namespace
+
+size_t DepthFor(const Calibration& calibration, size_t top) {
+  const size_t longer = (calibration.depth * top + kCalibratedTop - 1) / kCalibratedTop;
+  return std::max({calibration.depth, longer, top});
+}
+
+IndexFallback WhyNotIndexed(const IndexSnapshot& index, const CueBatch& cues, const QuerySpec& spec,
+                            uint64_t live_rows) {
+  if (spec.exact) return IndexFallback::kAsked;
+  if (spec.kind != QueryKind::kList) return IndexFallback::kRecall;
+  if (index.stats.fallback != IndexFallback::kNone) return index.stats.fallback;
+  if (index.candidates == nullptr) return IndexFallback::kBuilding;
+  if (spec.filtered() || spec.candidate_rows) return IndexFallback::kRows;
+  if (!cues.mask.empty()) return IndexFallback::kMask;
+  const size_t depth = DepthFor(*index.stats.calibration, spec.top);
+  if (depth > kCandidateDepthMax || depth > live_rows / kRowsPerCandidate) {
+    return IndexFallback::kDepth;
+  }
+  if (cues.cues.rows > kCandidateCuesMax || HasUnusableCue(cues.cues)) return IndexFallback::kCue;
+  return IndexFallback::kNone;
+}
+
+IndexedQuery::IndexedQuery(const DenseTask& task, const StoreView& store,
+                           std::shared_ptr<const IndexSnapshot> index, const CueBatch& cues,
+                           const QuerySpec& spec, bool reads_all_codes)
+    : task_(task),
+      store_(store),
+      index_(std::move(index)),
+      cues_(cues.cues),
+      only_(spec.rows),
+      reads_all_codes_(reads_all_codes),
+      depth_(DepthFor(*index_->stats.calibration, spec.top)),
+      group_(std::clamp<size_t>((cues.cues.rows + kPartsMin - 1) / kPartsMin, 1,
+                                reads_all_codes ? kCuesPerPass : kCuesPerWalk)) {
+  task_.use_codes = false;
+}
+
+double IndexedQuery::part_flops() const {
+  const double ns = MeasuredNanos(*index_->stats.calibration, depth_);
+  return std::max(1.0, ns * kFlopsPerNano * static_cast<double>(group_));
+}
+
+double IndexedQuery::part_bytes() const {
+  if (reads_all_codes_) return static_cast<double>(index_->candidates->bytes() + 1);
+  return static_cast<double>(depth_ * cues_.cols * sizeof(float) * group_);
+}
+
+absl::Status IndexedQuery::AnswerGroup(size_t first, size_t count, IndexedPartial& into) const {
+  MNEME_ASSIGN_OR_RETURN(const std::vector<CandidateList> lists,
+                         index_->candidates->Candidates(cues_.slice(first, count), depth_));
+  GatheredRows rows(store_, depth_, only_.get());
+  for (size_t i = 0; i < count; ++i) {
+    const TileView tile = rows.Gather(lists[i]);
+    DenseTask task = task_;
+    task.live_rows = tile.rows;
+    DenseRun<float> run(task, cues_.slice(first + i, 1), {});
+    DensePartial partial = run.Empty();
+    if (tile.rows > 0) run.Add(tile, {}, partial);
+    if (!run.Settle(partial)) return Internal("dense: a list took a second pass");
+    CueAnswer answer = ToCueAnswer(std::move(run.outcomes().front()));
+    // What these would be compared with is the memory, not what was chosen from it.
+    answer.score_mean = answer.score_std = answer.z_best = answer.z_gap = 0;
+    into.rows_scored = std::max<uint64_t>(into.rows_scored, tile.rows);
+    into.answers.emplace_back(static_cast<uint32_t>(first + i), std::move(answer));
+  }
+  return absl::OkStatus();
+}
+
+void IndexedQuery::ProbeParts(size_t first, size_t last, IndexedPartial& into) const {
+  for (size_t part = first; part < last && into.error.ok(); ++part) {
+    const size_t begin = part * group_;
+    into.error = AnswerGroup(begin, std::min(group_, cues_.rows - begin), into);
+  }
+}
+
+void IndexedQuery::MergeParts(IndexedPartial& into, const IndexedPartial& from) const {
+  into.answers.insert(into.answers.end(), from.answers.begin(), from.answers.end());
+  into.rows_scored = std::max(into.rows_scored, from.rows_scored);
+  into.error.Update(from.error);
+}
+
+absl::StatusOr<bool> IndexedQuery::SettleStage(IndexedPartial& merged) {
+  MNEME_RETURN_IF_ERROR(merged.error);
+  const Calibration& calibration = *index_->stats.calibration;
+  answer_.cues.resize(cues_.rows);
+  for (auto& [cue, answer] : merged.answers) answer_.cues[cue] = std::move(answer);
+  answer_.items_scored = merged.rows_scored;
+  answer_.index = {.fallback = IndexFallback::kNone,
+                   .recall = calibration.recall,
+                   .depth = depth_,
+                   .rows = calibration.rows};
+  return true;
+}
+
+}  // namespace mneme::models

@@ -1,0 +1,75 @@
+// Lists of a dense memory through its index: for each cue the index names some rows, and these are
+// scored as the scan scores all of them. What a list says of its items is exact; whether a better
+// one was left out is what the calibration measured.
+//
+// One stage. A part is a group of cues: a binary index reads its codes once for all cues of a
+// group, and groups run side by side.
+#ifndef MNEME_CORE_MODELS_DENSE_INDEXED_QUERY_H_
+#define MNEME_CORE_MODELS_DENSE_INDEXED_QUERY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/models/dense/dense_index.h"
+#include "core/models/dense/dense_run.h"
+#include "core/models/model.h"
+#include "core/models/store/explicit_store.h"
+
+namespace mneme::models {
+
+// Answers to some cues, by their numbers.
+struct IndexedPartial final : public Partial {
+  std::vector<std::pair<uint32_t, CueAnswer>> answers;
+  uint64_t rows_scored = 0;  // for one cue, at most
+  absl::Status error;        // of the index: none of the batch is answered
+};
+
+// Rows to name for a list of `top`: what the calibration found for its own lists, and as many a
+// listed item for longer ones.
+size_t DepthFor(const Calibration& calibration, size_t top);
+
+// Why these cues are answered by the scan of `live_rows` rows all the same; kNone where they need
+// not be.
+IndexFallback WhyNotIndexed(const IndexSnapshot& index, const CueBatch& cues, const QuerySpec& spec,
+                            uint64_t live_rows);
+
+class IndexedQuery final : public TypedQuery<IndexedPartial> {
+ public:
+  // Of cues and a spec for which WhyNotIndexed says kNone.
+  IndexedQuery(const DenseTask& task, const StoreView& store,
+               std::shared_ptr<const IndexSnapshot> index, const CueBatch& cues,
+               const QuerySpec& spec, bool reads_all_codes);
+
+  size_t parts() const override { return (cues_.rows + group_ - 1) / group_; }
+  double part_flops() const override;
+  double part_bytes() const override;
+  Answer TakeAnswer() override { return std::move(answer_); }
+
+ protected:
+  IndexedPartial MakeEmpty() const override { return {}; }
+  void ProbeParts(size_t first, size_t last, IndexedPartial& into) const override;
+  void MergeParts(IndexedPartial& into, const IndexedPartial& from) const override;
+  absl::StatusOr<bool> SettleStage(IndexedPartial& merged) override;
+
+ private:
+  absl::Status AnswerGroup(size_t first, size_t count, IndexedPartial& into) const;
+
+  DenseTask task_;
+  StoreView store_;
+  std::shared_ptr<const IndexSnapshot> index_;
+  MatrixView cues_;
+  std::shared_ptr<const RowSet> only_;  // null: all rows
+  bool reads_all_codes_;
+  size_t depth_;
+  size_t group_;
+  Answer answer_;
+};
+
+}  // namespace mneme::models
+
+#endif  // MNEME_CORE_MODELS_DENSE_INDEXED_QUERY_H_
