@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <variant>
 
-#include "core/models/store/tile.h"
+#include "core/models/store/explicit_store.h"
 
 namespace mneme::engine {
 namespace {
@@ -12,15 +12,6 @@ namespace {
 constexpr uint64_t kTileRowBytes = 3 * sizeof(float) + sizeof(uint64_t) + 16;
 // Of a trained memory's certificate.
 constexpr uint64_t kCertificateBytes = sizeof(uint64_t) + sizeof(float);
-
-// Rows that there is room for, of an explicit store with that many.
-uint64_t TileRoom(uint64_t rows) {
-  if (rows == 0) return 0;
-  for (const uint64_t first : {16, 64, 256}) {
-    if (rows <= first) return first;
-  }
-  return (rows + models::kTileRows - 1) / models::kTileRows * models::kTileRows;
-}
 
 }  // namespace
 
@@ -50,7 +41,7 @@ uint64_t GrowthBytes(const models::MemorySpec& spec, uint32_t partitions, uint64
   const uint64_t parts = std::max<uint32_t>(partitions, 1);
   const uint64_t before = items / parts;
   const uint64_t after = (items + rows + parts - 1) / parts;
-  return parts * (TileRoom(after) - TileRoom(before)) * RowBytes(spec);
+  return parts * (models::StoreRoom(after) - models::StoreRoom(before)) * RowBytes(spec);
 }
 
 }  // namespace mneme::engine

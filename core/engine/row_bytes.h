@@ -13,7 +13,7 @@ namespace mneme::engine {
 uint64_t FixedBytes(const models::MemorySpec& spec);
 // Of an item without attributes and with a numeric id.
 uint64_t RowBytes(const models::MemorySpec& spec);
-// How many bytes a memory of `items` grows by `rows` more: in whole tiles.
+// How many bytes a memory of `items` grows by `rows` more, with the room for rows to come.
 uint64_t GrowthBytes(const models::MemorySpec& spec, uint32_t partitions, uint64_t items,
                      uint64_t rows);
 

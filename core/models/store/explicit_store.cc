@@ -8,8 +8,19 @@
 namespace mneme::models {
 namespace {
 
-constexpr size_t kFirstTileRows = 16;
-constexpr size_t kFirstTileGrowth = 4;
+constexpr size_t kRoomStep = 16;   // tiles have room for a multiple of so many rows
+constexpr size_t kRoomShare = 16;  // and for one in so many, of all rows, that may yet come
+static_assert(kRoomStep % math::kCodeGroup == 0 && kTileRows % kRoomStep == 0);
+
+// The least room that is enough for `rows` in the last tile, with so many rows in tiles before it.
+// Rooms are steps of one ladder, whether rows come one by one or all at once.
+size_t TileRoom(size_t before, size_t rows) {
+  size_t room = 0;
+  while (room < rows) {
+    room += std::max(kRoomStep, (before + room) / kRoomShare / kRoomStep * kRoomStep);
+  }
+  return std::min(room, kTileRows);
+}
 
 // Finds `row_number` in ascending order: `tile_count` tiles, `number(tile, row)`, `rows(tile)`.
 template <typename RowsOf, typename NumberOf>
@@ -41,16 +52,37 @@ std::optional<RowPosition> FindRow(size_t tile_count, RowsOf rows, NumberOf numb
 
 }  // namespace
 
+uint64_t StoreRoom(uint64_t rows) {
+  const uint64_t before = rows / kTileRows * kTileRows;
+  return before + TileRoom(before, rows - before);
+}
+
 TileView StoreView::tile(size_t i) const {
   const Entry& entry = (*entries_)[i];
-  return entry.tile->View(std::min(kTileRows, rows_ - i * kTileRows), entry.dead.get());
+  return entry.tile->View(RowsOf(i), entry.dead.get());
+}
+
+// Row numbers mostly have no gaps: a row then lies where counting from the first says, and its
+// tile's first and last numbers tell that it does.
+std::optional<RowPosition> StoreView::FindWithoutGaps(uint64_t row_number) const {
+  if (rows_ == 0) return std::nullopt;
+  const uint64_t first = (*entries_)[0].tile->row_number(0);
+  if (row_number < first || row_number - first >= rows_) return std::nullopt;
+  const size_t i = (row_number - first) / kTileRows, row = (row_number - first) % kTileRows;
+  const Tile& tile = *(*entries_)[i].tile;
+  const uint64_t begin = first + i * kTileRows, last = RowsOf(i) - 1;
+  if (tile.row_number(0) != begin || tile.row_number(last) != begin + last) return std::nullopt;
+  return RowPosition{.tile = static_cast<uint32_t>(i), .row = static_cast<uint32_t>(row)};
 }
 
 std::optional<RowPosition> StoreView::Find(uint64_t row_number) const {
-  const auto found = FindRow(
-      tiles(), [this](size_t i) { return std::min(kTileRows, rows_ - i * kTileRows); },
-      [this](size_t i, size_t row) { return (*entries_)[i].tile->row_number(row); }, row_number);
-  if (!found || tile(found->tile).IsDead(found->row)) return std::nullopt;
+  std::optional<RowPosition> found = FindWithoutGaps(row_number);
+  if (!found) {
+    found = FindRow(
+        tiles(), [this](size_t i) { return RowsOf(i); },
+        [this](size_t i, size_t row) { return (*entries_)[i].tile->row_number(row); }, row_number);
+  }
+  if (!found || IsDead(*found)) return std::nullopt;
   return found;
 }
 
@@ -88,21 +120,19 @@ std::shared_ptr<int8_t> ExplicitStore::RoomForCodes(size_t rows) {
   constexpr size_t kLargeBytes = size_t{64} << 20;  // where a slab left over is nothing
   if (!has_codes_) return nullptr;
   const size_t row_bytes = (key_dim_ + value_dim_) * sizeof(float) + CodedRowBytes(key_dim_);
-  return code_slab_.Take(math::CodeGroupBytes(rows, key_dim_), rows_ * row_bytes >= kLargeBytes);
+  const bool large = rows == kTileRows && rows_ * row_bytes >= kLargeBytes;
+  return code_slab_.Take(math::CodeGroupBytes(rows, key_dim_), large);
 }
 
-Tile& ExplicitStore::RoomForOne() {
-  if (slots_.empty()) {
-    slots_.push_back({.tile = std::make_shared<Tile>(kFirstTileRows, key_dim_, value_dim_,
-                                                     RoomForCodes(kFirstTileRows))});
-    published_ = nullptr;
-  } else if (Tile& last = *slots_.back().tile; last.rows() == last.capacity()) {
-    if (last.capacity() < kTileRows) {
-      const size_t larger = std::min(kTileRows, last.capacity() * kFirstTileGrowth);
-      slots_.back().tile = std::make_shared<Tile>(larger, last, RoomForCodes(larger));
+Tile& ExplicitStore::RoomFor(size_t more) {
+  const size_t before = rows_ / kTileRows * kTileRows, in_last = rows_ - before;
+  if (in_last == 0 || slots_.back().tile->rows() == slots_.back().tile->capacity()) {
+    const size_t room = TileRoom(before, std::min(kTileRows, in_last + more));
+    if (in_last == 0) {
+      slots_.push_back(
+          {.tile = std::make_shared<Tile>(room, key_dim_, value_dim_, RoomForCodes(room))});
     } else {
-      slots_.push_back({.tile = std::make_shared<Tile>(kTileRows, key_dim_, value_dim_,
-                                                       RoomForCodes(kTileRows))});
+      slots_.back().tile = std::make_shared<Tile>(room, *slots_.back().tile, RoomForCodes(room));
     }
     published_ = nullptr;
   }
@@ -112,12 +142,13 @@ Tile& ExplicitStore::RoomForOne() {
 absl::Status ExplicitStore::Append(const StoreRows& rows) {
   MNEME_RETURN_IF_ERROR(CheckShapes(rows));
   for (size_t i = 0; i < rows.row_numbers.size(); ++i) {
-    RoomForOne().Append({.key = rows.keys.row(i).data(),
-                         .value = value_dim_ == 0 ? nullptr : rows.values.row(i).data(),
-                         .log_weight = rows.log_weights.empty() ? 0.0f : rows.log_weights[i],
-                         .extra = rows.extra.empty() ? 0.0f : rows.extra[i],
-                         .row_number = rows.row_numbers[i]},
-                        rows.ids.empty() ? ItemId(rows.row_numbers[i]) : rows.ids[i]);
+    RoomFor(rows.row_numbers.size() - i)
+        .Append({.key = rows.keys.row(i).data(),
+                 .value = value_dim_ == 0 ? nullptr : rows.values.row(i).data(),
+                 .log_weight = rows.log_weights.empty() ? 0.0f : rows.log_weights[i],
+                 .extra = rows.extra.empty() ? 0.0f : rows.extra[i],
+                 .row_number = rows.row_numbers[i]},
+                rows.ids.empty() ? ItemId(rows.row_numbers[i]) : rows.ids[i]);
     ++rows_;
   }
   return absl::OkStatus();
@@ -165,13 +196,14 @@ absl::Status ExplicitStore::Remove(std::span<const uint64_t> row_numbers) {
 
 void ExplicitStore::Compact() {
   const std::vector<Slot> old = std::exchange(slots_, {});
+  const size_t live = live_rows();
   rows_ = 0;
   dead_ = 0;
   published_ = nullptr;
   for (const Slot& slot : old) {
     for (size_t row = 0; row < slot.tile->rows(); ++row) {
       if (slot.dead != nullptr && slot.dead->Test(row)) continue;
-      RoomForOne().AppendFrom(*slot.tile, row);
+      RoomFor(live - rows_).AppendFrom(*slot.tile, row);
       ++rows_;
     }
   }

@@ -16,12 +16,14 @@
 //   the
 //      live rows, in order, at a cost that the removals before it have earned.
 //
-// Memory: the first tile starts with room for 16 rows and grows fourfold to 1,024, by copying;
-// later tiles have room for 1,024 from the start. bytes() counts what is allocated, but for what is
-// left over of the last slab of codes (of a store of 64 MiB and more).
+// Memory: the last tile has room for 16 rows or a sixteenth of all rows more than it needs, and
+// grows by copying (StoreRoom); from 16,384 rows on, tiles have room for 1,024 from the start.
+// bytes() counts what is allocated, but for what is left over of the last slab of codes (of a store
+// of 64 MiB and more).
 #ifndef MNEME_CORE_MODELS_STORE_EXPLICIT_STORE_H_
 #define MNEME_CORE_MODELS_STORE_EXPLICIT_STORE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,6 +39,10 @@
 #include "core/models/store/tile.h"
 
 namespace mneme::models {
+
+// Rows that a store of `rows` rows, none of them dead, has room for: at most a sixteenth more,
+// or 16.
+uint64_t StoreRoom(uint64_t rows);
 
 // Rows on their way in. Columns have one entry a row, or none: then no values, weight 1, extra 0,
 // id = row number.
@@ -80,8 +86,11 @@ class StoreView {
   size_t live_rows() const { return live_; }
   uint64_t bytes() const { return bytes_; }
 
-  // Where a live row with this number lies; nullopt when there is none. O(log rows).
+  // Where a live row with this number lies; nullopt when there is none. O(log rows), and without a
+  // look at the row where row numbers have no gaps.
   std::optional<RowPosition> Find(uint64_t row_number) const;
+  // The key of the row at such a place.
+  const float* key(RowPosition at) const { return (*entries_)[at.tile].tile->key(at.row); }
 
   // As if only the rows that pass were stored: the others are dead, and tiles without a live row
   // are left out. Where at most one row in 32 is live, these rows are copied out instead, if they
@@ -101,6 +110,12 @@ class StoreView {
   using Entries = std::vector<Entry>;
 
   StoreView CopyLive() const;
+  size_t RowsOf(size_t tile) const { return std::min(kTileRows, rows_ - tile * kTileRows); }
+  std::optional<RowPosition> FindWithoutGaps(uint64_t row_number) const;
+  bool IsDead(RowPosition at) const {
+    const Tombstones* const dead = (*entries_)[at.tile].dead.get();
+    return dead != nullptr && dead->Test(at.row);
+  }
 
   std::shared_ptr<const Entries> entries_;
   size_t rows_ = 0;
@@ -133,7 +148,8 @@ class ExplicitStore {
   };
 
   absl::Status CheckShapes(const StoreRows& rows) const;
-  Tile& RoomForOne();
+  // The last tile, with room for at least one of `more` rows to come.
+  Tile& RoomFor(size_t more);
   std::shared_ptr<int8_t> RoomForCodes(size_t rows);
   std::optional<RowPosition> Find(uint64_t row_number) const;
   void Bury(RowPosition at);

@@ -159,6 +159,7 @@ class Tile {
   size_t capacity() const { return keys_.rows(); }
   size_t bytes() const;
   uint64_t row_number(size_t row) const { return row_numbers_[row]; }
+  const float* key(size_t row) const { return keys_.data() + row * keys_.cols(); }
 
   void Append(const TileRow& row, const ItemId& id);
   // Copies row `from` of another tile to the end of this one.

@@ -1,8 +1,10 @@
 // Tests of core/models/store: what a view sees, and what writers leave alone.
 #include "core/models/store/explicit_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <numeric>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -169,6 +171,42 @@ TEST(ExplicitStore, SmallMemoriesAreSmall) {
   const std::vector<uint64_t> number = {1};
   ASSERT_TRUE(store.Append({.keys = key, .row_numbers = number}).ok());
   EXPECT_LT(store.Publish().bytes(), 16u * 128 * 4 + 4096);
+}
+
+// However rows come, there is room for a sixteenth more than there are, or for 16.
+TEST(ExplicitStore, RoomFollowsTheNumberOfRows) {
+  constexpr size_t kColumns = 12;
+  constexpr uint64_t kRowBytes = (kColumns + 3) * sizeof(float) + sizeof(uint64_t) + sizeof(IdCell);
+  const Matrix keys(3000, kColumns);
+  const std::vector<uint64_t> numbers = Range(0, 3000);
+  const auto rows = [&](size_t first, size_t count) {
+    return StoreRows{.keys = keys.view().slice(first, count),
+                     .row_numbers = std::span(numbers).subspan(first, count)};
+  };
+  ExplicitStore one_by_one(kColumns, 0);
+  for (size_t n = 1; n <= 3000; ++n) {
+    ASSERT_TRUE(one_by_one.Append(rows(n - 1, 1)).ok());
+    EXPECT_LE(StoreRoom(n), n + std::max<uint64_t>(16, n / 16));
+    if (n % 97 != 0) continue;
+    ExplicitStore at_once(kColumns, 0);
+    ASSERT_TRUE(at_once.Append(rows(0, n)).ok());
+    const uint64_t expected = (n + 1023) / 1024 * sizeof(Tile) + StoreRoom(n) * kRowBytes;
+    EXPECT_EQ(at_once.Publish().bytes(), expected) << n;
+    EXPECT_EQ(one_by_one.Publish().bytes(), expected) << n;
+  }
+  EXPECT_EQ(StoreRoom(0), 0u);
+  EXPECT_EQ(StoreRoom(1'000'000) % kTileRows, 0u);
+}
+
+// Room is made by copying; views hold on to the smaller tile.
+TEST(ExplicitStore, ViewsStayWhileTheLastTileGrows) {
+  ExplicitStore store(kDim, 1);
+  std::vector<StoreView> views;
+  for (uint64_t n = 0; n < 2100; ++n) {
+    ASSERT_TRUE(store.Append(Rows({n}).view()).ok());
+    if (n % 150 == 0) views.push_back(store.Publish());
+  }
+  for (size_t i = 0; i < views.size(); ++i) EXPECT_EQ(LiveRows(views[i]), Range(0, i * 150 + 1));
 }
 
 TEST(IdCell, OrdersAsItemIdDoes) {
