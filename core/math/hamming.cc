@@ -129,22 +129,24 @@ __attribute__((target("avx2"))) size_t CollectAvx2(const uint64_t* codes, size_t
   return count;
 }
 
+// Where the 8 rows differ from the cue in word w. Memory is asked for from further ahead than the
+// machine looks by itself, which ends at each page of 4 KiB.
+MNEME_AVX512 __m512i WordAvx512(const uint64_t* group, size_t w, const uint64_t* cue) {
+  constexpr size_t kAheadBytes = 8192;
+  const uint64_t* const at = group + w * kHammingGroup;
+  _mm_prefetch(reinterpret_cast<const char*>(at) + kAheadBytes, _MM_HINT_T0);
+  return _mm512_popcnt_epi64(
+      _mm512_xor_si512(_mm512_load_si512(at), _mm512_set1_epi64(static_cast<int64_t>(cue[w]))));
+}
+
 MNEME_AVX512 __m512i GroupAvx512(const uint64_t* group, size_t words, const uint64_t* cue) {
   __m512i even = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
   size_t w = 0;
   for (; w + 2 <= words; w += 2) {
-    even = _mm512_add_epi64(even, _mm512_popcnt_epi64(_mm512_xor_si512(
-                                      _mm512_load_si512(group + w * kHammingGroup),
-                                      _mm512_set1_epi64(static_cast<int64_t>(cue[w])))));
-    odd = _mm512_add_epi64(odd, _mm512_popcnt_epi64(_mm512_xor_si512(
-                                    _mm512_load_si512(group + (w + 1) * kHammingGroup),
-                                    _mm512_set1_epi64(static_cast<int64_t>(cue[w + 1])))));
+    even = _mm512_add_epi64(even, WordAvx512(group, w, cue));
+    odd = _mm512_add_epi64(odd, WordAvx512(group, w + 1, cue));
   }
-  if (w < words) {
-    even = _mm512_add_epi64(even, _mm512_popcnt_epi64(_mm512_xor_si512(
-                                      _mm512_load_si512(group + w * kHammingGroup),
-                                      _mm512_set1_epi64(static_cast<int64_t>(cue[w])))));
-  }
+  if (w < words) even = _mm512_add_epi64(even, WordAvx512(group, w, cue));
   return _mm512_add_epi64(even, odd);
 }
 

@@ -78,6 +78,17 @@ class BinaryRebuild final : public IndexRebuild {
 
 }  // namespace
 
+std::vector<std::shared_ptr<const BinaryView>> BinaryView::Parts(size_t count) const {
+  std::vector<std::shared_ptr<const BinaryView>> out;
+  const size_t parts = std::min(std::max<size_t>(count, 1), std::max<size_t>(codes_.blocks(), 1));
+  for (size_t i = 0, first = 0; i < parts; ++i) {
+    const size_t last = codes_.blocks() * (i + 1) / parts;
+    out.push_back(std::make_shared<BinaryView>(code_, codes_.Part(first, last - first), options_));
+    first = last;
+  }
+  return out;
+}
+
 absl::StatusOr<std::vector<Selection>> BinaryView::Select(MatrixView cues, size_t depth) const {
   std::vector<uint64_t> codes(cues.rows * code_->words());
   MNEME_RETURN_IF_ERROR(code_->EncodeCues(cues, codes));

@@ -31,6 +31,10 @@ class BinaryView final : public CandidateView {
   const BinaryCode& code() const { return *code_; }
   const CodeView& codes() const { return codes_; }
 
+  // The same rows in up to `count` parts of whole blocks, about as large each: what the parts find,
+  // merged (MergeCandidates), is what this finds. So several threads share a scan.
+  std::vector<std::shared_ptr<const BinaryView>> Parts(size_t count) const;
+
   // The same with what the pass saw; errors and bounds are those of Candidates.
   absl::StatusOr<std::vector<Selection>> Select(MatrixView cues, size_t depth) const;
 

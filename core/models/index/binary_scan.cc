@@ -86,11 +86,13 @@ struct Piece {
   size_t first_row;  // in the block
 };
 
-// Calls visit(piece) for all of a view, in order.
+// Calls visit(piece) for all of a view, in order: in blocks for one cue, in small pieces for more.
 template <typename Visit>
-void VisitPieces(const CodeView& view, const Visit& visit) {
+void VisitPieces(const CodeView& view, size_t cues, const Visit& visit) {
   const size_t group_words = view.words() * kHammingGroup;
-  const size_t most = std::max<size_t>(1, kPieceBytes / (group_words * sizeof(uint64_t)));
+  const size_t most = cues == 1
+                          ? kTileRows / kHammingGroup
+                          : std::max<size_t>(1, kPieceBytes / (group_words * sizeof(uint64_t)));
   for (size_t b = 0; b < view.blocks(); ++b) {
     const CodeBlockView block = view.block(b);
     for (size_t g = 0; g < block.full_groups; g += most) {
@@ -194,7 +196,7 @@ std::vector<Selection> SelectBySample(const CodeView& view, std::span<const uint
   std::vector<CueScan*> open;
   for (CueScan& scan : scans) open.push_back(&scan);
   while (!open.empty()) {
-    VisitPieces(view, [&open](const Piece& piece) {
+    VisitPieces(view, open.size(), [&open](const Piece& piece) {
       for (CueScan* const scan : open) scan->Visit(piece);
     });
     for (CueScan* const scan : open) scan->Finish();

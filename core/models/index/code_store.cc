@@ -11,25 +11,40 @@ namespace {
 using math::kHammingGroup;
 
 constexpr size_t kDeadShare = 4;  // compact beyond one in so many
+constexpr size_t kLargePagesFrom = size_t{8} << 20;
 
 }  // namespace
 
 CodeBlockView CodeView::block(size_t i) const {
-  const Entry& entry = (*entries_)[i];
-  CodeBlockView out = {.full = entry.block->codes.data(),
+  const Entry& entry = (*entries_)[first_block_ + i];
+  CodeBlockView out = {.full = entry.block->codes,
                        .rows = std::min(kTileRows, rows_ - i * kTileRows),
                        .row_numbers = entry.block->row_numbers.data(),
                        .dead = entry.dead.get()};
   out.full_groups = out.rows / kHammingGroup;
-  if (out.rows % kHammingGroup != 0) out.rest = rest_.data();
+  if (out.rows % kHammingGroup != 0) out.rest = rest_->data();
+  return out;
+}
+
+CodeView CodeView::Part(size_t first, size_t count) const {
+  CodeView out = *this;
+  const size_t begin = std::min(first, blocks()), end = std::min(begin + count, blocks());
+  out.first_block_ = first_block_ + begin;
+  out.rows_ = std::min(rows_, end * kTileRows) - std::min(rows_, begin * kTileRows);
+  out.live_ = out.rows_;
+  for (size_t i = 0; i < end - begin; ++i) {
+    const CodeBlockView block = out.block(i);
+    if (block.dead != nullptr) out.live_ -= block.dead->count;
+  }
   return out;
 }
 
 uint64_t CodeView::bytes() const {
   if (entries_ == nullptr) return 0;
-  uint64_t bytes = rest_.bytes() + entries_->size() * sizeof(Entry);
-  for (const Entry& entry : *entries_) {
-    bytes += entry.block->codes.bytes() + entry.block->row_numbers.size() * sizeof(uint64_t);
+  uint64_t bytes = (rest_ == nullptr ? 0 : rest_->bytes()) + blocks() * sizeof(Entry);
+  for (size_t i = first_block_; i < first_block_ + blocks(); ++i) {
+    const Entry& entry = (*entries_)[i];
+    bytes += CodeBlockBytes(words_) + entry.block->row_numbers.size() * sizeof(uint64_t);
     if (entry.dead != nullptr) bytes += sizeof(Tombstones);
   }
   return bytes;
@@ -38,11 +53,14 @@ uint64_t CodeView::bytes() const {
 void CodeStore::AppendOne(const uint64_t* code, size_t stride, uint64_t row_number) {
   const size_t row = rows_ % kTileRows;
   if (row == 0) {
-    slots_.push_back({.block = std::make_shared<CodeBlock>(words_)});
+    const size_t bytes = CodeBlockBytes(words_);
+    const bool large = slots_.size() * bytes >= kLargePagesFrom;
+    slots_.push_back({.block = std::make_shared<CodeBlock>(slab_.Take(bytes, large))});
     published_ = nullptr;
   }
   CodeBlock& block = *slots_.back().block;
-  uint64_t* const group = block.codes.row(row / kHammingGroup * words_).data();
+  uint64_t* const group = block.codes + row / kHammingGroup * words_ * kHammingGroup;
+  if (row % kHammingGroup == 0) std::fill_n(group, words_ * kHammingGroup, 0);
   for (size_t w = 0; w < words_; ++w) {
     group[w * kHammingGroup + row % kHammingGroup] = code[w * stride];
   }
@@ -125,7 +143,7 @@ void CodeStore::Compact() {
     const Slot& slot = old[position / kTileRows];
     const size_t row = position % kTileRows;
     if (slot.dead != nullptr && slot.dead->Test(row)) continue;
-    const uint64_t* const group = slot.block->codes.row(row / kHammingGroup * words_).data();
+    const uint64_t* const group = slot.block->codes + row / kHammingGroup * words_ * kHammingGroup;
     AppendOne(group + row % kHammingGroup, kHammingGroup, slot.block->row_numbers[row]);
   }
   last_row_ = last;
@@ -147,8 +165,10 @@ CodeView CodeStore::Publish() {
   view.live_ = rows_ - dead_;
   if (rows_ % kHammingGroup != 0) {
     const size_t group = rows_ % kTileRows / kHammingGroup;
-    view.rest_ = BasicMatrix<uint64_t>::Copy(
-        slots_.back().block->codes.view().slice(group * words_, words_));
+    auto rest = std::make_shared<BasicMatrix<uint64_t>>(words_, kHammingGroup);
+    std::copy_n(slots_.back().block->codes + group * words_ * kHammingGroup, rest->flat().size(),
+                rest->data());
+    view.rest_ = std::move(rest);
   }
   return view;
 }

@@ -7,8 +7,9 @@
 //                group that was being filled is in the view, as a copy: no word is read and
 //                written at once.
 //             3. At most a quarter of the rows are dead after Remove; beyond that, the live ones
-//             are
-//                copied into new blocks.
+//                are copied into new blocks.
+// Memory      The blocks of a store of 8 MiB and more lie in pages of 2 MiB: a scan with small ones
+//             waits for their addresses.
 #ifndef MNEME_CORE_MODELS_INDEX_CODE_STORE_H_
 #define MNEME_CORE_MODELS_INDEX_CODE_STORE_H_
 
@@ -17,21 +18,28 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "core/math/hamming.h"
 #include "core/math/matrix.h"
+#include "core/models/store/code_slab.h"
 #include "core/models/store/tile.h"
 
 namespace mneme::models {
 
+constexpr size_t CodeBlockBytes(size_t words) { return kTileRows * words * sizeof(uint64_t); }
+
 struct CodeBlock {
-  explicit CodeBlock(size_t words)
-      : codes(kTileRows / math::kHammingGroup * words, math::kHammingGroup),
+  // `bytes`: CodeBlockBytes, from a cache line on.
+  explicit CodeBlock(std::shared_ptr<int8_t> bytes)
+      : memory(std::move(bytes)),
+        codes(reinterpret_cast<uint64_t*>(memory.get())),
         row_numbers(kTileRows) {}
 
-  BasicMatrix<uint64_t> codes;  // group g, word w: row g * words + w
+  std::shared_ptr<int8_t> memory;
+  uint64_t* codes;  // group g, word w: from (g * words + w) * math::kHammingGroup
   std::vector<uint64_t> row_numbers;
 };
 
@@ -56,8 +64,11 @@ class CodeView {
   size_t blocks() const { return (rows_ + kTileRows - 1) / kTileRows; }
   CodeBlockView block(size_t i) const;
   uint64_t row_number(size_t position) const {
-    return (*entries_)[position / kTileRows].block->row_numbers[position % kTileRows];
+    const Entry& entry = (*entries_)[first_block_ + position / kTileRows];
+    return entry.block->row_numbers[position % kTileRows];
   }
+  // `count` blocks from `first` on, as a view of their own: what a thread scans beside others.
+  CodeView Part(size_t first, size_t count) const;
 
  private:
   friend class CodeStore;
@@ -68,7 +79,8 @@ class CodeView {
   using Entries = std::vector<Entry>;
 
   std::shared_ptr<const Entries> entries_;
-  BasicMatrix<uint64_t> rest_;  // the last group, where it is not full
+  std::shared_ptr<const BasicMatrix<uint64_t>> rest_;  // the last group, where it is not full
+  size_t first_block_ = 0;
   size_t words_ = 0;
   size_t rows_ = 0;
   size_t live_ = 0;
@@ -100,6 +112,7 @@ class CodeStore {
   void Compact();
 
   size_t words_;
+  CodeSlab slab_;
   std::vector<Slot> slots_;
   size_t rows_ = 0;
   size_t dead_ = 0;

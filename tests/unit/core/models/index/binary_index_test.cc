@@ -151,6 +151,36 @@ TEST(BinaryIndex, ListsOfShardsMergeIntoTheListOfAll) {
   }
 }
 
+// What threads share: parts of one view, with rows that are gone and a last group that is not full.
+TEST(BinaryIndex, ListsOfPartsMergeIntoTheListOfAll) {
+  RecordProperty("seed", 9);
+  const Matrix keys = ClusteredRows(5003, 40, 30, 9), cues = ClusteredRows(5, 40, 5, 10);
+  const auto index = MakeIndex(MakeCode(keys));
+  Add(*index, keys, 0);
+  std::vector<uint64_t> gone;
+  for (uint64_t row = 0; row < 5003; row += 11) gone.push_back(row);
+  ASSERT_TRUE(index->Remove(gone).ok());
+  const auto whole = index->PublishBinary();
+  const std::vector<CandidateList> expected = MustFind(*whole, cues, 333);
+  for (const size_t count : {0u, 1u, 2u, 3u, 5u, 50u}) {
+    SCOPED_TRACE(count);
+    const auto parts = whole->Parts(count);
+    EXPECT_EQ(parts.size(), std::clamp<size_t>(count, 1, 5));
+    size_t live = 0;
+    std::vector<std::vector<CandidateList>> lists(cues.rows());
+    for (const auto& part : parts) {
+      live += part->live_rows();
+      const std::vector<CandidateList> found = MustFind(*part, cues, 333);
+      for (size_t c = 0; c < found.size(); ++c) lists[c].push_back(found[c]);
+    }
+    EXPECT_EQ(live, whole->live_rows());
+    for (size_t c = 0; c < lists.size(); ++c) {
+      EXPECT_EQ(MergeCandidates(lists[c], 333), expected[c]);
+    }
+  }
+  EXPECT_EQ(MakeIndex(MakeCode(keys))->PublishBinary()->Parts(4).size(), 1u) << "of no rows";
+}
+
 TEST(BinaryIndex, RemovedRowsAreNeverReturnedAndOldViewsStay) {
   RecordProperty("seed", 9);
   const Matrix keys = ClusteredRows(5000, 24, 20, 9), cues = ClusteredRows(4, 24, 4, 10);
