@@ -150,8 +150,10 @@ class GraphRebuild final : public IndexRebuild {
  private:
   absl::Status Start() {
     if (task_.base == nullptr) {
-      MNEME_ASSIGN_OR_RETURN(graph_, HnswGraph::Make(task_.spec, task_.similarity, task_.key_dim,
-                                                     task_.rows.live_rows()));
+      MNEME_ASSIGN_OR_RETURN(
+          graph_,
+          HnswGraph::Make(task_.spec, GraphRows::For(task_.similarity, task_.key_dim, task_.rows),
+                          task_.rows.live_rows()));
       return absl::OkStatus();
     }
     MNEME_ASSIGN_OR_RETURN(graph_, task_.base->Clone(task_.base->rows() + task_.rows.live_rows()));
@@ -271,11 +273,15 @@ std::shared_ptr<const CandidateView> GraphIndex::Publish() {
                                      tail_.Publish());
 }
 
+bool GraphIndex::NeedsNewGraph() const {
+  return graph_ != nullptr &&
+         (dead_count_ * kGraphDeadShare > graph_->rows() || graph_->IsCoarse());
+}
+
 bool GraphIndex::NeedsRebuild() const {
   const size_t rows = graph_ == nullptr ? 0 : graph_->rows();
   const size_t tolerated = std::max(kGraphTailRowsMin, rows / kGraphTailShare);
-  return tail_.live_rows() > tolerated || pending() > tolerated ||
-         dead_count_ * kGraphDeadShare > rows;
+  return tail_.live_rows() > tolerated || pending() > tolerated || NeedsNewGraph();
 }
 
 std::unique_ptr<IndexRebuild> GraphIndex::BeginRebuild(const StoreView& store) {
@@ -287,7 +293,7 @@ std::unique_ptr<IndexRebuild> GraphIndex::BeginRebuild(const StoreView& store) {
                              .key_dim = key_dim_,
                              .live_rows = graph_rows() + tail_.live_rows(),
                              .last_row = last_added_};
-  if (graph_ != nullptr && dead_count_ * kGraphDeadShare <= graph_->rows()) {
+  if (graph_ != nullptr && !NeedsNewGraph()) {
     task.base = graph_;
     task.dead = dead_;
     task.dead_count = dead_count_;

@@ -6,12 +6,12 @@
 // that are copied on write. A rebuild clones the graph (a copy of its memory), buries what was
 // removed, puts the rows of the tail in, and is exchanged for it. Where more than a quarter of the
 // graph is dead, it is made anew from the live rows instead. So a Store costs an append, a row is
-// linked in once, and no search waits.
+// linked in once, and no search waits. So is it where the graph codes its rows, and the codes of
+// more than one in twenty are coarse (graph_rows.h).
 //
-// Distances   minus the inner product (dot, cosine), squared L2, L1.
-// Memory      the keys once more, 8 * links bytes a row and some 100 bytes; twice that while a
-// clone
-//             is at work.
+// Distances   minus the inner product (dot, cosine), squared L2, L1; in the graph those of codes.
+// Memory      the keys once more, as codes of a byte a number where these suit them; 8 * links
+//             bytes a row and some 100 bytes; twice that while a clone is at work.
 #ifndef MNEME_CORE_MODELS_INDEX_GRAPH_INDEX_H_
 #define MNEME_CORE_MODELS_INDEX_GRAPH_INDEX_H_
 
@@ -59,6 +59,8 @@ class GraphIndex final : public CandidateIndex {
   GraphIndex(const GraphSpec& spec, Similarity similarity, size_t key_dim)
       : spec_(spec), similarity_(similarity), key_dim_(key_dim), tail_(key_dim, 0) {}
 
+  // Too much of the graph is dead, or coded coarsely, to go on from it.
+  bool NeedsNewGraph() const;
   // Dead positions that the graph still finds.
   size_t pending() const { return graph_ == nullptr ? 0 : dead_count_ - graph_->buried(); }
   // Where a row lies in the graph; nullopt when it is not there or dead.

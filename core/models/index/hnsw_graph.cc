@@ -1,5 +1,7 @@
 #include "core/models/index/hnsw_graph.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/math/kernels.h"
 
 // The library's own distances are chosen when it is compiled, ours at run time; its prefetching
 // reads past the end of a list. Both are behind this switch. The namespace is ours so that another
@@ -25,44 +26,44 @@ namespace {
 
 constexpr size_t kGraphRowsMax = size_t{1} << 30;
 constexpr size_t kLinksMin = 2, kLinksMax = 128, kWidthMax = 4096;
+constexpr size_t kLineBytes = 64, kPageBytes = size_t{2} << 20;
+constexpr size_t kSearchWidthMin = 10;
+constexpr size_t kCoarseShare = 20;  // too coarse from one row in so many
 
 using Graph = mneme_hnswlib::HierarchicalNSW<float>;
 
-float MinusDot(const void* a, const void* b, const void* dim) {
-  return -math::Dot(static_cast<const float*>(a), static_cast<const float*>(b),
-                    *static_cast<const size_t*>(dim));
-}
-float SquaredL2(const void* a, const void* b, const void* dim) {
-  return math::SquaredDistance(static_cast<const float*>(a), static_cast<const float*>(b),
-                               *static_cast<const size_t*>(dim));
-}
-float L1(const void* a, const void* b, const void* dim) {
-  return math::L1Distance(static_cast<const float*>(a), static_cast<const float*>(b),
-                          *static_cast<const size_t*>(dim));
+float DistanceOf(const void* a, const void* b, const void* rows) {
+  return static_cast<const GraphRows*>(rows)->Distance(a, b);
 }
 
+// Rows in elements of whole cache lines, so that a row lies in as few of them as it can.
 class Space final : public mneme_hnswlib::SpaceInterface<float> {
  public:
-  Space(Similarity similarity, size_t dim) : similarity_(similarity), dim_(dim) {}
-  size_t get_data_size() override { return dim_ * sizeof(float); }
-  void* get_dist_func_param() override { return &dim_; }
-  mneme_hnswlib::DISTFUNC<float> get_dist_func() override {
-    switch (similarity_) {
-      case Similarity::kDot:
-      case Similarity::kCosine:
-        return MinusDot;
-      case Similarity::kL2:
-        return SquaredL2;
-      case Similarity::kL1:
-        return L1;
-    }
-    return SquaredL2;
+  Space(const GraphSpec& spec, const GraphRows* rows) : rows_(rows) {
+    const size_t links = (2 * spec.links + 1) * sizeof(mneme_hnswlib::tableint);
+    const size_t element = links + rows->row_bytes() + sizeof(mneme_hnswlib::labeltype);
+    data_bytes_ = rows->row_bytes() + (kLineBytes - element % kLineBytes) % kLineBytes;
   }
+  size_t get_data_size() override { return data_bytes_; }
+  void* get_dist_func_param() override { return const_cast<GraphRows*>(rows_); }
+  mneme_hnswlib::DISTFUNC<float> get_dist_func() override { return DistanceOf; }
 
  private:
-  Similarity similarity_;
-  size_t dim_;
+  const GraphRows* rows_;
+  size_t data_bytes_;
 };
+
+// The library's memory of rows and lowest links, exchanged for some in large pages: a search goes
+// everywhere in it, and with small pages it waits for addresses too.
+void UseLargePages(Graph& graph) {
+  const size_t bytes = (graph.max_elements_ * graph.size_data_per_element_ + kPageBytes - 1) /
+                       kPageBytes * kPageBytes;
+  void* const memory = std::aligned_alloc(kPageBytes, bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  static_cast<void>(madvise(memory, bytes, MADV_HUGEPAGE));  // a wish
+  std::free(graph.data_level0_memory_);
+  graph.data_level0_memory_ = static_cast<char*>(memory);
+}
 
 absl::Status NoMemory() {
   return ResourceExhausted("there is no memory for the graph of this index",
@@ -132,24 +133,52 @@ absl::Status ValidateGraphSpec(const GraphSpec& spec) {
 }
 
 struct HnswGraph::Impl {
-  Impl(const GraphSpec& spec, Similarity similarity, size_t key_dim, size_t capacity)
-      : space(similarity, key_dim),
-        graph(&space, capacity, spec.links, spec.construction_width, spec.seed) {
+  Impl(const GraphSpec& spec, const GraphRows* rows, size_t capacity)
+      : space(spec, rows), graph(&space, capacity, spec.links, spec.construction_width, spec.seed) {
     graph.metric_hops = 0;
     graph.metric_distance_computations = 0;
+    if (capacity * graph.size_data_per_element_ >= kPageBytes) UseLargePages(graph);
   }
+
+  GraphField field() const {
+    return {.elements = graph.data_level0_memory_,
+            .element_bytes = graph.size_data_per_element_,
+            .row_offset = graph.offsetData_,
+            .rows = graph.cur_element_count};
+  }
+
+  // Where a search of the lowest layer begins: downhill through the layers above.
+  uint32_t Entry(const GraphRows& rows, const void* cue) const;
 
   Space space;
   Graph graph;
 };
 
-HnswGraph::HnswGraph(const GraphSpec& spec, Similarity similarity, size_t key_dim)
-    : spec_(spec), similarity_(similarity), key_dim_(key_dim) {}
+uint32_t HnswGraph::Impl::Entry(const GraphRows& rows, const void* cue) const {
+  uint32_t here = graph.enterpoint_node_;
+  float nearest = rows.Distance(cue, graph.getDataByInternalId(here));
+  for (int level = graph.maxlevel_; level > 0;) {
+    const auto* const list = graph.get_linklist(here, level);
+    const size_t links = *reinterpret_cast<const uint16_t*>(list);
+    const uint32_t before = here;
+    for (size_t i = 1; i <= links; ++i) {
+      const float distance = rows.Distance(cue, graph.getDataByInternalId(list[i]));
+      if (distance >= nearest) continue;
+      nearest = distance;
+      here = list[i];
+    }
+    if (here == before) --level;
+  }
+  return here;
+}
+
+HnswGraph::HnswGraph(const GraphSpec& spec, std::shared_ptr<const GraphRows> form)
+    : spec_(spec), form_(std::move(form)) {}
 
 HnswGraph::~HnswGraph() = default;
 
 absl::StatusOr<std::unique_ptr<HnswGraph>> HnswGraph::Make(const GraphSpec& spec,
-                                                           Similarity similarity, size_t key_dim,
+                                                           std::shared_ptr<const GraphRows> form,
                                                            size_t capacity) {
   MNEME_RETURN_IF_ERROR(ValidateGraphSpec(spec));
   if (capacity > kGraphRowsMax) {
@@ -159,19 +188,20 @@ absl::StatusOr<std::unique_ptr<HnswGraph>> HnswGraph::Make(const GraphSpec& spec
                               .expected = absl::StrCat("at most ", kGraphRowsMax),
                               .next_step = "Split the memory."});
   }
-  std::unique_ptr<HnswGraph> out(new HnswGraph(spec, similarity, key_dim));
+  std::unique_ptr<HnswGraph> out(new HnswGraph(spec, std::move(form)));
   MNEME_RETURN_IF_ERROR(Guarded([&] {
-    out->impl_ = std::make_unique<Impl>(spec, similarity, key_dim, std::max<size_t>(capacity, 1));
+    out->impl_ = std::make_unique<Impl>(spec, out->form_.get(), std::max<size_t>(capacity, 1));
   }));
   return out;
 }
 
 absl::StatusOr<std::unique_ptr<HnswGraph>> HnswGraph::Clone(size_t capacity) const {
   MNEME_ASSIGN_OR_RETURN(std::unique_ptr<HnswGraph> out,
-                         Make(spec_, similarity_, key_dim_, std::max(capacity, rows())));
+                         Make(spec_, form_, std::max(capacity, rows())));
   MNEME_RETURN_IF_ERROR(Guarded([&] {
     CopyGraph(impl_->graph, out->impl_->graph);
     out->row_numbers_ = row_numbers_;
+    out->coarse_rows_ = coarse_rows_;
   }));
   return out;
 }
@@ -184,9 +214,12 @@ absl::Status HnswGraph::Add(const float* key, uint64_t row_number) {
     if (row_numbers_.size() == row_numbers_.capacity()) {
       row_numbers_.reserve(2 * row_numbers_.size() + 16);
     }
+    std::vector<char> row(impl_->space.get_data_size());
+    const bool coarse = form_->Write(key, row.data());
     // Level 0: the library draws one. Labels are positions.
-    impl_->graph.addPoint(key, row_numbers_.size(), 0);
+    impl_->graph.addPoint(row.data(), row_numbers_.size(), 0);
     row_numbers_.push_back(row_number);
+    coarse_rows_ += coarse ? 1 : 0;
   });
 }
 
@@ -196,6 +229,7 @@ absl::Status HnswGraph::Bury(size_t position) {
 
 size_t HnswGraph::rows() const { return row_numbers_.size(); }
 size_t HnswGraph::buried() const { return impl_->graph.num_deleted_; }
+bool HnswGraph::IsCoarse() const { return coarse_rows_ * kCoarseShare > rows(); }
 
 bool HnswGraph::IsBuried(size_t position) const {
   return impl_->graph.isMarkedDeleted(static_cast<mneme_hnswlib::tableint>(position));
@@ -219,16 +253,53 @@ std::optional<size_t> HnswGraph::Find(uint64_t row_number) const {
   return static_cast<size_t>(at - row_numbers_.begin());
 }
 
+std::unique_ptr<GraphWalk> HnswGraph::BorrowWalk() const {
+  const MutexLock lock(&mutex_);
+  if (walks_.empty()) return std::make_unique<GraphWalk>();
+  std::unique_ptr<GraphWalk> out = std::move(walks_.back());
+  walks_.pop_back();
+  return out;
+}
+
+void HnswGraph::GiveBack(std::unique_ptr<GraphWalk> walk) const {
+  const MutexLock lock(&mutex_);
+  walks_.push_back(std::move(walk));
+}
+
+std::vector<HnswGraph::Neighbour> HnswGraph::Walk(const void* cue, size_t count) const {
+  std::unique_ptr<GraphWalk> walk = BorrowWalk();
+  const std::vector<GraphWalk::Near> found = walk->Search(
+      impl_->field(), *form_, cue, impl_->Entry(*form_, cue), std::max(count, kSearchWidthMin));
+  GiveBack(std::move(walk));
+  std::vector<Neighbour> out(std::min(count, found.size()));
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = {.position = found[i].position, .distance = found[i].distance};
+  }
+  return out;
+}
+
+std::vector<HnswGraph::Neighbour> HnswGraph::LibrarySearch(const void* cue, size_t count) const {
+  auto found = impl_->graph.searchKnn(cue, count);
+  std::vector<Neighbour> out(found.size());
+  for (size_t i = found.size(); i > 0; --i, found.pop()) {
+    out[i - 1] = {.position = found.top().second, .distance = found.top().first};
+  }
+  return out;
+}
+
 absl::StatusOr<std::vector<HnswGraph::Neighbour>> HnswGraph::Search(const float* cue,
                                                                     size_t count) const {
   std::vector<Neighbour> out;
+  const size_t wanted = std::min(count, rows() - buried());
+  if (wanted == 0) return out;
   MNEME_RETURN_IF_ERROR(Guarded([&] {
-    auto found = impl_->graph.searchKnn(cue, std::min(count, rows()));
-    out.resize(found.size());
-    for (size_t i = found.size(); i > 0; --i, found.pop()) {
-      out[i - 1] = {.position = found.top().second, .distance = found.top().first};
-    }
+    std::vector<char> row(form_->row_bytes());
+    form_->Write(cue, row.data());
+    out = Walk(row.data(), wanted);
+    // A walk that is lost among buried rows: the library goes through all of them.
+    if (out.size() < wanted && buried() > 0) out = LibrarySearch(row.data(), wanted);
   }));
+  for (Neighbour& neighbour : out) neighbour.distance += form_->constant();
   return out;
 }
 

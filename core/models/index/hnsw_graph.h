@@ -1,5 +1,6 @@
 // A navigable small-world graph over rows: hnswlib behind the house's errors and types. Nothing
-// else includes that library.
+// else includes that library. It makes the graph, of rows as graph_rows.h keeps them; the lowest
+// layer, in pages of 2 MiB, is searched by graph_walk.h.
 //
 // Threads     Searches may run side by side. hnswlib's searches read links without a lock, so that
 //             they must not run beside Add or Bury: whoever shares a graph with readers changes a
@@ -17,7 +18,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/models/spec.h"
+#include "core/base/mutex.h"
+#include "core/models/index/graph_rows.h"
+#include "core/models/index/graph_walk.h"
 
 namespace mneme::models {
 
@@ -38,7 +41,7 @@ class HnswGraph {
   };
 
   static absl::StatusOr<std::unique_ptr<HnswGraph>> Make(const GraphSpec& spec,
-                                                         Similarity similarity, size_t key_dim,
+                                                         std::shared_ptr<const GraphRows> form,
                                                          size_t capacity);
   ~HnswGraph();
   HnswGraph(const HnswGraph&) = delete;
@@ -55,24 +58,32 @@ class HnswGraph {
   size_t rows() const;  // buried ones too
   size_t buried() const;
   bool IsBuried(size_t position) const;
+  // The rows are not those any more that their form was chosen for: better made anew.
+  bool IsCoarse() const;
   uint64_t bytes() const;
   uint64_t row_number(size_t position) const { return row_numbers_[position]; }
   // Of a row that was added, buried or not.
   std::optional<size_t> Find(uint64_t row_number) const;
 
   // Up to `count` rows near the cue, nearest first, among about so many that the search keeps in
-  // sight: more take longer and miss less. Distances: minus the inner product, squared L2, or L1.
+  // sight: more take longer and miss less. Distances are those of graph_rows.h.
   absl::StatusOr<std::vector<Neighbour>> Search(const float* cue, size_t count) const;
 
  private:
   struct Impl;
-  HnswGraph(const GraphSpec& spec, Similarity similarity, size_t key_dim);
+  HnswGraph(const GraphSpec& spec, std::shared_ptr<const GraphRows> form);
+  std::unique_ptr<GraphWalk> BorrowWalk() const;
+  void GiveBack(std::unique_ptr<GraphWalk> walk) const;
+  std::vector<Neighbour> Walk(const void* cue, size_t count) const;
+  std::vector<Neighbour> LibrarySearch(const void* cue, size_t count) const;
 
   GraphSpec spec_;
-  Similarity similarity_;
-  size_t key_dim_;
+  std::shared_ptr<const GraphRows> form_;
   std::unique_ptr<Impl> impl_;
   std::vector<uint64_t> row_numbers_;  // by position
+  size_t coarse_rows_ = 0;
+  mutable Mutex mutex_;
+  mutable std::vector<std::unique_ptr<GraphWalk>> walks_ ABSL_GUARDED_BY(mutex_);  // idle ones
 };
 
 }  // namespace mneme::models

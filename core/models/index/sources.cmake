@@ -8,5 +8,7 @@ target_sources(mneme_models PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/candidate_index.cc
   ${CMAKE_CURRENT_LIST_DIR}/code_store.cc
   ${CMAKE_CURRENT_LIST_DIR}/graph_index.cc
+  ${CMAKE_CURRENT_LIST_DIR}/graph_rows.cc
+  ${CMAKE_CURRENT_LIST_DIR}/graph_walk.cc
   ${CMAKE_CURRENT_LIST_DIR}/hnsw_graph.cc
   ${CMAKE_CURRENT_LIST_DIR}/rescore.cc)

@@ -256,9 +256,113 @@ TEST(GraphIndex, RefusesSpecsOutOfBounds) {
   }
 }
 
+// All that is near is gone, and more than a search keeps in sight: it goes on until it finds rows.
+TEST(GraphIndex, FindsLiveRowsBehindManyThatAreGone) {
+  RecordProperty("seed", 18);
+  const Matrix keys = ClusteredRows(8000, kDim, 8, 18);
+  for (const Similarity similarity : {Similarity::kCosine, Similarity::kL1}) {
+    Memory memory(similarity);
+    memory.Add(keys, 0);
+    memory.Rebuild();
+    std::vector<uint64_t> cluster;
+    for (uint64_t row = 3; row < 8000; row += 8) cluster.push_back(row);
+    memory.Remove(cluster);
+    memory.Rebuild();
+    const auto lists = MustFind(*memory.index->Publish(), keys.view().slice(3, 1), 12);
+    EXPECT_EQ(lists[0].size(), 12u) << Name(similarity);
+  }
+}
+
+// Far from the origin and from each other, near within: codes of a byte cannot tell such rows
+// apart.
+TEST(GraphIndex, RowsThatCodesCannotTellApartAreKeptAsTheyAre) {
+  RecordProperty("seed", 20);
+  Matrix keys = ClusteredRows(6000, kDim, 200, 20);
+  for (size_t i = 0; i < keys.rows(); ++i) {
+    for (float& x : keys.row(i)) x += i % 2 == 0 ? 1000.0f : -1000.0f;
+  }
+  EXPECT_FALSE(GraphRows::For(Similarity::kL2, kDim, StoreOf(keys))->coded());
+  Memory memory(Similarity::kL2);
+  memory.Add(keys, 0);
+  memory.Rebuild();
+  EXPECT_GT(memory.Recall(keys, keys.view().slice(0, 40), 100), 0.98);
+}
+
+// A centre far away alone is no reason: it is taken out.
+TEST(GraphIndex, CodesDoNotMindACentreFarAway) {
+  RecordProperty("seed", 21);
+  Matrix keys = ClusteredRows(6000, kDim, 200, 21);
+  for (float& x : keys.flat()) x += 100;
+  for (const Similarity similarity : {Similarity::kL2, Similarity::kDot}) {
+    EXPECT_TRUE(GraphRows::For(similarity, kDim, StoreOf(keys))->coded());
+    Memory memory(similarity);
+    memory.Add(keys, 0);
+    memory.Rebuild();
+    EXPECT_GT(memory.Recall(keys, keys.view().slice(0, 40), 200), 0.95) << Name(similarity);
+  }
+}
+
+TEST(GraphIndex, IsMadeAnewWhereItsCodesAreOfOtherRows) {
+  RecordProperty("seed", 22);
+  const Matrix near = ClusteredRows(5000, kDim, 200, 22);
+  Matrix far = ClusteredRows(1500, kDim, 50, 23);
+  for (float& x : far.flat()) x += 2000;
+  Memory memory(Similarity::kL2);
+  memory.Add(near, 0);
+  memory.Rebuild();
+  memory.Add(far, 5000);
+  EXPECT_FALSE(memory.index->NeedsRebuild());
+  memory.Rebuild();
+  EXPECT_TRUE(memory.index->NeedsRebuild()) << "a fifth of the codes is coarse";
+  memory.Rebuild();
+  EXPECT_FALSE(memory.index->NeedsRebuild());
+  Matrix keys(6500, kDim);
+  std::copy_n(near.data(), near.flat().size(), keys.data());
+  std::copy_n(far.data(), far.flat().size(), keys.row(5000).data());
+  EXPECT_GT(memory.Recall(keys, far.view().slice(0, 30), 100), 0.98);
+}
+
+// Numbers whose squares leave float32: distances are ordered, and nothing is lost on the way.
+TEST(GraphIndex, TakesNumbersOfAllSizes) {
+  RecordProperty("seed", 24);
+  for (const float size : {1e-30f, 1e-20f, 1e20f, 1e38f}) {
+    Matrix keys = ClusteredRows(4500, kDim, 50, 24);
+    for (float& x : keys.flat()) x *= size;
+    for (const Similarity similarity : {Similarity::kL2, Similarity::kDot, Similarity::kL1}) {
+      SCOPED_TRACE(testing::Message() << size << ", " << Name(similarity));
+      Memory memory(similarity);
+      memory.Add(keys, 0);
+      memory.Rebuild();
+      for (const CandidateList& list :
+           MustFind(*memory.index->Publish(), keys.view().slice(0, 5), 50)) {
+        EXPECT_EQ(list.size(), 50u);
+        for (const Candidate& candidate : list) EXPECT_TRUE(std::isfinite(candidate.distance));
+      }
+    }
+  }
+}
+
+TEST(GraphIndex, DistancesAreThoseOfTheRowsButForRounding) {
+  RecordProperty("seed", 25);
+  const Matrix keys = ClusteredRows(5000, kDim, 100, 25), cues = ClusteredRows(5, kDim, 100, 26);
+  for (const Similarity similarity : {Similarity::kL2, Similarity::kCosine}) {
+    Memory memory(similarity);
+    memory.Add(keys, 0);
+    memory.Rebuild();
+    const auto lists = MustFind(*memory.index->Publish(), cues, 20);
+    for (size_t c = 0; c < lists.size(); ++c) {
+      for (const Candidate& found : lists[c]) {
+        const double score = PlainScore(similarity, cues.row(c), keys.row(found.row_number));
+        const double distance = similarity == Similarity::kL2 ? -2 * score : -score;
+        EXPECT_NEAR(static_cast<double>(found.distance), distance, 0.02) << Name(similarity);
+      }
+    }
+  }
+}
+
 TEST(HnswGraph, WhatTheLibraryThrowsIsAStatus) {
   const Matrix keys = ClusteredRows(3, kDim, 3, 17);
-  auto graph = HnswGraph::Make(kSmall, Similarity::kL2, kDim, 2);
+  auto graph = HnswGraph::Make(kSmall, GraphRows::Plain(Similarity::kL2, kDim), 2);
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_TRUE((*graph)->Add(keys.row(0).data(), 10).ok());
   EXPECT_TRUE((*graph)->Add(keys.row(1).data(), 20).ok());
