@@ -18,7 +18,7 @@ BASE = ["core/base"]
 MATH = ["core/math", *BASE]
 # The laws are pure functions, so that a model may ask them (is this load past collapse?).
 MODELS = ["core/models", "core/models/index", "core/learning", "core/theory", *MATH]
-ENGINE = ["core/engine", "core/federation", "core/filter", "core/storage", *MODELS]
+ENGINE = ["core/dynamics", "core/engine", "core/federation", "core/filter", "core/storage", *MODELS]
 CLIENT = ["client/cpp", "proto"]
 ALL_LIBRARIES = ["absl", "cli11", "grpc", "gtest", "json", "openblas", "rocksdb", "spdlog", "xxhash", "yaml"]
 
@@ -30,6 +30,7 @@ LAYERS = {
     "core/models":       ([*MODELS],                                       ["absl"]),
     "core/models/index": ([*MODELS],                                       ["absl", "hnswlib"]),
     "core/theory":       ([*MATH],                                         ["absl"]),
+    "core/dynamics":     ([*MODELS],                                       ["absl"]),
     "core/federation":   ([*MODELS],                                       ["absl"]),
     "core/filter":       ([*BASE],                                         ["absl"]),
     "core/storage":      ([*BASE],                                         ["absl", "rocksdb"]),
