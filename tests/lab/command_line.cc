@@ -167,7 +167,8 @@ absl::Status CheckWhole(const Words& flags, const Command& command) {
     return std::any_of(flags.begin(), flags.end(), [&](const auto& f) { return f.first == name; });
   };
   if (given("seed") && given("seeds")) return BadFlag("seed", "...", "--seed or --seeds, not both");
-  if (!command.plot.empty() && (numeric != 1 || command.axes.size() != 1)) {
+  const bool draws_a_run = command.axes.empty() && command.experiment->draw != nullptr;
+  if (!command.plot.empty() && !draws_a_run && (numeric != 1 || command.axes.size() != 1)) {
     return BadFlag("plot", command.plot, "exactly one flag with a list of numbers to plot over");
   }
   if (command.experiment->check == nullptr) return absl::OkStatus();

@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/plot/figure.h"
 #include "core/base/random.h"
 #include "tests/lab/parameters.h"
 #include "tests/lab/quantities.h"
@@ -62,6 +64,12 @@ struct Experiment {
   // May be null.
   void (*predict)(const Parameters& parameters, const Quantities& measured,
                   Quantities& predicted) = nullptr;
+  // The picture of one run, which --plot draws where no flag has a list. May be null.
+  absl::StatusOr<plot::Figure> (*draw)(const Parameters& parameters, Run& run) = nullptr;
+  // A quantity whose logarithm over a list is a line: its slope is called `slope_ln`. Against the
+  // list's numbers, or against another quantity that is measured. Empty: none is.
+  std::string_view slope_ln_of = "";
+  std::string_view slope_ln_against = "";
 };
 
 // The flags d_k and d_v, which most experiments on linear memories have.

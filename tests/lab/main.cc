@@ -57,7 +57,9 @@ int RunExperiment(const std::vector<std::string>& words) {
   }
   if (!results.ok()) return Fail(results.status());
   if (!command->plot.empty()) {
-    const absl::Status written = WriteFile(command->plot, SvgPlot(*command, *results));
+    const absl::StatusOr<std::string> picture = SvgPlot(*command, *results);
+    if (!picture.ok()) return Fail(picture.status());
+    const absl::Status written = WriteFile(command->plot, *picture);
     if (!written.ok()) return Fail(written);
   }
   return Print(command->json ? JsonReport(*command, *results) : TextReport(*command, *results));

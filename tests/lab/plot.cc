@@ -75,7 +75,13 @@ std::vector<plot::Panel> PanelsOf(const Command& command, const Results& results
 
 }  // namespace
 
-std::string SvgPlot(const Command& command, const Results& results) {
+absl::StatusOr<std::string> SvgPlot(const Command& command, const Results& results) {
+  if (command.axes.empty()) {
+    Run run(command.seed_first, [](double) {});
+    MNEME_ASSIGN_OR_RETURN(const plot::Figure figure,
+                           command.experiment->draw(command.parameters, run));
+    return plot::Svg(figure);
+  }
   const std::string seeds =
       absl::StrCat("line: measured, mean of ", command.seeds(),
                    command.seeds() == 1 ? " seed" : " seeds; bar: one standard deviation",

@@ -177,7 +177,10 @@ std::string UsageText() {
          "1)\n"
          "  --threads=T threads (default: all); the digits do not depend on it\n"
          "  --json      one JSON object instead of a table\n"
-         "  --plot=FILE draws what was measured and predicted over the one flag that has a list\n"
+         "  --plot=FILE draws what was measured and predicted over the one flag that has a list, "
+         "or "
+         "one\n"
+         "              run, of experiments that have a picture of it (they say so in their help)\n"
          "\n"
          "Any flag that takes a number or a choice takes a comma list: each quantity is then given "
          "per\n"
@@ -196,7 +199,11 @@ std::string HelpText(const Experiment& experiment) {
     table.push_back({absl::StrCat("--", AbslView(flag.name)), std::string(flag.default_value),
                      std::string(flag.unit), Expected(flag), std::string(flag.help)});
   }
-  return absl::StrCat(out, Aligned(table), "\nsource: ", AbslView(experiment.source), "\n");
+  absl::StrAppend(&out, Aligned(table));
+  if (experiment.draw != nullptr) {
+    absl::StrAppend(&out, "\n--plot=FILE.svg without a list draws one run.\n");
+  }
+  return absl::StrCat(out, "\nsource: ", AbslView(experiment.source), "\n");
 }
 
 }  // namespace mneme::lab
