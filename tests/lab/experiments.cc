@@ -25,11 +25,27 @@ Flag ResponseDimension() {
 }
 
 const std::vector<Experiment>& Experiments() {
-  static const auto& experiments = *new std::vector<Experiment>{
-      BinaryIndexExperiment(), CapacityExperiment(),  CmmExperiment(),        DeltaExperiment(),
-      ForgetExperiment(),      HeavyTailExperiment(), ImbalanceExperiment(),  LseExperiment(),
-      RealKeysExperiment(),    RidgeExperiment(),     SimilarityExperiment(), SnrExperiment(),
-      StepExperiment(),        TamExperiment()};
+  static const auto& experiments = *new std::vector<Experiment>{BinaryIndexExperiment(),
+                                                                CapacityExperiment(),
+                                                                CapacityProbeExperiment(),
+                                                                CmmExperiment(),
+                                                                DeltaExperiment(),
+                                                                EmbeddingExperiment(),
+                                                                EnergyGraphExperiment(),
+                                                                ForgetExperiment(),
+                                                                HeavyTailExperiment(),
+                                                                ImbalanceExperiment(),
+                                                                LseExperiment(),
+                                                                OscillatorExperiment(),
+                                                                OscillatorCapacityExperiment(),
+                                                                RealKeysExperiment(),
+                                                                RenewalExperiment(),
+                                                                RidgeExperiment(),
+                                                                SedamExperiment(),
+                                                                SimilarityExperiment(),
+                                                                SnrExperiment(),
+                                                                StepExperiment(),
+                                                                TamExperiment()};
   return experiments;
 }
 

@@ -11,14 +11,21 @@ namespace mneme::lab {
 
 Experiment BinaryIndexExperiment();
 Experiment CapacityExperiment();
+Experiment CapacityProbeExperiment();
 Experiment CmmExperiment();
 Experiment DeltaExperiment();
+Experiment EmbeddingExperiment();
+Experiment EnergyGraphExperiment();
 Experiment ForgetExperiment();
 Experiment HeavyTailExperiment();
 Experiment ImbalanceExperiment();
 Experiment LseExperiment();
+Experiment OscillatorExperiment();
+Experiment OscillatorCapacityExperiment();
 Experiment RealKeysExperiment();
+Experiment RenewalExperiment();
 Experiment RidgeExperiment();
+Experiment SedamExperiment();
 Experiment SimilarityExperiment();
 Experiment SnrExperiment();
 Experiment StepExperiment();
