@@ -59,7 +59,7 @@ std::string Expected(const Flag& flag) {
       out = "a text";
       break;
   }
-  if (flag.may_be_auto) out += ", or auto";
+  if (flag.may_be_auto) absl::StrAppend(&out, ", or ", AbslView(flag.automatic));
   return out;
 }
 
@@ -95,7 +95,7 @@ absl::StatusOr<MatrixD> ParseNumbers(std::string_view flag, std::string_view tex
 
 absl::StatusOr<Value> ParseValue(const Flag& flag, std::string_view text) {
   Value value{.text = std::string(text)};
-  if (flag.may_be_auto && text == "auto") {
+  if (flag.may_be_auto && text == flag.automatic) {
     value.automatic = true;
     return value;
   }

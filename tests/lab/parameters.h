@@ -34,6 +34,7 @@ struct Flag {
   bool above_least = false;  // `least` itself is not allowed
   bool may_be_auto = false;
   std::vector<std::string_view> choices = {};
+  std::string_view automatic = "auto";  // the word for it
 };
 
 // What a value must be, in words: "an integer from 1 to 100".

@@ -107,21 +107,38 @@ PointResult SummarisePoint(const Command& command, const Point& point,
   return out;
 }
 
-// Least-squares slope of ln y against ln x; NaN where a logarithm does not exist.
-double LogLogSlope(std::span<const double> x, std::span<const double> y) {
+// Least-squares slope of ln y against x; NaN where a logarithm does not exist.
+double LogSlope(std::span<const double> x, std::span<const double> y) {
   double mean_x = 0, mean_y = 0;
   const double n = static_cast<double>(x.size());
   for (size_t i = 0; i < x.size(); ++i) {
-    if (!(x[i] > 0) || !(y[i] > 0)) return std::nan("");
-    mean_x += std::log(x[i]) / n;
+    if (!std::isfinite(x[i]) || !(y[i] > 0)) return std::nan("");
+    mean_x += x[i] / n;
     mean_y += std::log(y[i]) / n;
   }
   double xy = 0, xx = 0;
   for (size_t i = 0; i < x.size(); ++i) {
-    xy += (std::log(x[i]) - mean_x) * (std::log(y[i]) - mean_y);
-    xx += (std::log(x[i]) - mean_x) * (std::log(x[i]) - mean_x);
+    xy += (x[i] - mean_x) * (std::log(y[i]) - mean_y);
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
   }
   return xy / xx;
+}
+
+// Of ln y against ln x.
+double LogLogSlope(std::span<const double> x, std::span<const double> y) {
+  std::vector<double> logarithms;
+  for (const double value : x) logarithms.push_back(std::log(value));
+  return LogSlope(logarithms, y);
+}
+
+// One quantity of one seed, over the points of the list.
+std::vector<double> OverPoints(std::string_view name, size_t points, size_t seeds, size_t seed,
+                               std::span<const Execution> executions) {
+  std::vector<double> y;
+  for (size_t point = 0; point < points; ++point) {
+    y.push_back(executions[point * seeds + seed].measured.Find(name).value_or(std::nan("")));
+  }
+  return y;
 }
 
 // Of one quantity over the list, seed by seed.
@@ -129,11 +146,22 @@ Summary SlopeOf(std::string_view name, std::span<const double> x, size_t seeds,
                 std::span<const Execution> executions) {
   std::vector<double> slopes(seeds);
   for (size_t seed = 0; seed < seeds; ++seed) {
-    std::vector<double> y;
-    for (size_t point = 0; point < x.size(); ++point) {
-      y.push_back(executions[point * seeds + seed].measured.Find(name).value_or(std::nan("")));
+    slopes[seed] = LogLogSlope(x, OverPoints(name, x.size(), seeds, seed, executions));
+  }
+  return Summarise(slopes);
+}
+
+// Of the logarithm of the experiment's `slope_ln_of`.
+Summary SlopeLnOf(const Experiment& experiment, std::span<const double> list, size_t seeds,
+                  std::span<const Execution> executions) {
+  std::vector<double> slopes(seeds);
+  for (size_t seed = 0; seed < seeds; ++seed) {
+    std::vector<double> x(list.begin(), list.end());
+    if (!experiment.slope_ln_against.empty()) {
+      x = OverPoints(experiment.slope_ln_against, list.size(), seeds, seed, executions);
     }
-    slopes[seed] = LogLogSlope(x, y);
+    slopes[seed] =
+        LogSlope(x, OverPoints(experiment.slope_ln_of, list.size(), seeds, seed, executions));
   }
   return Summarise(slopes);
 }
@@ -162,6 +190,9 @@ void AddSlopes(const Command& command, std::span<const Execution> executions, Re
     const double predicted = PredictedSlopeOf(name, x, results->points);
     if (name == command.experiment->slope_of) add("slope", measured, predicted);
     if (!std::isnan(measured.mean)) add(absl::StrCat("slope@", name), measured, predicted);
+  }
+  if (executions[0].measured.Find(command.experiment->slope_ln_of)) {
+    add("slope_ln", SlopeLnOf(*command.experiment, x, command.seeds(), executions), std::nan(""));
   }
 }
 
