@@ -8,14 +8,17 @@ namespace mneme::engine {
 namespace {
 
 // Version 2: all fields of a linear spec. Version 3: the items' policy, and frozen. What an earlier
-// version lacks is read as its default.
-constexpr uint8_t kEntryVersion = 3;
+// version lacks is read as its default. Version 4: the index of a dense spec.
+constexpr uint8_t kEntryVersion = 4;
 // Version 2: the count of suppressed items. Version 3: the count of evicted ones, and whether there
 // are more.
 constexpr uint8_t kReplyVersion = 3;
 constexpr uint8_t kCheckpointVersion = 1;
 constexpr uint8_t kDenseTag = 1;
 constexpr uint8_t kLinearTag = 2;
+constexpr uint8_t kNoIndexTag = 0;
+constexpr uint8_t kBinaryIndexTag = 1;
+constexpr uint8_t kGraphIndexTag = 2;
 
 absl::Status Corrupt(std::string_view what) {
   return DataLoss(absl::StrCat("the ", AbslView(what), " cannot be read back"),
@@ -45,6 +48,52 @@ std::optional<double> GetOptional(ByteReader& in) {
   return present ? std::optional<double>(value) : std::nullopt;
 }
 
+void PutIndex(ByteWriter& out, const std::optional<models::IndexSpec>& index) {
+  if (!index.has_value()) return out.Put(kNoIndexTag);
+  if (const auto* binary = std::get_if<models::BinaryIndexSpec>(&index->kind)) {
+    out.Put(kBinaryIndexTag);
+    out.Put<uint32_t>(binary->bits);
+    out.Put<uint64_t>(binary->rotation_seed);
+    out.Put<uint8_t>(binary->centred);
+    out.Put<uint32_t>(binary->tile_size);
+    out.Put<uint32_t>(binary->tile_keep);
+  } else {
+    const auto& graph = std::get<models::GraphIndexSpec>(index->kind);
+    out.Put(kGraphIndexTag);
+    out.Put<uint32_t>(graph.links);
+    out.Put<uint32_t>(graph.construction_width);
+    out.Put<uint64_t>(graph.seed);
+  }
+  out.Put<double>(index->target_recall);
+  out.Put<uint32_t>(index->rescore_depth);
+}
+
+absl::Status GetIndex(ByteReader& in, std::optional<models::IndexSpec>* index) {
+  const uint8_t tag = in.Get<uint8_t>();
+  if (tag == kNoIndexTag) return absl::OkStatus();
+  index->emplace();
+  if (tag == kBinaryIndexTag) {
+    models::BinaryIndexSpec binary;
+    binary.bits = in.Get<uint32_t>();
+    binary.rotation_seed = in.Get<uint64_t>();
+    binary.centred = in.Get<uint8_t>() != 0;
+    binary.tile_size = in.Get<uint32_t>();
+    binary.tile_keep = in.Get<uint32_t>();
+    (*index)->kind = binary;
+  } else if (tag == kGraphIndexTag) {
+    models::GraphIndexSpec graph;
+    graph.links = in.Get<uint32_t>();
+    graph.construction_width = in.Get<uint32_t>();
+    graph.seed = in.Get<uint64_t>();
+    (*index)->kind = graph;
+  } else {
+    return Corrupt("catalogue entry");
+  }
+  (*index)->target_recall = in.Get<double>();
+  (*index)->rescore_depth = in.Get<uint32_t>();
+  return absl::OkStatus();
+}
+
 void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
   out.Put<uint64_t>(spec.key_dim);
   out.Put<uint64_t>(spec.response_dim);
@@ -55,6 +104,7 @@ void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
     PutOptional(out, dense->beta);
     out.Put<int32_t>(dense->steps_max);
     out.Put<double>(dense->tolerance);
+    PutIndex(out, dense->index);
   } else {
     const auto& linear = std::get<models::LinearSpec>(spec.model);
     out.Put<uint8_t>(kLinearTag);
@@ -102,6 +152,7 @@ absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) 
     dense.beta = GetOptional(in);
     dense.steps_max = in.Get<int32_t>();
     dense.tolerance = in.Get<double>();
+    if (version >= 4) MNEME_RETURN_IF_ERROR(GetIndex(in, &dense.index));
     spec->model = dense;
   } else if (tag == kLinearTag) {
     models::LinearSpec linear;

@@ -23,6 +23,7 @@
 #include "core/engine/catalogue.h"
 #include "core/engine/committer.h"
 #include "core/engine/forecast.h"
+#include "core/engine/index_job.h"
 #include "core/engine/jobs.h"
 #include "core/engine/limits.h"
 #include "core/engine/read_pool.h"
@@ -51,7 +52,7 @@ struct EngineOptions {
   uint64_t disk_bytes_reserve = 64 << 20;  // Stores are refused while less is free
   std::string backup_dir;                  // empty: backups are refused
   std::string server_version;              // noted in backups
-  int64_t sweep_ms = kSweepMs;             // between looks for items that are due; 0: never
+  int64_t sweep_ms = kSweepMs;  // between looks for items and indexes that are due; 0: never
   // Metadata only: memories can be listed, described and dropped (health kUnloaded), nothing else.
   bool recovery_mode = false;
   // Called once, on the committer's thread, when the log is in doubt: the process should end and
@@ -131,6 +132,11 @@ class Engine {
   // ---- jobs
   // Starts training a memory; its end is a JobInfo with the memory as it is then, or the reason.
   absl::StatusOr<JobInfo> Train(TrainCommand command);
+  // Makes a memory's index, if it is not there, and measures its recall anew. FailedPrecondition:
+  // NO_INDEX, NO_ITEMS, or JOB_RUNNING where work on the index is under way.
+  absl::StatusOr<JobInfo> CalibrateIndex(CalibrateCommand command);
+  // Begins work on an index that is due, if there is one and none is under way, as the sweep does.
+  void KeepIndexes();
   JobRunner& jobs() { return *jobs_; }
 
   EngineCounters counters() const;
@@ -147,8 +153,7 @@ class Engine {
 
   void StartSweeping();
   // DeleteItems by filter.
-  void DeleteMatching(std::shared_ptr<Memory> memory, DeleteCommand command,
-                      Done<WriteReply> done);
+  void DeleteMatching(std::shared_ptr<Memory> memory, DeleteCommand command, Done<WriteReply> done);
   struct Pending;  // a query on its way
   absl::Status PrepareQuery(Pending& pending) const;
   absl::Status FindCandidates(Pending& pending) const;
@@ -186,6 +191,7 @@ class Engine {
   Random job_random_;  // the job thread's
   Mutex backups_mutex_;
   std::unique_ptr<storage::BackupStore> backups_ ABSL_GUARDED_BY(backups_mutex_);
+  std::unique_ptr<IndexKeeper> index_keeper_;  // jobs_ calls it
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::atomic<bool> sweeping_{false};

@@ -58,6 +58,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Begin(std::unique_ptr<storage::S
   engine->committer_ =
       std::make_unique<Committer>(*engine->storage_, clock, CommitterOptionsOf(engine->options_));
   engine->jobs_ = std::make_unique<JobRunner>(clock, engine->options_.train_nice);
+  engine->index_keeper_ = std::make_unique<IndexKeeper>(
+      *engine->jobs_, IndexContext{.committer = *engine->committer_, .clock = clock});
   engine->StartSweeping();
   return engine;
 }

@@ -14,6 +14,8 @@
 namespace mneme::engine {
 namespace {
 
+bool IsOnIndex(JobKind kind) { return kind == JobKind::kIndex; }
+
 absl::Status StoppedByUser() {
   return Cancelled("the job was cancelled; nothing was changed",
                    {.reason = "CANCELLED", .next_step = "Start it again when it is wanted."});
@@ -29,12 +31,15 @@ absl::Status StillRunning(const JobInfo& job, std::string_view next_step) {
 
 }  // namespace
 
-JobRunner::JobRunner(const Clock& clock, int nice)
-    : clock_(clock), thread_([this, nice] {
-        // Threads that a job starts inherit this.
-        setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), nice);
-        Run();
-      }) {}
+JobRunner::JobRunner(const Clock& clock, int nice) : clock_(clock) {
+  for (const bool on_indexes : {false, true}) {
+    threads_.emplace_back([this, nice, on_indexes] {
+      // Threads that a job starts inherit this.
+      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), nice);
+      Run(on_indexes);
+    });
+  }
+}
 
 JobRunner::~JobRunner() { Stop(); }
 
@@ -47,7 +52,9 @@ void JobRunner::CancelAll() {
 
 void JobRunner::Stop() {
   CancelAll();
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 std::shared_ptr<JobRunner::Job> JobRunner::Find(std::string_view id) const {
@@ -77,7 +84,7 @@ absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work
   for (const std::shared_ptr<Job>& job : jobs_) {
     if (job->info.done) continue;
     ++pending;
-    if (job->info.memory == memory) {
+    if (job->info.memory == memory && IsOnIndex(job->info.kind) == IsOnIndex(kind)) {
       return StillRunning(job->info, "Wait for it, or cancel it first.");
     }
   }
@@ -116,6 +123,14 @@ std::vector<JobInfo> JobRunner::List(std::string_view after, size_t most) const 
     past = past || job->info.id == after;
   }
   return out;
+}
+
+size_t JobRunner::CountPending(JobKind kind) const {
+  MutexLock lock(&mutex_);
+  return static_cast<size_t>(
+      std::count_if(jobs_.begin(), jobs_.end(), [kind](const std::shared_ptr<Job>& job) {
+        return job->info.kind == kind && !job->info.done;
+      }));
 }
 
 absl::Status JobRunner::Cancel(std::string_view id) {
@@ -192,7 +207,7 @@ void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> r
   for (const auto& waiter : waiters) waiter(info);
 }
 
-void JobRunner::Run() {
+void JobRunner::Run(bool on_indexes) {
   while (true) {
     std::shared_ptr<Job> job;
     Work work;
@@ -200,7 +215,8 @@ void JobRunner::Run() {
       MutexLock lock(&mutex_);
       while (true) {
         for (const std::shared_ptr<Job>& waiting : jobs_) {
-          if (!waiting->info.done) job = waiting;  // the last one found is the oldest
+          if (waiting->info.done || IsOnIndex(waiting->info.kind) != on_indexes) continue;
+          job = waiting;  // the last one found is the oldest
         }
         if (job != nullptr || stopping_) break;
         wake_.Wait(&mutex_);

@@ -1,11 +1,12 @@
-// Long work beside serving: one thread of the lowest priority carries out jobs in the order in
-// which they came. Each is an operation that may be watched, waited for and cancelled, while it
-// waits, while it runs, and for a while after it ended (kJobsKept of them; main memory only).
+// Long work beside serving: threads of the lowest priority carry out jobs in the order in which
+// they came, one those on indexes, which may be many and nobody waits for, and one all others.
+// Each is an operation that may be watched, waited for and cancelled, while it waits, while it
+// runs, and for a while after it ended (kJobsKept of them; main memory only).
 //
-// One job a memory at a time; the making of a backup is a job of "backups/new", so there is one of
-// these at a time too.
+// One job a memory at a time, besides one on its index; the making of a backup is a job of
+// "backups/new", so there is one of these at a time too.
 //
-// Thread-safe. `done` callbacks of Wait are called on the job thread, or at once; they must not
+// Thread-safe. `done` callbacks of Wait are called on a job's thread, or at once; they must not
 // block.
 #ifndef MNEME_CORE_ENGINE_JOBS_H_
 #define MNEME_CORE_ENGINE_JOBS_H_
@@ -34,9 +35,9 @@ inline constexpr size_t kJobsKept = 1'000;
 // Callers waiting for jobs to end: further ones are answered at once.
 inline constexpr size_t kJobWaitersMax = 1'024;
 
-enum class JobKind { kTrain, kClone, kBackup, kRestore };
+enum class JobKind { kTrain, kClone, kBackup, kRestore, kIndex };
 
-// What a job that was carried out gives: a memory (kTrain, kClone), or what its kind says.
+// What a job that was carried out gives: a memory (kTrain, kClone, kIndex), or what its kind says.
 using JobResult = std::variant<std::monostate, MemoryInfo, BackupInfo, RestoreReply>;
 
 struct JobProgress {
@@ -72,6 +73,8 @@ class JobRunner {
   absl::StatusOr<JobInfo> Get(std::string_view id) const;  // NotFound
   // Newest first, those after the id `after` (empty: from the start), at most `most`.
   std::vector<JobInfo> List(std::string_view after, size_t most) const;
+  // Jobs of the kind that wait or run.
+  size_t CountPending(JobKind kind) const;
   // A job that has ended stays as it is.
   absl::Status Cancel(std::string_view id);
   // FailedPrecondition (JOB_RUNNING) until it has ended.
@@ -80,7 +83,7 @@ class JobRunner {
   absl::Status Wait(std::string_view id, std::function<void(JobInfo)> done);
   // Cancels what waits and what runs, and refuses more; returns at once.
   void CancelAll();
-  // CancelAll, then ends the thread.
+  // CancelAll, then ends the threads.
   void Stop();
 
  private:
@@ -93,7 +96,8 @@ class JobRunner {
     std::vector<std::function<void(JobInfo)>> waiters;
   };
 
-  void Run();
+  // Carries out the jobs on indexes, or those that are not.
+  void Run(bool on_indexes);
   bool Note(Job& job, const JobProgress& progress);
   void End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result);
   std::shared_ptr<Job> Find(std::string_view id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -107,7 +111,7 @@ class JobRunner {
   uint64_t made_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;  // last: starts when all else is there
+  std::vector<std::thread> threads_;  // last: they start when all else is there
 };
 
 }  // namespace mneme::engine

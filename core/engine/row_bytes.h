@@ -9,9 +9,10 @@
 
 namespace mneme::engine {
 
-// The float64 sums, the served weights, and of ridge a factor. 0 for dense memories.
+// The float64 sums, the served weights, and of ridge a factor. Of a dense memory: the projections
+// of a binary index.
 uint64_t FixedBytes(const models::MemorySpec& spec);
-// Of an item without attributes and with a numeric id.
+// Of an item without attributes and with a numeric id, with its place in the index.
 uint64_t RowBytes(const models::MemorySpec& spec);
 // How many bytes a memory of `items` grows by `rows` more, with the room for rows to come.
 uint64_t GrowthBytes(const models::MemorySpec& spec, uint32_t partitions, uint64_t items,

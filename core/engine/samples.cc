@@ -47,7 +47,7 @@ class Sampler {
     for (size_t i = 0; i < numbers.size(); ++i)
       MNEME_RETURN_IF_ERROR(MakeCue(numbers[i], cues.row(i)));
     // Two, to see whether the first is ahead.
-    const models::QuerySpec spec{.top = memory_.keeps_ids() ? size_t{2} : size_t{0}};
+    const models::QuerySpec spec{.top = memory_.keeps_ids() ? size_t{2} : size_t{0}, .exact = true};
     MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Query> query,
                            view_->Begin({.cues = cues.view()}, spec));
     MNEME_ASSIGN_OR_RETURN(const models::Answer answer, RunQuery(*query, cancelled));

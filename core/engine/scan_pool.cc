@@ -331,6 +331,7 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
     models::Answer part;
     part.items_scored = answer->items_scored;
     part.proof = answer->proof;
+    part.index = answer->index;
     part.certificates = answer->certificates;
     part.list_size = answer->list_size;
     if (!answer->recalls.empty())

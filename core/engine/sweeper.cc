@@ -93,6 +93,7 @@ void SweepDue(Committer& committer, const std::vector<std::shared_ptr<Memory>>& 
 void Engine::StartSweeping() {
   if (options_.sweep_ms == 0) return;
   sweeper_ = std::make_unique<Sweeper>(std::chrono::milliseconds(options_.sweep_ms), [this] {
+    KeepIndexes();
     if (sweeping_.exchange(true)) return;  // the one before is not done
     SweepExpired([this](const absl::StatusOr<uint64_t>&) { sweeping_ = false; });
   });

@@ -174,6 +174,10 @@ struct TrainCommand {
   models::TrainSpec spec;  // `threads` is the engine's
 };
 
+struct CalibrateCommand {
+  std::string memory;
+};
+
 // A state that a read must contain.
 struct ReadToken {
   MemoryUid uid = 0;

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/models/index/binary_code.h"
-#include "core/models/index/hnsw_graph.h"
 #include "core/models/store/tile.h"
 
 namespace mneme::models {
@@ -53,7 +52,18 @@ absl::Status ValidateKind(const BinaryIndexSpec& binary) {
 }
 
 absl::Status ValidateKind(const GraphIndexSpec& graph) {
-  return ValidateGraphSpec({.links = graph.links, .construction_width = graph.construction_width});
+  if (graph.links < kGraphLinksMin || graph.links > kGraphLinksMax) {
+    return BadField("index.graph.links", absl::StrCat(graph.links),
+                    absl::StrCat(kGraphLinksMin, " to ", kGraphLinksMax),
+                    "Leave it out for 16: more find more, and take longer.");
+  }
+  if (graph.construction_width < graph.links ||
+      graph.construction_width > kGraphConstructionWidthMax) {
+    return BadField("index.graph.construction_width", absl::StrCat(graph.construction_width),
+                    absl::StrCat(graph.links, " (links) to ", kGraphConstructionWidthMax),
+                    "Leave it out for 200.");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidateIndex(const IndexSpec& index) {

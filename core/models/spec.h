@@ -46,9 +46,13 @@ struct BinaryIndexSpec {
   friend bool operator==(const BinaryIndexSpec&, const BinaryIndexSpec&) = default;
 };
 
+inline constexpr uint32_t kGraphLinksMin = 2;
+inline constexpr uint32_t kGraphLinksMax = 128;
+inline constexpr uint32_t kGraphConstructionWidthMax = 4096;
+
 // A graph of near rows (core/models/index/graph_index.h).
 struct GraphIndexSpec {
-  uint32_t links = 16;                // of a row, twice as many on the lowest layer; 2 to 128
+  uint32_t links = 16;                // of a row, twice as many on the lowest layer
   uint32_t construction_width = 200;  // rows looked at to place one; from `links` to 4,096
   uint64_t seed = 1;                  // of the layers that rows reach
 

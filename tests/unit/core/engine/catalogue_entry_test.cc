@@ -63,6 +63,36 @@ TEST(CatalogueEntry, EveryFieldOfALinearSpecComesBack) {
   EXPECT_EQ(std::get<models::LinearSpec>(back->spec.model), spec);
 }
 
+TEST(CatalogueEntry, TheIndexOfADenseSpecComesBackAndVersionThreeHasNone) {
+  MemoryInfo info = Example();
+  info.spec.retain = models::Retain::kAll;
+  const models::IndexSpec binary = {
+      .kind =
+          models::BinaryIndexSpec{
+              .bits = 448, .rotation_seed = 9, .centred = false, .tile_size = 16, .tile_keep = 2},
+      .target_recall = 0.75,
+      .rescore_depth = 300};
+  const models::IndexSpec graph = {
+      .kind = models::GraphIndexSpec{.links = 9, .construction_width = 77, .seed = 5},
+      .target_recall = 1};
+  for (const models::IndexSpec& index : {binary, graph}) {
+    info.spec.model = models::DenseSpec{.beta = 2.5, .index = index};
+    const auto back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(std::get<models::DenseSpec>(back->spec.model).index, index);
+  }
+  info.spec.model = models::DenseSpec{.beta = 2.5};
+  std::string bytes = EncodeCatalogueEntry(info);
+  ASSERT_TRUE(DecodeCatalogueEntry(bytes).ok());
+  // The tag of the index, before the policy: a version 3 entry is one byte shorter.
+  bytes.erase(bytes.size() - (3 * sizeof(uint64_t) + 2) - 1, 1);
+  bytes[0] = 3;
+  const auto old = DecodeCatalogueEntry(bytes);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(std::get<models::DenseSpec>(old->spec.model).beta, 2.5);
+  EXPECT_FALSE(std::get<models::DenseSpec>(old->spec.model).index.has_value());
+}
+
 TEST(CatalogueEntry, ThePolicyOfItemsComesBackAndVersionTwoHasNone) {
   MemoryInfo info = Example();
   info.spec.retain = models::Retain::kAll;

@@ -17,6 +17,14 @@ struct Refused {
   MemorySpec spec;
 };
 
+Refused Binary(std::string field, BinaryIndexSpec binary) {
+  return {std::move(field), {.key_dim = 2, .model = DenseSpec{.index = IndexSpec{.kind = binary}}}};
+}
+
+Refused Index(std::string field, IndexSpec index) {
+  return {std::move(field), {.key_dim = 2, .model = DenseSpec{.index = index}}};
+}
+
 Refused Linear(std::string field, LinearSpec linear, Retain retain = Retain::kAll) {
   return {std::move(field),
           {.key_dim = 2, .response_dim = 1, .retain = retain, .model = std::move(linear)}};
@@ -32,6 +40,20 @@ TEST(Spec, EachBadFieldIsNamedWithWhatWasGivenAndWhatIsAllowed) {
       {"steps_max", {.key_dim = 2, .model = DenseSpec{.steps_max = 0}}},
       {"tolerance", {.key_dim = 2, .model = DenseSpec{.tolerance = 0}}},
       {"retain", {.key_dim = 2, .retain = Retain::kStatistics, .model = DenseSpec{}}},
+      Binary("index.binary.bits", {.bits = 100}),
+      Binary("index.binary.bits", {.bits = 4160}),
+      Binary("index.binary.tile_keep", {.tile_size = 16}),
+      Binary("index.binary.tile_keep", {.tile_size = 16, .tile_keep = 17}),
+      Binary("index.binary.tile_keep", {.tile_keep = 1}),
+      Binary("index.binary.tile_keep", {.tile_size = 2048, .tile_keep = 2}),
+      Index("index.graph.links", {.kind = GraphIndexSpec{.links = 1}}),
+      Index("index.graph.construction_width",
+            {.kind = GraphIndexSpec{.links = 16, .construction_width = 15}}),
+      Index("index.target_recall", {.target_recall = 0}),
+      Index("index.target_recall", {.target_recall = 1.01}),
+      Index("index.target_recall", {.target_recall = std::nan("")}),
+      Index("index.rescore_depth", {.rescore_depth = 9}),
+      Index("index.rescore_depth", {.rescore_depth = 8193}),
       {"response_dim", {.key_dim = 2, .model = LinearSpec{}}},
       {"lambda", {.key_dim = 2, .response_dim = 1, .model = LinearSpec{.lambda = -1}}},
       {"partitions", {.key_dim = 2, .response_dim = 1, .model = LinearSpec{.partitions = 0}}},
