@@ -99,8 +99,22 @@ MNEME_VNNI void BlockVnni(const int8_t* a, const int8_t* const* rows, size_t byt
       sums[r] = _mm512_dpbusd_epi32(sums[r], x, _mm512_maskz_loadu_epi8(rest, rows[r] + i));
     }
   }
-#pragma GCC unroll 4
-  for (size_t r = 0; r < kRows; ++r) out[r] = _mm512_reduce_add_epi32(sums[r]);
+  if constexpr (kRows == 4) {
+    // Each quarter of the registers holds a part of all four sums in the end.
+    const __m512i low = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]),
+                                         _mm512_unpackhi_epi32(sums[0], sums[1]));
+    const __m512i high = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]),
+                                          _mm512_unpackhi_epi32(sums[2], sums[3]));
+    const __m512i all =
+        _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(out),
+        _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+  } else {
+    for (size_t r = 0; r < kRows; ++r) out[r] = _mm512_reduce_add_epi32(sums[r]);
+  }
 }
 
 MNEME_VNNI void ProductsVnni(const int8_t* a, const int8_t* const* rows, size_t count, size_t bytes,

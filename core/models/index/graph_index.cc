@@ -60,6 +60,15 @@ class GraphView final : public CandidateView {
     for (size_t c = 0; c < cues.rows; ++c) {
       const float* const cue = cues.row(c).data();
       MNEME_ASSIGN_OR_RETURN(CandidateList of_graph, FindInGraph(cue, depth));
+      if (tail_.live_rows() == 0) {
+        // In order but for equal distances.
+        if (!std::is_sorted(of_graph.begin(), of_graph.end())) {
+          std::sort(of_graph.begin(), of_graph.end());
+        }
+        of_graph.resize(std::min(depth, of_graph.size()));
+        out.push_back(std::move(of_graph));
+        continue;
+      }
       const CandidateList parts[] = {std::move(of_graph), FindInTail(cue, depth)};
       out.push_back(MergeCandidates(parts, depth));
     }

@@ -10,14 +10,7 @@ constexpr size_t kLineBytes = 64;
 constexpr size_t kBuriedPerWidth = 3;
 constexpr size_t kPrefetchBytesMax = 1024;  // of a row; the machine goes on by itself
 
-template <typename T>
-T ReadAs(const char* from) {
-  T out;
-  std::memcpy(&out, from, sizeof(out));
-  return out;
-}
-
-void Prefetch(const void* from, size_t bytes) {
+inline void Prefetch(const void* from, size_t bytes) {
   for (size_t i = 0; i < bytes; i += kLineBytes) {
     __builtin_prefetch(static_cast<const char*>(from) + i);
   }
@@ -25,95 +18,105 @@ void Prefetch(const void* from, size_t bytes) {
 
 }  // namespace
 
-size_t GraphField::links(size_t i) const { return ReadAs<uint16_t>(element(i)); }
-
-uint32_t GraphField::link(size_t i, size_t which) const {
-  return ReadAs<uint32_t>(element(i) + sizeof(uint32_t) * (1 + which));
+std::span<const uint32_t> GraphField::links(size_t i) const {
+  uint16_t count;
+  std::memcpy(&count, element(i), sizeof(count));
+  return {reinterpret_cast<const uint32_t*>(element(i)) + 1, count};
 }
 
-void GraphWalk::Begin(size_t rows) {
-  for (const uint32_t position : seen_list_) seen_[position / 64] = 0;
+void GraphWalk::Begin(size_t rows, size_t width) {
+  // Few bits are cleared one by one, many all at once.
+  if (seen_list_.size() < seen_.size() / 4) {
+    for (const uint32_t position : seen_list_) seen_[position / 64] = 0;
+  } else {
+    std::ranges::fill(seen_, 0);
+  }
   seen_list_.clear();
   if (seen_.size() * 64 < rows) seen_.resize((rows + 63) / 64);
-  sight_.clear();
+  width_ = width;
+  in_sight_ = 0;
   live_ = 0;
   next_ = 0;
 }
 
-// False: it was before.
-bool GraphWalk::MarkSeen(uint32_t position) {
-  uint64_t& word = seen_[position / 64];
-  const uint64_t bit = uint64_t{1} << (position % 64);
-  const bool fresh = (word & bit) == 0;
-  word |= bit;
-  return fresh;
-}
-
-void GraphWalk::LookAround(const GraphField& field, uint32_t position) {
-  neighbours_.clear();
-  row_list_.clear();
+// No branch depends on what was seen: that is as good as random.
+size_t GraphWalk::LookAround(const GraphField& field, uint32_t position) {
+  size_t count = 0;
+  for (const uint32_t neighbour : field.links(position)) {
+    uint64_t& word = seen_[neighbour / 64];
+    const uint64_t fresh = ~word >> (neighbour % 64) & 1;
+    word |= uint64_t{1} << (neighbour % 64);
+    neighbours_[count] = neighbour;
+    neighbour_rows_[count] = field.row(neighbour);
+    count += fresh;
+  }
   const size_t bytes = std::min(field.element_bytes - field.row_offset, kPrefetchBytesMax);
-  const size_t links = field.links(position);
-  for (size_t i = 0; i < links; ++i) {
-    const uint32_t neighbour = field.link(position, i);
-    if (!MarkSeen(neighbour)) continue;
-    Prefetch(field.row(neighbour), bytes);
-    neighbours_.push_back(neighbour);
-    row_list_.push_back(field.row(neighbour));
-  }
-  seen_list_.insert(seen_list_.end(), neighbours_.begin(), neighbours_.end());
+  for (size_t i = 0; i < count; ++i) Prefetch(neighbour_rows_[i], bytes);
+  const auto end = neighbours_.begin() + static_cast<ptrdiff_t>(count);
+  seen_list_.insert(seen_list_.end(), neighbours_.begin(), end);
+  return count;
 }
 
-void GraphWalk::Measure(const GraphField& field, const GraphRows& rows, const void* cue) {
-  distances_.resize(neighbours_.size());
-  rows.Distances(cue, row_list_.data(), row_list_.size(), distances_.data());
-  for (size_t i = 0; i < neighbours_.size(); ++i) {
-    if (live_ >= width_ && distances_[i] >= sight_.back().distance) continue;
-    Insert({.distance = distances_[i],
-            .position = neighbours_[i],
-            .buried = field.IsBuried(neighbours_[i]),
-            .visited = 0});
+// Behind all that are not farther; without branches, likewise.
+size_t GraphWalk::PlaceOf(float distance) const {
+  const InSight* first = sight_.data();
+  for (size_t left = in_sight_; left > 0;) {
+    const size_t half = (left + 1) / 2;
+    first += first[half - 1].distance <= distance ? half : 0;
+    left -= half;
   }
+  return static_cast<size_t>(first - sight_.data());
 }
 
 void GraphWalk::Insert(InSight found) {
-  const auto at = std::upper_bound(
-      sight_.begin(), sight_.end(), found.distance,
-      [](float distance, const InSight& other) { return distance < other.distance; });
-  next_ = std::min(next_, static_cast<size_t>(at - sight_.begin()));
-  sight_.insert(at, found);
+  if (in_sight_ == sight_.size()) sight_.resize(2 * in_sight_ + 64);
+  const size_t place = PlaceOf(found.distance);
+  std::memmove(sight_.data() + place + 1, sight_.data() + place,
+               (in_sight_ - place) * sizeof(InSight));
+  sight_[place] = found;
+  ++in_sight_;
   live_ += found.buried ? 0 : 1;
-  // What lies behind the last live one that counts is of no use.
-  while (live_ > width_ || sight_.size() > (1 + kBuriedPerWidth) * width_ ||
-         (live_ == width_ && sight_.back().buried)) {
-    live_ -= sight_.back().buried ? 0 : 1;
-    sight_.pop_back();
+  next_ = std::min(next_, place);
+  DropTheUseless();
+}
+
+// What lies behind the last live row that counts.
+void GraphWalk::DropTheUseless() {
+  while (live_ > width_ || in_sight_ > (1 + kBuriedPerWidth) * width_ ||
+         (live_ == width_ && sight_[in_sight_ - 1].buried)) {
+    live_ -= sight_[in_sight_ - 1].buried ? 0 : 1;
+    --in_sight_;
   }
 }
 
 std::vector<GraphWalk::Near> GraphWalk::Search(const GraphField& field, const GraphRows& rows,
                                                const void* cue, uint32_t entry, size_t width) {
-  Begin(field.rows);
-  width_ = width;
-  MarkSeen(entry);
+  Begin(field.rows, width);
+  seen_[entry / 64] |= uint64_t{1} << (entry % 64);
   seen_list_.push_back(entry);
   Insert({.distance = rows.Distance(cue, field.row(entry)),
           .position = entry,
           .buried = field.IsBuried(entry),
           .visited = 0});
-  while (next_ < sight_.size()) {
-    InSight& here = sight_[next_];
-    here.visited = 1;
-    const uint32_t position = here.position;
-    while (next_ < sight_.size() && sight_[next_].visited) ++next_;
-    LookAround(field, position);
+  while (next_ < in_sight_) {
+    sight_[next_].visited = 1;
+    const size_t count = LookAround(field, sight_[next_].position);
+    while (next_ < in_sight_ && sight_[next_].visited) ++next_;
     // Meanwhile the links of what is likely next come nearer.
-    if (next_ < sight_.size()) Prefetch(field.element(sight_[next_].position), field.row_offset);
-    Measure(field, rows, cue);
+    if (next_ < in_sight_) Prefetch(field.element(sight_[next_].position), field.row_offset);
+    rows.Distances(cue, neighbour_rows_.data(), count, distances_.data());
+    for (size_t i = 0; i < count; ++i) {
+      if (IsFull() && distances_[i] >= farthest()) continue;
+      Insert({.distance = distances_[i],
+              .position = neighbours_[i],
+              .buried = field.IsBuried(neighbours_[i]),
+              .visited = 0});
+    }
   }
   std::vector<Near> out;
   out.reserve(live_);
-  for (const InSight& found : sight_) {
+  for (size_t i = 0; i < in_sight_; ++i) {
+    const InSight& found = sight_[i];
     if (!found.buried) out.push_back({.distance = found.distance, .position = found.position});
   }
   return out;

@@ -11,13 +11,17 @@
 #ifndef MNEME_CORE_MODELS_INDEX_GRAPH_WALK_H_
 #define MNEME_CORE_MODELS_INDEX_GRAPH_WALK_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/models/index/graph_rows.h"
 
 namespace mneme::models {
+
+inline constexpr size_t kGraphNeighboursMax = 256;
 
 // The lowest layer as hnswlib lays it out. An element: the number of its links (two bytes), a byte
 // whose lowest bit says that it is buried, a byte; its links (four bytes each); from `row_offset`
@@ -30,8 +34,8 @@ struct GraphField {
 
   const char* element(size_t i) const { return elements + i * element_bytes; }
   const void* row(size_t i) const { return element(i) + row_offset; }
-  size_t links(size_t i) const;
-  uint32_t link(size_t i, size_t which) const;
+  // The neighbours of element i; up to kGraphNeighboursMax of them.
+  std::span<const uint32_t> links(size_t i) const;
   bool IsBuried(size_t i) const { return (element(i)[2] & 1) != 0; }
 };
 
@@ -56,21 +60,25 @@ class GraphWalk {
     uint32_t visited : 1;  // its neighbours were looked at
   };
 
-  void Begin(size_t rows);
-  bool MarkSeen(uint32_t position);
-  void LookAround(const GraphField& field, uint32_t position);
-  void Measure(const GraphField& field, const GraphRows& rows, const void* cue);
+  void Begin(size_t rows, size_t width);
+  bool IsFull() const { return live_ >= width_; }
+  float farthest() const { return sight_[in_sight_ - 1].distance; }
+  // The neighbours of a node that were not seen; gives their number.
+  size_t LookAround(const GraphField& field, uint32_t position);
+  size_t PlaceOf(float distance) const;
   void Insert(InSight found);
+  void DropTheUseless();
 
   size_t width_ = 0;
-  size_t live_ = 0;  // in sight
-  size_t next_ = 0;  // in sight, the first that was not visited
-  std::vector<InSight> sight_;
-  std::vector<uint64_t> seen_;         // a bit a row
-  std::vector<uint32_t> seen_list_;    // to clear them again
-  std::vector<uint32_t> neighbours_;   // new ones of a node
-  std::vector<const void*> row_list_;  // their rows,
-  std::vector<float> distances_;       // and distances
+  std::vector<InSight> sight_;  // the first in_sight_, ascending by distance
+  size_t in_sight_ = 0;
+  size_t live_ = 0;                  // of them
+  size_t next_ = 0;                  // the first of them that was not visited
+  std::vector<uint64_t> seen_;       // a bit a row
+  std::vector<uint32_t> seen_list_;  // to clear them again
+  std::array<uint32_t, kGraphNeighboursMax> neighbours_;
+  std::array<const void*, kGraphNeighboursMax> neighbour_rows_;
+  std::array<float, kGraphNeighboursMax> distances_;
 };
 
 }  // namespace mneme::models
