@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/base/status.h"
 #include "core/dynamics/checks.h"
@@ -39,8 +40,7 @@ absl::StatusOr<TemporalComplexity> Analyse(const SedamSeries& series,
   const SedamSeries seen = series.After(options.burn_in);
 
   TemporalComplexity out{.mean_overlap = seen.MeanOverlap(), .switch_rate = seen.SwitchRate()};
-  out.changes = static_cast<size_t>(
-      std::ranges::count_if(seen.changed, [](double changed) { return changed > 0; }));
+  out.changes = std::accumulate(seen.changed.begin(), seen.changed.end(), 0.0);
   out.signal = FluctuationScaling(seen.activity, FluctuationWindows(seen.activity.size()));
   if (out.changes < kChangesMin) out.signal.exponent = std::nan("");
   out.avalanches = Avalanches(seen.changed, options.threshold);

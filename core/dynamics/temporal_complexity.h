@@ -5,8 +5,8 @@
 // evidence for it. A large h alone is not: windows shorter than a stay at one pattern see a walk.
 //
 // Threads     pure functions.
-// Invariants  an exponent of a series with fewer than kChangesMin changes, or of fewer than
-//             kTimesMin events, is NaN: quiet phases otherwise give absurd slopes.
+// Invariants  an exponent of a run in which neurons changed fewer than kChangesMin times, or of
+//             fewer than kTimesMin events, is NaN: quiet phases otherwise give absurd slopes.
 #ifndef MNEME_CORE_DYNAMICS_TEMPORAL_COMPLEXITY_H_
 #define MNEME_CORE_DYNAMICS_TEMPORAL_COMPLEXITY_H_
 
@@ -21,7 +21,7 @@
 
 namespace mneme::dynamics {
 
-inline constexpr size_t kChangesMin = 50;
+inline constexpr double kChangesMin = 50;
 
 struct ComplexityOptions {
   size_t burn_in = 0;    // steps left out at the start
@@ -32,7 +32,7 @@ struct ComplexityOptions {
 struct TemporalComplexity {
   double mean_overlap = 0;  // Q
   double switch_rate = 0;
-  size_t changes = 0;  // steps with any neuron changed
+  double changes = 0;  // of neurons, summed over all steps
   Scaling signal;      // of the activity: H
   std::vector<Avalanche> avalanches;
   // Of the avalanches' births.

@@ -92,7 +92,7 @@ absl::Status RunSedam(const Parameters& parameters, Run& run) {
   run.Measure("delta", found.event_entropy.exponent);
   run.Measure("cv", found.cv);
   run.Measure("power_law_gain", found.waiting.log_likelihood_ratio);
-  run.Measure("changes", static_cast<double>(found.changes));
+  run.Measure("changes", found.changes);
   run.Measure("avalanches", static_cast<double>(found.avalanches.size()));
   return absl::OkStatus();
 }
@@ -175,7 +175,7 @@ Experiment SedamExperiment() {
                  .least = 1,
                  .most = 1e5},
                 {.name = "branch_flip",
-                 .default_value = "0.2",
+                 .default_value = "0.1",
                  .help = "of tree: share of bits in which a child differs",
                  .least = 0,
                  .most = 0.5},

@@ -31,15 +31,18 @@ TEST(TemporalComplexity, AQuietRunHasOrderButNoExponents) {
 
 TEST(TemporalComplexity, AFewChangesDefineNoExponentEither) {
   SedamSeries series = Quiet(6000);
-  for (size_t t = 0; t < kChangesMin - 1; ++t) {
-    series.changed[100 * t] = 3;
-    series.activity[100 * t] = 0.2;
+  for (size_t t = 0; t < 7; ++t) {
+    series.changed[800 * t] = 7;  // 49 in all
+    series.activity[800 * t] = 0.2;
   }
   const auto few = Analyse(series, {});
   ASSERT_TRUE(few.ok());
+  EXPECT_EQ(few->changes, kChangesMin - 1);
   EXPECT_TRUE(std::isnan(few->signal.exponent));
-  series.changed[5999] = 3;
-  EXPECT_FALSE(std::isnan(Analyse(series, {})->signal.exponent));
+  series.changed[5999] = 1;
+  const auto enough = Analyse(series, {});
+  EXPECT_FALSE(std::isnan(enough->signal.exponent));
+  EXPECT_TRUE(std::isnan(enough->event_fluctuation.exponent));  // but of 8 events
 }
 
 TEST(TemporalComplexity, StrongNoiseLeavesNoMemory) {
