@@ -42,8 +42,10 @@ inline constexpr size_t kCuesPerBatchMax = 64;
 inline constexpr size_t kActiveBatchesMax = 64;
 // A scan yields to the other memories after this much work.
 inline constexpr double kSliceMicros = 200;
-// A cue that costs less runs on the thread that received it, if nothing is queued.
+// A cue that costs less runs on the thread that received it; if others are being scanned, one that
+// costs less than the second: it would be over before a thread of the pool had woken up.
 inline constexpr double kInlineMicros = 50;
+inline constexpr double kInlineBusyMicros = 10;
 // Reads of items and payloads waiting for a thread.
 inline constexpr size_t kPendingReadsMax = 4'096;
 // Rows absorbed or forgotten since the last checkpoint of a state model; reaching it makes a new

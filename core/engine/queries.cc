@@ -92,6 +92,13 @@ absl::Status ChooseCertifiedList(QueryCommand& command, const Memory& memory,
 
 // A query over so many bytes of rows at most may pick its rows on the thread that received it.
 constexpr uint64_t kInlineRowBytes = 512u << 10;
+// What is read for a cue beside scans that go on: more would take longer than kInlineBusyMicros.
+constexpr uint64_t kInlineBusyBytes = 128u << 10;
+
+// For one pass over a memory, at least.
+uint64_t BytesRead(const Memory& memory, const models::ModelStats& stats) {
+  return stats.fixed_bytes + stats.items * memory.spec().key_dim * sizeof(float);
+}
 
 absl::Status CheckFraction(double fraction) {
   if (fraction > 0 && fraction <= 1) return absl::OkStatus();
@@ -272,9 +279,10 @@ void Engine::Query(QueryCommand command, Done<QueryReply> done) {
 // May the query run on this thread, if it is cheap? Its beginning must be cheap then, too.
 bool Engine::MayRunInline(const Pending& pending) const {
   const models::QuerySpec& spec = pending.command.spec;
-  if (!scan_pool_->idle() || StepsMax(*pending.memory, spec) > kInlineStepsMax) return false;
-  return spec.rows == nullptr ||
-         pending.pinned.published.view->stats().row_bytes <= kInlineRowBytes;
+  if (StepsMax(*pending.memory, spec) > kInlineStepsMax) return false;
+  const models::ModelStats& stats = pending.pinned.published.view->stats();
+  if (!scan_pool_->idle() && BytesRead(*pending.memory, stats) > kInlineBusyBytes) return false;
+  return spec.rows == nullptr || stats.row_bytes <= kInlineRowBytes;
 }
 
 void Engine::StartQuery(std::shared_ptr<Pending> pending) {
@@ -283,7 +291,7 @@ void Engine::StartQuery(std::shared_ptr<Pending> pending) {
   if (MayRunInline(*pending)) {
     absl::StatusOr<std::unique_ptr<models::Query>> query = view->Begin(command.cues, command.spec);
     if (!query.ok()) return pending->done(query.status());
-    if (EstimateMicros(**query) < kInlineMicros) {
+    if (EstimateMicros(**query) < (scan_pool_->idle() ? kInlineMicros : kInlineBusyMicros)) {
       cues_inline_.fetch_add(command.cues.cues.rows, std::memory_order_relaxed);
       absl::StatusOr<models::Answer> answer = RunQuery(**query, command.cancelled);
       query->reset();

@@ -241,7 +241,33 @@ void ScanPool::Work(const std::shared_ptr<Batch>& batch, size_t worker) {
   FinishStage(*batch);
 }
 
+// Takes out the tasks whose callers have left, unless all have.
+void ScanPool::LetGo(Batch& batch) {
+  std::vector<ScanTask> gone;
+  {
+    std::vector<bool> left;
+    for (const ScanTask& task : batch.tasks) left.push_back(task.cancelled && task.cancelled());
+    if (std::count(left.begin(), left.end(), false) == 0) {
+      batch.abandoned = true;
+      return;
+    }
+    std::vector<ScanTask> staying;
+    MutexLock lock(&mutex_);
+    for (size_t i = 0; i < left.size(); ++i) {
+      (left[i] ? gone : staying).push_back(std::move(batch.tasks[i]));
+    }
+    batch.tasks = std::move(staying);
+  }
+  for (ScanTask& task : gone) {
+    batch.cue_count -= task.cues.cues.rows;
+    cues_in_flight_.fetch_sub(task.cues.cues.rows);
+    task.done(CancelledError());
+  }
+}
+
 void ScanPool::Begin(Batch& batch) {
+  LetGo(batch);
+  if (batch.abandoned) return Answer(batch, CancelledError());
   models::CueBatch cues = batch.tasks.front().cues;
   if (batch.tasks.size() > 1) {
     const size_t cols = cues.cues.cols;

@@ -73,6 +73,7 @@ class ScanPool {
   std::shared_ptr<Batch> GatherBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Work(const std::shared_ptr<Batch>& batch, size_t worker);
   void Begin(Batch& batch);
+  void LetGo(Batch& batch);
   void FinishStage(Batch& batch);
   void Answer(Batch& batch, absl::StatusOr<models::Answer> answer);
 

@@ -12,7 +12,8 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::Store(Context* context,
                                                      v1::StoreResponse* response) {
   return Serve<Verb::kWrite>(
       bounds_, context, request, response, DecodeStore,
-      [this](engine::StoreCommand command, engine::Done<engine::WriteReply> done) {
+      [this, context](engine::StoreCommand command, engine::Done<engine::WriteReply> done) {
+        command.cancelled = [context] { return context->IsCancelled(); };
         engine_.Store(std::move(command), std::move(done));
       },
       EncodeStored);

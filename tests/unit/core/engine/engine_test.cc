@@ -467,6 +467,48 @@ TEST_F(EngineTest, ReadersSeeWholeBatchesWhileWritersWrite) {
   for (std::thread& reader : readers) reader.join();
 }
 
+// The pool's only thread is held by a scan that asks whether it is still wanted.
+TEST_F(EngineTest, ACheapCueIsAnsweredWhereItArrivesAlsoBesideScans) {
+  options_.scan_threads = 1;
+  Reopen(true);
+  ASSERT_TRUE(Create("small", DenseSpecOf(16)).ok());
+  ASSERT_TRUE(Create("large", DenseSpecOf(64)).ok());
+  const Matrix few = UnitRows(20, 16, 1), many = UnitRows(8192, 64, 2);
+  ASSERT_TRUE(Store({.memory = "small", .keys = few.view()}).ok());
+  ASSERT_TRUE(Store({.memory = "large", .keys = many.view()}).ok());
+  std::promise<void> asked, released, ended;
+  std::shared_future<void> release = released.get_future().share();
+  std::once_flag once;
+  engine_->Query({.memory = "large",
+                  .cues = {.cues = many.view().slice(0, 1)},
+                  .spec = {.kind = models::QueryKind::kList, .top = 1},
+                  .cancelled =
+                      [&] {
+                        std::call_once(once, [&] { asked.set_value(); });
+                        release.wait();
+                        return false;
+                      }},
+                 [&](absl::StatusOr<QueryReply> reply) {
+                   EXPECT_TRUE(reply.ok()) << reply.status();
+                   ended.set_value();
+                 });
+  asked.get_future().wait();
+  const uint64_t inlined = engine_->counters().cues_inline;
+  bool answered = false;
+  engine_->Query({.memory = "small",
+                  .cues = {.cues = few.view().slice(3, 1)},
+                  .spec = {.kind = models::QueryKind::kList, .top = 1}},
+                 [&](absl::StatusOr<QueryReply> reply) {
+                   ASSERT_TRUE(reply.ok()) << reply.status();
+                   EXPECT_NEAR(reply->answer.cues[0].top[0].score, 0, 1e-5);  // l2
+                   answered = true;
+                 });
+  EXPECT_TRUE(answered) << "it waits behind the scan";
+  EXPECT_EQ(engine_->counters().cues_inline, inlined + 1);
+  released.set_value();
+  ended.get_future().wait();
+}
+
 TEST_F(EngineTest, ManyWritersShareCommits) {
   ASSERT_TRUE(Create("m", DenseSpecOf(8)).ok());
   const Matrix keys = UnitRows(512, 8, 1);

@@ -162,6 +162,43 @@ TEST(ScanPool, AnAbandonedScanStopsBetweenSlices) {
   EXPECT_LT(watch.parts_probed, 1000);
 }
 
+TEST(ScanPool, CuesWhoseCallersHaveLeftAreNotScanned) {
+  Watch watch;
+  std::promise<void> entered, gate;
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  auto view = std::make_shared<SumView>(watch, 10);
+  std::vector<Matrix> cues;
+  for (int i = 0; i < 4; ++i) cues.emplace_back(1, 2);
+  std::vector<std::promise<absl::StatusOr<models::Answer>>> promises(4);
+  std::atomic<bool> gone{false};
+  const auto submit = [&](size_t i) {
+    cues[i].at(0, 0) = static_cast<float>(i + 1);
+    pool.Submit(
+        {.view = view,
+         .cues = {.cues = cues[i]},
+         .cancelled = [&gone, i] { return gone && i % 2 == 1; },
+         .done = [&promises, i](auto answer) { promises[i].set_value(std::move(answer)); }});
+  };
+  submit(0);
+  entered.get_future().wait();
+  for (size_t i = 1; i < 4; ++i) submit(i);
+  gone = true;
+  gate.set_value();
+  for (size_t i = 0; i < 4; ++i) {
+    auto answer = promises[i].get_future().get();
+    if (i % 2 == 1) {
+      EXPECT_EQ(answer.status().code(), absl::StatusCode::kCancelled);
+      continue;
+    }
+    ASSERT_TRUE(answer.ok()) << i;
+    EXPECT_EQ(answer->items_scored, 1u) << "a cue that nobody waits for was scanned";
+    EXPECT_EQ(answer->recalls.at(0, 0), static_cast<float>((i + 1) * kSumOfParts));
+  }
+  while (!pool.idle()) std::this_thread::yield();
+}
+
 TEST(ScanPool, ACheapScanOfAnotherMemoryDoesNotWaitForADearOne) {
   Watch dear, cheap;
   std::promise<void> entered, gate;
