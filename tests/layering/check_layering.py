@@ -62,6 +62,7 @@ LAYERS = {
 UNIT = "tests/unit/"
 UNIT_ALSO = {
     "core/engine": ["tests/unit/core/filter"],  # attributes as they are stored
+    "core/models": ["tests/unit/core/models/dense", "tests/unit/core/models/index"],  # rows and their plain truth
     "core/storage": ["tests/support"],  # the disk that fails
     "server": ["proto"],
 }
