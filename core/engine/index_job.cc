@@ -122,7 +122,7 @@ bool IndexKeeper::IsPaused(MemoryUid uid) {
 
 void IndexKeeper::Note(MemoryUid uid, const absl::Status& end) {
   MutexLock lock(&mutex_);
-  if (end.ok()) {
+  if (end.ok() || absl::IsNotFound(end)) {  // or there is no such memory any more
     pauses_.erase(uid);
     return;
   }

@@ -1,4 +1,4 @@
-// GetMemoryUsage and CloneMemory.
+// GetMemoryUsage, CloneMemory and CalibrateIndex.
 #include <utility>
 
 #include "core/base/status.h"
@@ -31,6 +31,22 @@ AdminServiceImpl::Reactor* AdminServiceImpl::CloneMemory(Context* context,
         engine::CloneCommand command{.name = from.memory_id()};
         MNEME_ASSIGN_OR_RETURN(command.source, DecodeMemoryName(from.source(), "source"));
         MNEME_ASSIGN_OR_RETURN(const engine::JobInfo job, engine_.CloneMemory(std::move(command)));
+        EncodeJob(job, to);
+        return absl::OkStatus();
+      });
+}
+
+AdminServiceImpl::Reactor* AdminServiceImpl::CalibrateIndex(
+    Context* context, const v1::CalibrateIndexRequest* request,
+    google::longrunning::Operation* response) {
+  return ServeNow<Verb::kWrite>(
+      bounds_, context, request, response,
+      [this](const v1::CalibrateIndexRequest& from,
+             google::longrunning::Operation* to) -> absl::Status {
+        engine::CalibrateCommand command;
+        MNEME_ASSIGN_OR_RETURN(command.memory, DecodeMemoryName(from.memory(), "memory"));
+        MNEME_ASSIGN_OR_RETURN(const engine::JobInfo job,
+                               engine_.CalibrateIndex(std::move(command)));
         EncodeJob(job, to);
         return absl::OkStatus();
       });

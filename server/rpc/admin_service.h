@@ -1,5 +1,5 @@
-// mneme.v1.AdminService: aliases, copies, backups, usage. As in MemoryServiceImpl no handler
-// blocks: what reads the disk at once runs on a thread of the service's own.
+// mneme.v1.AdminService: aliases, copies, indexes, backups, usage. As in MemoryServiceImpl no
+// handler blocks: what reads the disk at once runs on a thread of the service's own.
 #ifndef MNEME_SERVER_RPC_ADMIN_SERVICE_H_
 #define MNEME_SERVER_RPC_ADMIN_SERVICE_H_
 
@@ -28,6 +28,8 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   Reactor* GetMemoryUsage(Context*, const v1::GetMemoryUsageRequest*, v1::MemoryUsage*) override;
   Reactor* CloneMemory(Context*, const v1::CloneMemoryRequest*,
                        google::longrunning::Operation*) override;
+  Reactor* CalibrateIndex(Context*, const v1::CalibrateIndexRequest*,
+                          google::longrunning::Operation*) override;
   // backups.cc
   Reactor* CreateBackup(Context*, const v1::CreateBackupRequest*,
                         google::longrunning::Operation*) override;

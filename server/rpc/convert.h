@@ -73,6 +73,10 @@ std::string FormatBackupName(uint32_t id);
 // InvalidArgument (SPEC) for an inverse temperature that is positive and beyond float32.
 absl::Status CheckBeta(std::string_view what, double beta);
 absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory);
+models::IndexSpec DecodeIndex(const v1::IndexSpec& from);
+void EncodeIndex(const models::IndexSpec& from, v1::IndexSpec* to);
+void EncodeIndexUse(const models::IndexUse& from, v1::IndexReport* to);
+void EncodeIndexStats(const models::IndexStats& from, v1::IndexStatus* to);
 // `meter`: where the load stands; absent in lists of memories, for which it would cost too much.
 void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
                   v1::Memory* to);

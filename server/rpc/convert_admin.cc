@@ -32,7 +32,8 @@ v1::TrainMetadata MakeTrainMetadata(const engine::JobInfo& job) {
 v1::AdminMetadata MakeAdminMetadata(const engine::JobInfo& job, std::string_view kind) {
   v1::AdminMetadata out;
   out.set_kind(std::string(kind));
-  out.set_subject(kind == "clone" ? FormatMemoryName(job.memory) : job.memory);
+  const bool of_memory = job.kind == engine::JobKind::kClone || job.kind == engine::JobKind::kIndex;
+  out.set_subject(of_memory ? FormatMemoryName(job.memory) : job.memory);
   out.set_phase(job.progress.phase);
   out.set_progress(job.progress.share);
   EncodeTimes(job, out.mutable_start_time(), [&] { return out.mutable_expected_end_time(); });
@@ -53,6 +54,9 @@ void PackMetadata(const engine::JobInfo& job, google::protobuf::Any* to) {
     case engine::JobKind::kRestore:
       to->PackFrom(MakeAdminMetadata(job, "restore"));
       return;
+    case engine::JobKind::kIndex:
+      to->PackFrom(MakeAdminMetadata(job, "index"));
+      return;
   }
 }
 
@@ -63,17 +67,9 @@ struct ResponsePacker {
 
   void operator()(const std::monostate&) const {}
   void operator()(const engine::MemoryInfo& info) const {
-    v1::Memory memory;
-    EncodeMemory(info, std::nullopt, &memory);
-    if (kind == engine::JobKind::kClone) {
-      v1::CloneMemoryResponse response;
-      response.mutable_memory()->Swap(&memory);
-      to->PackFrom(response);
-    } else {
-      v1::TrainResponse response;
-      response.mutable_memory()->Swap(&memory);
-      to->PackFrom(response);
-    }
+    if (kind == engine::JobKind::kClone) return Pack<v1::CloneMemoryResponse>(info);
+    if (kind == engine::JobKind::kIndex) return Pack<v1::CalibrateIndexResponse>(info);
+    Pack<v1::TrainResponse>(info);
   }
   void operator()(const engine::BackupInfo& backup) const {
     v1::CreateBackupResponse response;
@@ -86,6 +82,14 @@ struct ResponsePacker {
       EncodeMemory(info, std::nullopt, response.add_memories());
     }
     response.set_samples_compared(reply.samples_compared);
+    to->PackFrom(response);
+  }
+
+ private:
+  template <typename Response>
+  void Pack(const engine::MemoryInfo& info) const {
+    Response response;
+    EncodeMemory(info, std::nullopt, response.mutable_memory());
     to->PackFrom(response);
   }
 };

@@ -113,6 +113,7 @@ absl::StatusOr<models::DenseSpec> DecodeDense(const v1::DenseSpec& from) {
   if (from.steps_max() > 0)
     to.steps_max = static_cast<int>(std::min<uint32_t>(from.steps_max(), 1u << 20));
   if (from.tolerance() != 0) to.tolerance = from.tolerance();
+  if (from.has_index()) to.index = DecodeIndex(from.index());
   return to;
 }
 
@@ -121,6 +122,7 @@ void EncodeDense(const models::DenseSpec& from, v1::DenseSpec* to) {
   if (from.beta.has_value()) to->set_beta(*from.beta);
   to->set_steps_max(static_cast<uint32_t>(from.steps_max));
   to->set_tolerance(from.tolerance);
+  if (from.index.has_value()) EncodeIndex(*from.index, to->mutable_index());
 }
 
 v1::Normalization EncodeNormalization(bool unit) {
@@ -191,6 +193,7 @@ void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::Loa
   to->set_evicted_count(info.evicted);
   to->set_checkpoint_position(info.checkpoint_position);
   EncodeBytes(stats.bytes, to->mutable_bytes());
+  if (stats.index.has_value()) EncodeIndexStats(*stats.index, to->mutable_index());
   to->set_suppressed_count(stats.suppressed);
   if (const auto load = engine::LoadOf(info.spec, stats.items, stats.partitions)) {
     to->set_load(*load);

@@ -61,6 +61,7 @@ absl::StatusOr<engine::QueryCommand> Decode(const v1::ListwiseQueryRequest& requ
         DecodeMatrix(request.candidate_responses(), "candidate_responses", arena));
   }
   command.check_radius = request.check_radius();
+  command.spec.exact = request.exact();
   return command;
 }
 
@@ -204,8 +205,13 @@ void EncodeLists(const engine::QueryReply& reply, v1::ListwiseQueryResponse* to)
   if (reply.trained.has_value()) {
     EncodeTrainedEpoch(reply.uid, *reply.trained, to->mutable_weights_epoch());
   }
-  to->set_exactness(v1::EXACTNESS_EXACT);
-  to->set_proof(EncodeProof(reply.answer.proof));
+  if (reply.answer.approximate()) {
+    to->set_exactness(v1::EXACTNESS_APPROXIMATE);
+  } else {
+    to->set_exactness(v1::EXACTNESS_EXACT);
+    to->set_proof(EncodeProof(reply.answer.proof));
+  }
+  if (reply.answer.index.has_value()) EncodeIndexUse(*reply.answer.index, to->mutable_index());
   EncodeEpoch(reply, to->mutable_epoch());
 }
 
