@@ -1,4 +1,5 @@
-// mnemectl memory freeze|unfreeze|clone|du: what an administrator does to a memory that serves.
+// mnemectl memory freeze|unfreeze|clone|calibrate|du: what an administrator does to a memory that
+// serves.
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -50,6 +51,32 @@ void AddClone(CLI::App& memory, Context& context) {
       if (!client.ok()) return client.status();
       const auto begun = client->CloneMemory(flags->source, flags->name, context.call());
       return Follow(*client, begun, flags->wait, context);
+    };
+  });
+}
+
+void AddCalibrate(CLI::App& memory, Context& context) {
+  CLI::App* calibrate = memory.add_subcommand(
+      "calibrate", "Make the index of a memory, if it is not there, and measure its recall");
+  calibrate->footer(
+      "The server does so by itself, from 4,096 items on and whenever they have doubled. Lists "
+      "are\n"
+      "exact until it is done, and where the index falls short of its target.\n"
+      "Example:\n  mnemectl memory calibrate faces");
+  struct Flags {
+    std::string name;
+    bool wait = true;
+  };
+  auto flags = std::make_shared<Flags>();
+  calibrate->add_option("NAME", flags->name, "The memory")->required();
+  calibrate->add_flag("--wait,!--no-wait", flags->wait,
+                      "Wait for the end (default), or only begin");
+  calibrate->callback([&context, flags] {
+    context.action = [&context, flags]() -> absl::Status {
+      auto client = MakeClient(context);
+      if (!client.ok()) return client.status();
+      return Follow(*client, client->CalibrateIndex(flags->name, context.call()), flags->wait,
+                    context);
     };
   });
 }
@@ -135,6 +162,7 @@ void AddCareCommands(CLI::App& memory, Context& context) {
   AddFreeze(memory, context, /*freeze=*/true);
   AddFreeze(memory, context, /*freeze=*/false);
   AddClone(memory, context);
+  AddCalibrate(memory, context);
   AddUsage(memory, context);
 }
 

@@ -43,6 +43,7 @@ void AddCreate(CLI::App& memory, Context& context) {
   create->footer(
       "Example:\n"
       "  mnemectl memory create faces --dim 784\n"
+      "  mnemectl memory create words --dim 300 --similarity cosine --index binary\n"
       "  mnemectl memory create classes --model linear --dim 784 --response-dim 10\n"
       "  mnemectl memory create words --model linear --rule tam --list-size 20 --dim 256 \\\n"
       "      --response-dim 256 --load-policy warn --load-limit 0.07\n"

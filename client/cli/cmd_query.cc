@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/cone.h"
 #include "client/cli/cues.h"
+#include "client/cli/index_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/matrix_file.h"
 #include "client/cli/rows.h"
@@ -24,6 +25,7 @@ struct QueryFlags {
   std::vector<std::string> candidates;
   std::string candidate_responses;
   bool check_radius = false;
+  bool exact = false;
   bool cone = false;
 };
 
@@ -81,6 +83,7 @@ class Printer {
     table.Print(out);
     out << FormatCount(cues_) << (cues_ == 1 ? " cue, " : " cues, ")
         << FormatCount(answer_.items_scored) << " items ranked\n";
+    if (answer_.index) out << IndexReportText(*answer_.index) << "\n";
     PrintShareError();
     if (cues_ == 1 && !shown_.empty()) PrintZ(shown_.front().second);
     if (is_certified()) {
@@ -113,7 +116,8 @@ class Printer {
     Json json{{"cue", cue}};
     json.update(ToJson(list));
     json["exactness"] = Name(answer.exactness);
-    json["proof"] = Name(answer.proof);
+    if (answer.proof != client::ExactnessProof::kUnspecified) json["proof"] = Name(answer.proof);
+    if (answer.index) json["index"] = ToJson(*answer.index);
     json["items_scored"] = answer.items_scored;
     json["certificates"] = Name(answer.certificates);
     if (answer.list_size > 0) {
@@ -253,6 +257,7 @@ absl::Status Run(const QueryFlags& flags, Context& context) {
   options->candidates = candidates;
   if (responses->rows > 0) options->candidate_responses = responses->ref();
   options->check_radius = flags.check_radius;
+  options->exact = flags.exact;
   options->beta = flags.cues.beta;
   options->filter = flags.cues.filter;
   options->dtype = flags.cues.dtype;
@@ -303,6 +308,8 @@ void AddQueryCommand(CLI::App& app, Context& context) {
   responses->excludes(candidates);
   query->add_flag("--check-radius", flags->check_radius,
                   "Also say whether each cue is within the radius of an item's key");
+  query->add_flag("--exact", flags->exact,
+                  "Score every item, even where the memory's index would name a few");
   query
       ->add_flag("--cone", flags->cone,
                  "Also name the items proved to be in the list of every sum of the cues with "

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/index_flags.h"
 #include "client/cli/item_policy_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/text.h"
@@ -175,6 +176,11 @@ void PrintMemory(const Memory& memory, const Context& context) {
   }
   AddLoad(memory, fields);
   if (state.trained) AddTrained(*state.trained, fields);
+  if (const auto* dense = std::get_if<client::DenseSpec>(&memory.spec.model);
+      dense != nullptr && dense->index) {
+    fields.Add("index", IndexSpecText(*dense->index));
+  }
+  if (state.index) AddIndex(*state.index, fields);
   AddBytes(state.bytes, state.memory_bytes, fields);
   fields.Add("health", HealthText(state));
   fields.Add("position", FormatCount(state.position));

@@ -17,11 +17,57 @@ Json OrNull(const std::optional<Value>& value) {
 
 Json OrAuto(const std::optional<double>& value) { return value ? Json(*value) : Json("auto"); }
 
+Json ToJson(const client::IndexSpec& spec) {
+  Json json;
+  if (const auto* binary = std::get_if<client::BinaryIndexSpec>(&spec.kind)) {
+    json = {{"kind", "binary"},
+            {"bits", binary->bits},
+            {"rotation_seed", binary->rotation_seed},
+            {"no_centering", binary->no_centering},
+            {"tile_size", binary->tile_size},
+            {"tile_keep", binary->tile_keep}};
+  } else {
+    const auto& graph = std::get<client::GraphIndexSpec>(spec.kind);
+    json = {{"kind", "graph"},
+            {"links", graph.links},
+            {"construction_width", graph.construction_width},
+            {"seed", graph.seed}};
+  }
+  json["target_recall"] = spec.target_recall;
+  json["rescore_depth"] = spec.rescore_depth;
+  return json;
+}
+
+Json ToJson(const client::MeasuredRecall& recall) {
+  return {{"recall", recall.recall}, {"low", recall.low}, {"high", recall.high}};
+}
+
+Json ToJson(const client::IndexDepth& line) {
+  return {{"depth", line.depth},
+          {"recall", ToJson(line.recall)},
+          {"candidates_us", line.candidates_us},
+          {"rescore_us", line.rescore_us}};
+}
+
+Json ToJson(const client::IndexStatus& index) {
+  Json table = Json::array();
+  for (const client::IndexDepth& line : index.table) table.push_back(ToJson(line));
+  return {{"fallback", Name(index.fallback)},
+          {"why", index.why},
+          {"depth", index.depth},
+          {"recall", ToJson(index.recall)},
+          {"rows", index.rows},
+          {"exact_us", index.exact_us},
+          {"table", table}};
+}
+
 Json ToJson(const client::DenseSpec& spec) {
-  return {{"similarity", Name(spec.similarity)},
-          {"beta", OrAuto(spec.beta)},
-          {"steps_max", spec.steps_max},
-          {"tolerance", spec.tolerance}};
+  Json json{{"similarity", Name(spec.similarity)},
+            {"beta", OrAuto(spec.beta)},
+            {"steps_max", spec.steps_max},
+            {"tolerance", spec.tolerance}};
+  if (spec.index) json["index"] = ToJson(*spec.index);
+  return json;
 }
 
 Json ToJson(const client::LinearSpec& spec) {
@@ -91,6 +137,7 @@ Json ToJson(const client::MemoryState& state) {
             {"weights_epoch", ToJson(state.weights_epoch)}};
   if (state.load_meter) json["load_meter"] = ToJson(*state.load_meter);
   if (state.trained) json["trained"] = ToJson(*state.trained);
+  if (state.index) json["index"] = ToJson(*state.index);
   return json;
 }
 
@@ -131,6 +178,15 @@ Json All(const std::vector<Value>& values) {
 }
 
 }  // namespace
+
+Json ToJson(const client::IndexReport& report) {
+  Json json{{"fallback", Name(report.fallback)}};
+  if (report.fallback != client::IndexFallback::kNone) return json;
+  json["recall"] = ToJson(report.recall);
+  json["depth"] = report.depth;
+  json["rows"] = report.rows;
+  return json;
+}
 
 Json ToJson(const client::Epoch& epoch) {
   return {{"uid", epoch.uid}, {"position", epoch.position}, {"job", epoch.job}};

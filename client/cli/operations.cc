@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/backups.h"
 #include "client/cli/describe.h"
+#include "client/cli/index_flags.h"
 #include "client/cli/json.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
@@ -159,6 +160,7 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
   if (operation.memory && operation.admin) {
     fields.Add("memory", absl::StrCat(operation.memory->spec.name, ", ",
                                       FormatCount(operation.memory->state.item_count), " items"));
+    if (operation.memory->state.index) AddIndex(*operation.memory->state.index, fields);
   }
   if (operation.backup) PrintBackup(*operation.backup, out);
   if (operation.restored) PrintRestored(*operation.restored, out);

@@ -117,6 +117,7 @@ void SpecFlags::AddDense(CLI::App& command) {
       {command.add_option("--tolerance", tolerance_,
                           "Dense: when a recall has converged (0: the server's default)"),
        {kDense}});
+  for (CLI::Option* option : index_.AddTo(command)) uses_.push_back({option, {kDense}});
 }
 
 void SpecFlags::AddRule(CLI::App& command) {
@@ -217,10 +218,13 @@ absl::Status SpecFlags::Fill(client::MemorySpec& spec) const {
   if (absl::Status status = CheckUse(); !status.ok()) return status;
   spec.retain = kRetains.at(retain_);
   if (model_ == kDense) {
+    auto index = index_.Make();
+    if (!index.ok()) return index.status();
     spec.model = client::DenseSpec{.similarity = kSimilarities.at(similarity_),
                                    .beta = beta_,
                                    .steps_max = steps_max_,
-                                   .tolerance = tolerance_};
+                                   .tolerance = tolerance_,
+                                   .index = *std::move(index)};
     return absl::OkStatus();
   }
   auto linear = MakeLinear(spec.key_dim);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/cli/index_flags.h"
 #include "mneme/client.h"
 
 namespace mneme::cli {
@@ -56,6 +57,7 @@ class SpecFlags {
   std::optional<double> beta_;
   uint32_t steps_max_ = 0;
   double tolerance_ = 0;
+  IndexFlags index_;
   std::string rule_ = "ridge";
   std::optional<double> gamma_;
   std::optional<double> lambda_;

@@ -83,6 +83,12 @@ absl::StatusOr<Operation> Client::CloneMemory(std::string_view source, std::stri
   return Begin(*impl_, call, &Impl::Admin::CloneMemory, request);
 }
 
+absl::StatusOr<Operation> Client::CalibrateIndex(std::string_view memory, const CallOptions& call) {
+  v1::CalibrateIndexRequest request;
+  request.set_memory(ResourceName(memory));
+  return Begin(*impl_, call, &Impl::Admin::CalibrateIndex, request);
+}
+
 absl::StatusOr<Operation> Client::CreateBackup(std::string_view description,
                                                const CallOptions& call) {
   v1::CreateBackupRequest request;

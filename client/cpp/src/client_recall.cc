@@ -125,6 +125,10 @@ class Lists {
       result_.list_size = response.list_size();
       result_.weights_epoch = FromWire(response.weights_epoch());
     }
+    const bool approximate = response.exactness() == v1::EXACTNESS_APPROXIMATE;
+    if (response.has_index() && (approximate || !result_.index)) {
+      result_.index = FromWire(response.index());
+    }
     // What says least has the largest number, as with exactness.
     result_.certificates =
         std::max(result_.certificates, static_cast<CertificateState>(response.certificates()));
@@ -169,6 +173,7 @@ v1::ListwiseQueryRequest MakeQuery(std::string_view memory, MatrixRef cues, cons
             request.mutable_candidate_responses());
   }
   request.set_check_radius(options.check_radius);
+  request.set_exact(options.exact);
   if (options.beta) request.set_beta(*options.beta);
   request.set_read_token(options.read_token);
   request.set_filter(options.filter);

@@ -45,6 +45,7 @@ Timestamp FromWire(const google::protobuf::Timestamp& wire);
 std::chrono::nanoseconds FromWire(const google::protobuf::Duration& wire);
 ItemId FromWire(const v1::ItemId& wire);
 Epoch FromWire(const v1::Epoch& wire);
+IndexReport FromWire(const v1::IndexReport& wire);
 Memory FromWire(const v1::Memory& wire);
 ByteAccount FromWire(const v1::ByteAccount& wire);
 Warning FromWire(const v1::Warning& wire);

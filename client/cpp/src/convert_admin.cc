@@ -45,6 +45,9 @@ Operation FromWire(const google::longrunning::Operation& wire) {
   if (v1::CloneMemoryResponse response; wire.response().UnpackTo(&response)) {
     operation.memory = FromWire(response.memory());
   }
+  if (v1::CalibrateIndexResponse response; wire.response().UnpackTo(&response)) {
+    operation.memory = FromWire(response.memory());
+  }
   if (v1::CreateBackupResponse response; wire.response().UnpackTo(&response)) {
     operation.backup = FromWire(response.backup());
   }

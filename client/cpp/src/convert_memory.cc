@@ -4,11 +4,64 @@
 namespace mneme::client {
 namespace {
 
+IndexSpec GetIndex(const v1::IndexSpec& wire) {
+  IndexSpec spec{.target_recall = wire.target_recall(), .rescore_depth = wire.rescore_depth()};
+  if (wire.has_graph()) {
+    spec.kind = GraphIndexSpec{.links = wire.graph().links(),
+                               .construction_width = wire.graph().construction_width(),
+                               .seed = wire.graph().seed()};
+  } else {
+    spec.kind = BinaryIndexSpec{.bits = wire.binary().bits(),
+                                .rotation_seed = wire.binary().rotation_seed(),
+                                .no_centering = wire.binary().no_centering(),
+                                .tile_size = wire.binary().tile_size(),
+                                .tile_keep = wire.binary().tile_keep()};
+  }
+  return spec;
+}
+
+void SetIndex(const IndexSpec& spec, v1::IndexSpec* out) {
+  if (const auto* binary = std::get_if<BinaryIndexSpec>(&spec.kind)) {
+    out->mutable_binary()->set_bits(binary->bits);
+    out->mutable_binary()->set_rotation_seed(binary->rotation_seed);
+    out->mutable_binary()->set_no_centering(binary->no_centering);
+    out->mutable_binary()->set_tile_size(binary->tile_size);
+    out->mutable_binary()->set_tile_keep(binary->tile_keep);
+  } else if (const auto* graph = std::get_if<GraphIndexSpec>(&spec.kind)) {
+    out->mutable_graph()->set_links(graph->links);
+    out->mutable_graph()->set_construction_width(graph->construction_width);
+    out->mutable_graph()->set_seed(graph->seed);
+  }
+  out->set_target_recall(spec.target_recall);
+  out->set_rescore_depth(spec.rescore_depth);
+}
+
+MeasuredRecall GetRecall(const v1::MeasuredRecall& wire) {
+  return {.recall = wire.recall(), .low = wire.low(), .high = wire.high()};
+}
+
+IndexStatus GetIndexStatus(const v1::IndexStatus& wire) {
+  IndexStatus status{.fallback = static_cast<IndexFallback>(wire.fallback()),
+                     .why = wire.why(),
+                     .depth = wire.depth(),
+                     .recall = GetRecall(wire.recall()),
+                     .rows = wire.rows(),
+                     .exact_us = wire.exact_us()};
+  for (const v1::IndexDepth& line : wire.table()) {
+    status.table.push_back({.depth = line.depth(),
+                            .recall = GetRecall(line.recall()),
+                            .candidates_us = line.candidates_us(),
+                            .rescore_us = line.rescore_us()});
+  }
+  return status;
+}
+
 DenseSpec GetDense(const v1::DenseSpec& wire) {
   DenseSpec spec{.similarity = static_cast<Similarity>(wire.similarity()),
                  .steps_max = wire.steps_max(),
                  .tolerance = wire.tolerance()};
   if (wire.has_beta()) spec.beta = wire.beta();
+  if (wire.has_index()) spec.index = GetIndex(wire.index());
   return spec;
 }
 
@@ -86,6 +139,7 @@ MemoryState GetState(const v1::MemoryState& wire) {
                     .checkpoint_position = wire.checkpoint_position()};
   if (wire.has_load_meter()) state.load_meter = GetLoadMeter(wire.load_meter());
   if (wire.has_trained()) state.trained = GetTrained(wire.trained());
+  if (wire.has_index()) state.index = GetIndexStatus(wire.index());
   return state;
 }
 
@@ -94,6 +148,7 @@ void SetDense(const DenseSpec& spec, v1::DenseSpec* out) {
   if (spec.beta) out->set_beta(*spec.beta);
   out->set_steps_max(spec.steps_max);
   out->set_tolerance(spec.tolerance);
+  if (spec.index) SetIndex(*spec.index, out->mutable_index());
 }
 
 void SetLinear(const LinearSpec& spec, v1::LinearSpec* out) {
@@ -125,6 +180,13 @@ void SetSpec(const MemorySpec& spec, v1::Memory* out) {
   } else if (const auto* linear = std::get_if<LinearSpec>(&spec.model)) {
     SetLinear(*linear, out->mutable_linear());
   }
+}
+
+IndexReport FromWire(const v1::IndexReport& wire) {
+  return {.fallback = static_cast<IndexFallback>(wire.fallback()),
+          .recall = GetRecall(wire.recall()),
+          .depth = wire.depth(),
+          .rows = wire.rows()};
 }
 
 Epoch FromWire(const v1::Epoch& wire) {

@@ -55,6 +55,12 @@ std::string Name(FullPolicy value) {
   return Strip(v1::FullPolicy_Name(number), "FULL_POLICY_", number);
 }
 
+std::string Name(IndexFallback value) {
+  if (value == IndexFallback::kNone) return "NONE";
+  const int number = static_cast<int>(value);
+  return Strip(v1::IndexFallback_Name(number), "INDEX_FALLBACK_", number);
+}
+
 std::string Name(Durability value) {
   const int number = static_cast<int>(value);
   return Strip(v1::Durability_Name(number), "DURABILITY_", number);

@@ -175,6 +175,7 @@ struct QueryOptions {
   // names them by row number, from 0. Not together with `candidates`. Sent with each request.
   MatrixRef candidate_responses;
   bool check_radius = false;  // also fill Certificate::distance and inside_radius
+  bool exact = false;         // score every item, even where the memory's index would name a few
   std::optional<double> beta;
   std::string filter;  // rank only items whose attributes match (docs/filters.md)
   std::string read_token;
@@ -314,7 +315,9 @@ class Client {
                            const CallOptions& call = {});
   absl::StatusOr<std::vector<Alias>> ListAliases(const CallOptions& call = {});
   absl::StatusOr<MemoryUsage> GetMemoryUsage(std::string_view memory, const CallOptions& call = {});
-  // These three begin long work: watch the operation. Not tried again after UNAVAILABLE.
+  // These four begin long work: watch the operation. Not tried again after UNAVAILABLE.
+  // Makes the index of a memory, if it is not there, and measures its recall.
+  absl::StatusOr<Operation> CalibrateIndex(std::string_view memory, const CallOptions& call = {});
   absl::StatusOr<Operation> CloneMemory(std::string_view source, std::string_view name,
                                         const CallOptions& call = {});
   absl::StatusOr<Operation> CreateBackup(std::string_view description = {},

@@ -47,6 +47,24 @@ enum class Health { kUnspecified = 0, kServing = 1, kDegraded = 2, kStarting = 3
 // What happens to a Store that would exceed a cap of the memory.
 enum class FullPolicy { kDefault = 0, kRefuse = 1, kEvictOldest = 2, kEvictLeastUsed = 3 };
 
+// Why a memory with an index answers from all its items.
+enum class IndexFallback {
+  kNone = 0,  // it does not: the answer is approximate
+  kAsked = 1,
+  kRecall = 2,
+  kFewRows = 3,
+  kBuilding = 4,
+  kUncalibrated = 5,
+  kGrown = 6,
+  kRecallTooLow = 7,
+  kExactIsFaster = 8,
+  kFailed = 9,
+  kDepth = 10,
+  kMask = 11,
+  kRows = 12,
+  kCue = 13,
+};
+
 // As on the wire, without the prefix: "L2", "GATED_DELTA".
 std::string Name(Similarity value);
 std::string Name(LinearRule value);
@@ -56,12 +74,36 @@ std::string Name(Normalization value);
 std::string Name(Retain value);
 std::string Name(Health value);
 std::string Name(FullPolicy value);
+std::string Name(IndexFallback value);
+
+// What is left at 0 is chosen by the server.
+struct BinaryIndexSpec {
+  uint32_t bits = 0;  // of a code: a multiple of 64, 64 to 4,096
+  uint64_t rotation_seed = 0;
+  bool no_centering = false;
+  uint32_t tile_size = 0;  // of every so many rows only the tile_keep nearest are looked at
+  uint32_t tile_keep = 0;
+};
+struct GraphIndexSpec {
+  uint32_t links = 0;               // of a row, 2 to 128
+  uint32_t construction_width = 0;  // rows looked at to place one
+  uint64_t seed = 0;
+};
+
+// An index names some rows for a cue, and lists are made of these: approximate, with a recall that
+// was measured on the memory itself.
+struct IndexSpec {
+  std::variant<BinaryIndexSpec, GraphIndexSpec> kind;
+  double target_recall = 0;    // least share of the 10 best, in (0, 1]; 0: 0.98
+  uint32_t rescore_depth = 0;  // rows scored for a cue; 0: as few as reach the target
+};
 
 struct DenseSpec {
   Similarity similarity = Similarity::kDefault;
   std::optional<double> beta;  // absent: chosen by the server from the stored keys
   uint32_t steps_max = 0;      // 0: the server's default
   double tolerance = 0;        // 0: the server's default
+  std::optional<IndexSpec> index;
 };
 
 // So many of the best competitors, at least 1.
@@ -148,6 +190,32 @@ struct TrainedState {
   uint64_t delta_count = 0;  // items stored since; certificates are void while there are any
 };
 
+// A recall as it was measured, and the interval that holds it with a probability of 95 %.
+struct MeasuredRecall {
+  double recall = 0;
+  double low = 0;
+  double high = 0;
+};
+
+// What an index does with so many candidates.
+struct IndexDepth {
+  uint32_t depth = 0;
+  MeasuredRecall recall;     // of the 10 best
+  double candidates_us = 0;  // to name them, a cue of a batch of 64, on one thread
+  double rescore_us = 0;     // to score them
+};
+
+// How the index of a memory stands.
+struct IndexStatus {
+  IndexFallback fallback = IndexFallback::kNone;  // why lists are exact; kNone: it answers them
+  std::string why;                                // a sentence, or empty
+  uint32_t depth = 0;                             // candidates for a list of 10
+  MeasuredRecall recall;
+  uint64_t rows = 0;    // items when it was measured; 0: it was not
+  double exact_us = 0;  // of the exact scan, as IndexDepth::candidates_us
+  std::vector<IndexDepth> table;
+};
+
 struct MemoryState {
   uint64_t item_count = 0;
   uint64_t position = 0;
@@ -169,6 +237,7 @@ struct MemoryState {
   uint64_t expired_count = 0;           // items, since the server started
   uint64_t evicted_count = 0;           // items, since the server started
   uint64_t checkpoint_position = 0;     // that the newest checkpoint stands for
+  std::optional<IndexStatus> index;     // of a memory with an index
 };
 
 // A memory as the server describes it.

@@ -258,6 +258,14 @@ struct CueList {
   Shortfall shortfall = Shortfall::kUnspecified;
 };
 
+// What the index of a memory had to do with an answer.
+struct IndexReport {
+  IndexFallback fallback = IndexFallback::kNone;  // why it is exact; kNone: it is approximate
+  MeasuredRecall recall;                          // of lists of 10, as are the rest of kNone
+  uint32_t depth = 0;                             // candidates scored for each cue
+  uint64_t rows = 0;                              // items when the recall was measured
+};
+
 struct QueryResult {
   std::vector<CueList> lists;  // one a cue
   Exactness exactness = Exactness::kUnspecified;
@@ -269,6 +277,8 @@ struct QueryResult {
   CertificateState certificates = CertificateState::kUnspecified;
   uint64_t list_size = 0;  // length of the certified list; 0 where there is none
   Epoch weights_epoch;     // the weights that the certificates speak of
+  // Of a memory with an index; of the request that says least, where one was split.
+  std::optional<IndexReport> index;
 };
 
 struct Limits {
