@@ -22,10 +22,15 @@ constexpr size_t kInFlight = 64;
 constexpr std::string_view kNoFaiss =
     "Faiss: not there when this was compiled (deploy/install-deps bench)";
 
+constexpr std::string_view kNoSqliteVec =
+    "sqlite-vec: not there when this was compiled (tests/tools/fetch-peers, libsqlite3-dev)";
+constexpr size_t kFewCues = 20;  // of a peer that is slow
+
 const char* const kOverGrpc = "mneme over gRPC, 2 scan threads";
 const char* const kAlone = "mneme's core, 1 thread";
 const char* const kFaiss = "Faiss flat, as a user gets it";
 const char* const kFaissAlone = "Faiss flat, 1 thread";
+const char* const kSqliteVec = "sqlite-vec, in memory";
 const char* const kOneCall = "mneme over gRPC, calls of 64 cues";
 
 // What is asked and compared: the daemon with the data set, and the peers of it.
@@ -112,15 +117,25 @@ absl::Status OneCueAtATime(const Context& context, Dataset dataset, const ExactG
   MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<InProcess> core, InProcess::Make(field->dataset));
   MNEME_ASSIGN_OR_RETURN(const auto peer, Faiss(context, *field, 0, report));
   MNEME_ASSIGN_OR_RETURN(const auto peer_alone, Faiss(context, *field, 1, report));
+  MNEME_ASSIGN_OR_RETURN(const auto sqlite_vec,
+                         PeerProcess::Start(context, *field->files, {.kind = "sqlite-vec"}));
+  if (!sqlite_vec) report.skipped.emplace_back(kNoSqliteVec);
   Lists over_grpc, alone;
   Race race;
   race.Add(kOverGrpc, "cues/s", OneByOne(*field, cues, &over_grpc));
   race.Add(kAlone, "cues/s", Alone(*core, *field, cues, &alone));
   if (peer) race.Add(kFaiss, "cues/s", Theirs(*peer, cues, 1));
   if (peer_alone) race.Add(kFaissAlone, "cues/s", Theirs(*peer_alone, cues, 1));
+  if (sqlite_vec) race.Add(kSqliteVec, "cues/s", Theirs(*sqlite_vec, std::min(cues, kFewCues), 1));
   MNEME_RETURN_IF_ERROR(race.Go(context.repeats));
   race.Tell(report);
   Tell(Compare(field->dataset, 0, over_grpc, alone), "mneme's core", report);
+  if (sqlite_vec) {
+    report.verdicts.push_back({.what = "over gRPC / sqlite-vec",
+                               .unit = "",
+                               .value = race.Quotient(kOverGrpc, kSqliteVec),
+                               .goal = std::nullopt});
+  }
   if (!peer || !peer_alone) return absl::OkStatus();
   report.verdicts.push_back({.what = "over gRPC / Faiss as a user gets it",
                              .unit = "",

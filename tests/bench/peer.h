@@ -37,6 +37,8 @@ class Peer {
 std::unique_ptr<Peer> MakeFaissFlat(const PeerSpec& spec);
 std::unique_ptr<Peer> MakeFaissHnsw(const PeerSpec& spec);
 std::unique_ptr<Peer> MakeHnswlib(const PeerSpec& spec);
+std::unique_ptr<Peer> MakeUsearch(const PeerSpec& spec);
+std::unique_ptr<Peer> MakeSqliteVec(const PeerSpec& spec);
 
 }  // namespace mneme::bench
 

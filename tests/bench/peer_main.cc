@@ -46,6 +46,12 @@ constexpr Kind kKinds[] = {
 #ifdef MNEME_BENCH_HNSWLIB
     {"hnswlib", MakeHnswlib},
 #endif
+#ifdef MNEME_BENCH_USEARCH
+    {"usearch", MakeUsearch},
+#endif
+#ifdef MNEME_BENCH_SQLITE_VEC
+    {"sqlite-vec", MakeSqliteVec},
+#endif
     {"none", nullptr},
 };
 

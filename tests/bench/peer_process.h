@@ -38,7 +38,7 @@ class VectorFiles {
 };
 
 struct PeerOptions {
-  std::string kind;  // faiss-flat, faiss-hnsw, hnswlib
+  std::string kind;  // faiss-flat, faiss-hnsw, hnswlib, usearch, sqlite-vec
   int threads = 0;   // 0: as a user gets it
   int links = 16;
   int build_effort = 200;
