@@ -93,10 +93,10 @@ class EnergyGraph {
   absl::StatusOr<Relaxation> Relax(LayerVectors start, const RelaxOptions& options,
                                    const std::function<bool(double)>& observe = {}) const;
 
-  // The largest difference between what the graph takes for dL/dx and dE_s/dg and central
-  // differences of L and E_s at these states, relative to max(1, |value|).
+  // The largest difference between what the graph takes for dL/dx and dE_s/dg and differences of L
+  // and E_s around these states, relative to max(1, |value|).
   //
-  // Cost     two energies a coordinate.
+  // Cost     four energies a coordinate.
   absl::StatusOr<double> GradientCheck(const LayerVectors& states) const;
 
  private:
@@ -117,7 +117,9 @@ class EnergyGraph {
   absl::StatusOr<Point> Evaluate(const LayerVectors& states) const;
   // Σ E_s, and its derivatives added to `gradient`.
   absl::StatusOr<double> AddSynapses(const LayerVectors& g, LayerVectors& gradient) const;
-  // dΣE_s/dg_i of a layer by a central difference.
+  // dL/dx_i and dΣE_s/dg_i of a layer by differences.
+  absl::StatusOr<double> LagrangianDifference(const LayerVectors& states, size_t layer,
+                                              size_t i) const;
   absl::StatusOr<double> SynapticDifference(const LayerVectors& g, size_t layer, size_t i) const;
   LayerVectors Activations(const LayerVectors& states) const;
   // One step, as short as the energy asks for; false where none would be seen.
