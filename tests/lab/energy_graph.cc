@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,19 @@ absl::StatusOr<std::vector<GraphLayer>> ParseLayers(const Parameters& parameters
   return layers;
 }
 
-bool HasThirdOrder(const Parameters& parameters, size_t layers) {
-  return parameters.IsAuto("third_order") ? layers >= 3 : parameters.Text("third_order") == "true";
+// Whose activations grow with their states.
+bool IsUnbounded(const GraphLayer& layer) {
+  return layer.lagrangian == Lagrangian::kIdentity || layer.lagrangian == Lagrangian::kRelu;
+}
+
+// Of the layers that a tensor joins.
+size_t Unbounded(std::span<const GraphLayer> layers) {
+  return static_cast<size_t>(std::ranges::count_if(layers.first(3), IsUnbounded));
+}
+
+bool HasThirdOrder(const Parameters& parameters, std::span<const GraphLayer> layers) {
+  if (!parameters.IsAuto("third_order")) return parameters.Text("third_order") == "true";
+  return layers.size() >= 3 && Unbounded(layers) < 3;
 }
 
 absl::Status Check(const Parameters& parameters) {
@@ -54,9 +66,14 @@ absl::Status Check(const Parameters& parameters) {
   if (layers.size() < 2 || layers.size() > 32) {
     return BadFlag("layers", parameters.Text("layers"), "2 to 32 layers");
   }
-  if (!HasThirdOrder(parameters, layers.size())) return absl::OkStatus();
+  if (!HasThirdOrder(parameters, layers)) return absl::OkStatus();
   if (layers.size() < 3) {
     return BadFlag("third_order", parameters.Text("third_order"), "false with two layers");
+  }
+  if (Unbounded(layers) == 3) {
+    return BadFlag("third_order", parameters.Text("third_order"),
+                   "false where the first three layers are identity or relu: the energy would have "
+                   "no bottom");
   }
   if (layers[0].size * layers[1].size * layers[2].size > kTensorMax) {
     return BadFlag("third_order", parameters.Text("third_order"),
@@ -85,6 +102,27 @@ MatrixD Transposed(MatrixViewD a) {
   return out;
 }
 
+double RootOf(const GraphLayer& layer) { return std::sqrt(static_cast<double>(layer.size)); }
+
+// Standard deviation of the weights between two layers: where both activations grow, so small that
+// their pull stays below what the layers hold against (the largest singular value of such a matrix
+// is about the sum of the roots).
+double WeightScale(const GraphLayer& a, const GraphLayer& b) {
+  return IsUnbounded(a) && IsUnbounded(b) ? 0.3 / (RootOf(a) + RootOf(b)) : 1 / RootOf(a);
+}
+
+// Of the tensor, likewise: a bounded layer's activation is no longer than its root.
+double TensorScale(std::span<const GraphLayer> layers) {
+  const double roots[] = {RootOf(layers[0]), RootOf(layers[1]), RootOf(layers[2])};
+  if (Unbounded(layers) < 2) return 1 / (roots[0] * roots[1]);
+  for (size_t i = 0; i < 3; ++i) {
+    if (!IsUnbounded(layers[i])) {
+      return 0.2 / (roots[i] * (roots[(i + 1) % 3] + roots[(i + 2) % 3]));
+    }
+  }
+  return 0;
+}
+
 // Neighbouring layers are joined by random weights, the first three by a tensor as well.
 absl::StatusOr<Task> BuildTask(const Parameters& parameters, Run& run) {
   Random random = run.Stream(1);
@@ -92,17 +130,15 @@ absl::StatusOr<Task> BuildTask(const Parameters& parameters, Run& run) {
   MNEME_ASSIGN_OR_RETURN(EnergyGraph graph, EnergyGraph::Create(layers));
   MatrixD patterns;
   for (size_t l = 0; l + 1 < layers.size(); ++l) {
-    const double scale = 1 / std::sqrt(static_cast<double>(layers[l].size));
-    MatrixD rows = GaussianMatrix(layers[l + 1].size, layers[l].size, scale, random);
+    MatrixD rows = GaussianMatrix(layers[l + 1].size, layers[l].size,
+                                  WeightScale(layers[l], layers[l + 1]), random);
     MNEME_RETURN_IF_ERROR(graph.AddBilinear(l, l + 1, Transposed(rows)));
     if (l == 0) patterns = std::move(rows);
   }
-  if (HasThirdOrder(parameters, layers.size())) {
-    const double rows = static_cast<double>(layers[0].size * layers[1].size);
-    MNEME_RETURN_IF_ERROR(
-        graph.AddThirdOrder(0, 1, 2,
-                            GaussianMatrix(layers[0].size * layers[1].size, layers[2].size,
-                                           1 / std::sqrt(rows), random)));
+  if (HasThirdOrder(parameters, layers)) {
+    MatrixD tensor = GaussianMatrix(layers[0].size * layers[1].size, layers[2].size,
+                                    TensorScale(layers), random);
+    MNEME_RETURN_IF_ERROR(graph.AddThirdOrder(0, 1, 2, std::move(tensor)));
   }
   LayerVectors start;
   for (const GraphLayer& layer : layers) {
@@ -196,7 +232,8 @@ Experiment EnergyGraphExperiment() {
                 {.name = "third_order",
                  .kind = FlagKind::kChoice,
                  .default_value = "auto",
-                 .help = "a tensor among the first three layers; auto: where there are three",
+                 .help = "a tensor among the first three layers; auto: where there are three, not "
+                         "all unbounded",
                  .may_be_auto = true,
                  .choices = {"true", "false"}},
                 {.name = "steps",

@@ -229,12 +229,10 @@ absl::StatusOr<plot::Figure> DrawOscillator(const Parameters& parameters, Run& r
                           .y = std::move(z_down),
                           .look = plot::Look::kMeasured,
                           .color = 1});
-  return plot::Figure{
-      .title = "oscillator",
-      .caption = absl::StrFormat("hysteresis loop at k4 = %g: the state is carried from one k2 to "
-                                 "the next, %d steps at each",
-                                 k4, plateau.steps),
-      .panels = {std::move(panel)}};
+  return plot::Figure{.title = "oscillator",
+                      .caption = absl::StrFormat("hysteresis loop at k4 = %g, %d steps at each k2",
+                                                 k4, plateau.steps),
+                      .panels = {std::move(panel)}};
 }
 
 }  // namespace

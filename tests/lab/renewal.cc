@@ -1,5 +1,6 @@
 // Renewal events with heavy-tailed waiting times: what the estimators of temporal complexity give
 // where the truth is known.
+#include <algorithm>
 #include <vector>
 
 #include "client/plot/figure.h"
@@ -24,9 +25,10 @@ absl::StatusOr<Result> Simulate(const Parameters& parameters, Run& run) {
   MNEME_ASSIGN_OR_RETURN(const std::vector<size_t> times,
                          dynamics::RenewalTimes(parameters.Real("mu"), steps, random));
   const std::vector<double> events = dynamics::EventSeries(times, steps);
-  // Up to a twentieth and an eightieth of the run.
-  const auto windows = dynamics::LogSpacedWindows(100, steps / 20, 14);
-  const auto entropy_windows = dynamics::LogSpacedWindows(100, steps / 80, 12);
+  // From 100 steps (fewer of a short run) up to a twentieth and an eightieth of the run.
+  const size_t least = std::clamp<size_t>(steps / 200, 4, 100);
+  const auto windows = dynamics::LogSpacedWindows(least, steps / 20, 14);
+  const auto entropy_windows = dynamics::LogSpacedWindows(least, steps / 80, 12);
   return Result{.waiting_times = dynamics::WaitingTimes(times),
                 .fluctuation = dynamics::FluctuationScaling(events, windows),
                 .entropy = dynamics::EntropyScaling(events, entropy_windows)};
