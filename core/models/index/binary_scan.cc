@@ -12,11 +12,12 @@ namespace {
 using math::HammingHit;
 using math::kHammingGroup;
 
-constexpr size_t kSampleEvery = 16;        // groups, or more apart, so that at most
-constexpr size_t kSampleGroupsMax = 1024;  // are in the sample
-constexpr size_t kPieceBytes = 32768;      // of codes, which all cues pass while they are near
-constexpr size_t kSampleCountMin = 8;      // rows of the sample within the first bound
-constexpr size_t kSurvivorsPerDepth = 16;  // a list beyond this is cut back to depth
+constexpr size_t kSampleEvery = 16;         // groups, or more apart, so that at most
+constexpr size_t kSampleGroupsMax = 1024;   // are in the sample,
+constexpr size_t kSampleGroupsOfOne = 256;  // of one cue, which waits for each of them
+constexpr size_t kPieceBytes = 32768;       // of codes, which all cues pass while they are near
+constexpr size_t kSampleCountMin = 8;       // rows of the sample within the first bound
+constexpr size_t kSurvivorsPerDepth = 16;   // a list beyond this is cut back to depth
 constexpr size_t kSurvivorsBeforeCut = 1024;
 
 // The first `depth` of `hits` by distance, equal distances in the order given.
@@ -39,9 +40,9 @@ struct Sample {
   BasicMatrix<uint64_t> codes;
 };
 
-Sample TakeSample(const CodeView& view) {
+Sample TakeSample(const CodeView& view, size_t groups_max) {
   Sample out;
-  out.every = std::max(kSampleEvery, view.rows() / kHammingGroup / kSampleGroupsMax + 1);
+  out.every = std::max(kSampleEvery, view.rows() / kHammingGroup / groups_max + 1);
   std::vector<const uint64_t*> groups;
   size_t next = 0;  // of all groups
   for (size_t b = 0; b < view.blocks(); ++b) {
@@ -188,7 +189,8 @@ class CueScan {
 
 std::vector<Selection> SelectBySample(const CodeView& view, std::span<const uint64_t> cues,
                                       size_t depth, const ScanOptions& options) {
-  const Sample sample = TakeSample(view);
+  const bool one = cues.size() == view.words();
+  const Sample sample = TakeSample(view, one ? kSampleGroupsOfOne : kSampleGroupsMax);
   std::vector<CueScan> scans;
   for (size_t first = 0; first < cues.size(); first += view.words()) {
     scans.emplace_back(view, sample, cues.data() + first, depth, options);
