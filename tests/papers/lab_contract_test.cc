@@ -216,6 +216,12 @@ TEST_F(Lab, ImpossibleValuesAreRefusedWithASentence) {
       {"lse", "--shards=1", "--local_k=4"},
       {"similarity", "--d=200"},
       {"similarity", "--damage=zero", "--share=1.5"},
+      {"oscillator", "--dt=1"},
+      {"oscillator-capacity", "--k2=3"},
+      {"capacity-probe", "--block=49"},
+      {"sedam", "--branches=2.5"},
+      {"energy-graph", "--layers=identity:3,other:2"},
+      {"energy-graph", "--layers=identity:3,tanh:2", "--third_order=true"},
       {"ridge", "--plot=figure.svg"},
       {"ridge", "--n=8,16", "--plot=figure.png"},
   };
@@ -264,6 +270,30 @@ TEST_F(Lab, PlotsASweepAsSvg) {
     EXPECT_NE(svg.find(name), std::string::npos) << name;
   }
   EXPECT_NE(svg.find("stroke-dasharray"), std::string::npos) << "no predicted line";
+}
+
+TEST_F(Lab, DrawsOneRunOfAnExperimentThatHasAPictureOfIt) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> pictures = {
+      {{"oscillator", "--d=50", "--k4=4", "--temperature=1", "--steps=20"}, ">k2 rising<"},
+      {{"sedam", "--patterns=20", "--steps=400", "--p=0.4"}, ">avalanche sizes<"},
+      {{"energy-graph", "--steps=50"}, ">energy<"},
+      {{"renewal", "--steps=2000"}, ">waiting times<"}};
+  for (const auto& [words, title] : pictures) {
+    const std::string file = folder_ + "/run.svg";
+    const Outcome outcome = Run(With(words, {"--plot=" + file}));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(ReadAll(file).find(title), std::string::npos) << words[0];
+    EXPECT_NE(Run({"help", words[0]}).out.find("draws one run"), std::string::npos) << words[0];
+  }
+}
+
+TEST_F(Lab, AnExponentThatARunDoesNotDefineIsNull) {
+  const json report = RunJson({"sedam", "--patterns=10", "--p=0.1", "--steps=1000"});
+  for (const std::string name : {"h", "mu", "h_event", "delta", "cv", "avalanche_size"}) {
+    ASSERT_TRUE(report["measured"].contains(name)) << name;
+    EXPECT_TRUE(report["measured"][name]["mean"].is_null()) << name;
+  }
+  EXPECT_EQ(report["measured"]["q"]["mean"], 1);
 }
 
 TEST_F(Lab, APlotThatCannotBeWrittenFails) {
