@@ -56,7 +56,7 @@ LAYERS = {
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
     "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "rocksdb"]),
     "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT],
-                                                                           [*ALL_LIBRARIES, "benchmark", "faiss", "hnswlib"]),
+                                                                           [*ALL_LIBRARIES, "benchmark", "faiss", "hnswlib", "usearch"]),
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
 UNIT = "tests/unit/"
@@ -81,6 +81,7 @@ LIBRARIES = {
     "openblas": r"(cblas|lapacke|openblas_config)\.h$",
     "rocksdb": r"rocksdb/",
     "spdlog": r"spdlog/",
+    "usearch": r"usearch/",
     "xxhash": r"xxhash\.h$",
     "yaml": r"yaml-cpp/",
 }
