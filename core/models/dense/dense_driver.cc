@@ -10,7 +10,10 @@
 #include "core/base/random.h"
 #include "core/base/status.h"
 #include "core/math/kernels.h"
+#include "core/models/dense/binary_state.h"
+#include "core/models/dense/binary_sweep.h"
 #include "core/models/dense/dense_run.h"
+#include "core/models/dense/separation.h"
 
 namespace mneme::models {
 namespace {
@@ -56,20 +59,17 @@ absl::Status CheckInput(const DenseInput<T>& input) {
 }
 
 absl::Status CheckKernel(const DenseKernelSpec& kernel, const DynamicsSpec& dynamics,
-                         const DenseLayout& layout, bool masked) {
-  const bool power =
-      kernel.separation == Separation::kPower || kernel.separation == Separation::kRectifiedPower;
+                         const DenseLayout& layout) {
+  const SeparationTraits& traits = TraitsOf(kernel.separation);
   if (!std::isfinite(kernel.beta) || kernel.beta <= 0) {
     return Bad("SPEC", absl::StrCat("beta ", kernel.beta), "a positive finite beta");
   }
-  if (power && (kernel.power < 2 || kernel.power > 16)) {
+  if (traits.has_power && (kernel.power < 2 || kernel.power > 16)) {
     return Bad("SPEC", absl::StrCat("power ", kernel.power), "a power from 2 to 16");
   }
-  if (power && kernel.similarity != Similarity::kDot && kernel.similarity != Similarity::kCosine) {
+  if (traits.has_power && kernel.similarity != Similarity::kDot &&
+      kernel.similarity != Similarity::kCosine) {
     return Bad("SPEC", "a power of a distance", "similarity dot or cosine for a power");
-  }
-  if (masked && kernel.similarity == Similarity::kL1) {
-    return Bad("SPEC", "a mask under l1", "dot, cosine or l2 with a mask");
   }
   if (dynamics.steps_max < 1) {
     return Bad("SPEC", absl::StrCat("steps_max ", dynamics.steps_max), "at least 1 step");
@@ -77,8 +77,28 @@ absl::Status CheckKernel(const DenseKernelSpec& kernel, const DynamicsSpec& dyna
   if (layout.tile_rows < 1 || layout.shards < 1) {
     return Bad("SPEC", "no shards, or tiles without rows", "at least one of each");
   }
-  if (layout.local_top > 0 && kernel.separation != Separation::kExp) {
+  if (layout.local_top > 0 && traits.sums != SumKind::kExponential) {
     return Bad("SPEC", "local_top without separation exp", "separation exp with local_top");
+  }
+  return absl::OkStatus();
+}
+
+// States of +1 and -1.
+template <typename T>
+absl::Status CheckBinary(const DenseKernelSpec& kernel, const DenseInput<T>& input,
+                         const DynamicsSpec& dynamics) {
+  if (dynamics.state != StateSpace::kBinary) return absl::OkStatus();
+  if (kernel.similarity != Similarity::kDot || !input.values.empty()) {
+    return Bad("SPEC", "binary states with another similarity than dot, or with values",
+               "similarity dot, and keys as their own values");
+  }
+  if (!IsBinary(input.keys.flat()) || !IsBinary(input.cues.flat())) {
+    return Bad("NOT_BINARY", "a number that is neither 1 nor -1", "keys and cues of 1 and -1");
+  }
+  const bool sweeps = dynamics.update == BinaryUpdate::kSweep;
+  if (sweeps && (!input.mask.empty() || TraitsOf(kernel.separation).sums == SumKind::kNone)) {
+    return Bad("SPEC", "sweeps with a mask or with argmax",
+               "whole cues and a separation that is summed");
   }
   return absl::OkStatus();
 }
@@ -174,6 +194,9 @@ DenseCueResult ToResult(DenseOutcome&& from) {
                     .p_max = from.p_max,
                     .n_eff = from.n_eff,
                     .n_support = from.n_support,
+                    .fallback = from.fallback,
+                    .beta = from.beta,
+                    .best_row = from.best_row,
                     .scores = from.scores,
                     .z_best = from.z_best,
                     .z_gap = from.z_gap,
@@ -206,7 +229,7 @@ BasicMatrix<T> Gradients(const DenseKernelSpec& kernel, const DenseResult<T>& re
 bool HasGradient(const DenseKernelSpec& kernel, const DynamicsSpec& dynamics) {
   return dynamics.state == StateSpace::kFree &&
          (kernel.similarity == Similarity::kDot || kernel.similarity == Similarity::kL2) &&
-         (kernel.separation == Separation::kExp || kernel.separation == Separation::kRelu1);
+         TraitsOf(kernel.separation).logarithm;
 }
 
 template <typename T>
@@ -229,17 +252,43 @@ DenseResult<T> RunExact(const DenseTask& task, const DenseInput<T>& input, const
   RunToTheEnd(run, rows, layout);
   DenseResult<T> result{.recalls = std::move(run.recalls())};
   for (DenseOutcome& outcome : run.outcomes()) result.cues.push_back(ToResult(std::move(outcome)));
-  if (task.kernel.separation == Separation::kArgMax) {  // the read-out is the best row, verbatim
-    const BasicMatrixView<T> from = input.values.empty() ? input.keys : input.values;
-    for (size_t i = 0; i < result.cues.size(); ++i) {
-      if (result.cues[i].top.empty()) continue;
-      std::copy_n(from.row(result.cues[i].top[0].row).begin(), from.cols,
-                  result.recalls.row(i).begin());
-    }
+  const BasicMatrixView<T> from = input.values.empty() ? input.keys : input.values;
+  for (size_t i = 0; i < result.cues.size(); ++i) {  // of argmax: the best row, verbatim
+    if (!result.cues[i].best_row) continue;
+    std::copy_n(from.row(*result.cues[i].best_row).begin(), from.cols,
+                result.recalls.row(i).begin());
   }
   if (task.auto_associative && HasGradient(task.kernel, task.dynamics)) {
     result.gradients = Gradients(task.kernel, result, run.last_states());
   }
+  return result;
+}
+
+// Neuron by neuron, each cue by itself; then one pass at the state where it ended, for its figures.
+template <typename T>
+DenseResult<T> RunSweeps(DenseTask task, const DenseInput<T>& input, const Rows<T>& rows) {
+  const BinaryPatterns patterns(input.keys, input.log_weights);
+  BasicMatrix<T> ends(input.cues.rows, input.cues.cols);
+  std::vector<SweepOutcome> outcomes;
+  std::vector<int8_t> state(input.cues.cols);
+  for (size_t cue = 0; cue < ends.rows(); ++cue) {
+    for (size_t i = 0; i < state.size(); ++i) state[i] = input.cues.row(cue)[i] > 0 ? 1 : -1;
+    Random order(task.dynamics.seed, cue + 1);
+    outcomes.push_back(
+        Sweep(task.kernel, patterns, task.dynamics.steps_max, order, std::span<int8_t>(state)));
+    std::copy(state.begin(), state.end(), ends.row(cue).begin());
+  }
+  task.dynamics.steps_max = 1;
+  DenseInput<T> at_ends = input;
+  at_ends.cues = ends;
+  DenseResult<T> result = RunExact(task, at_ends, rows, {});
+  for (size_t cue = 0; cue < ends.rows(); ++cue) {
+    DenseCueResult& to = result.cues[cue];
+    to.status = outcomes[cue].settled ? AnswerStatus::kConverged : AnswerStatus::kMaxIterations;
+    to.steps = outcomes[cue].sweeps;
+    to.energies = std::move(outcomes[cue].energies);
+  }
+  result.recalls = std::move(ends);
   return result;
 }
 
@@ -324,11 +373,15 @@ absl::StatusOr<DenseResult<T>> RunDense(const DenseKernelSpec& kernel, const Den
                                         const DynamicsSpec& dynamics, const DenseLayout& layout,
                                         size_t top) {
   MNEME_RETURN_IF_ERROR(CheckInput(input));
-  MNEME_RETURN_IF_ERROR(CheckKernel(kernel, dynamics, layout, !input.mask.empty()));
-  if (kernel.separation == Separation::kArgMax) top = std::max<size_t>(top, 1);
+  MNEME_RETURN_IF_ERROR(CheckKernel(kernel, dynamics, layout));
+  MNEME_RETURN_IF_ERROR(CheckBinary(kernel, input, dynamics));
   const DenseTask task = MakeTask(kernel, input, dynamics, top);
   const Rows<T> rows = Prepare(input, RowOrder(input.keys.rows, layout.shuffle_seed),
                                kernel.similarity == Similarity::kCosine);
+  if (dynamics.state == StateSpace::kBinary && dynamics.update == BinaryUpdate::kSweep &&
+      rows.size() > 0) {
+    return RunSweeps(task, input, rows);
+  }
   return layout.local_top > 0 ? RunTruncated(task, input, rows, layout)
                               : RunExact(task, input, rows, layout);
 }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -55,7 +56,10 @@ struct DenseCueResult {
   double p_max = 0;
   double n_eff = 0;
   uint64_t n_support = 0;
-  std::vector<DenseTopRow> top;  // best first, ties by smaller row
+  NoSupportPolicy fallback = NoSupportPolicy::kReport;  // as in DenseOutcome
+  double beta = 0;                                      // likewise
+  std::optional<uint64_t> best_row;  // argmax: of `keys`; the recall is its value, verbatim
+  std::vector<DenseTopRow> top;      // best first, ties by smaller row
   // Of all similarities to the cue itself (first pass).
   math::Moments scores;
   double z_best = 0;
@@ -73,11 +77,13 @@ struct DenseResult {
   std::vector<DenseCueResult> cues;
 };
 
-// Runs the dynamics on every cue. Values of their own: one step, whatever steps_max says.
+// Runs the dynamics on every cue. Values of their own: one step, whatever steps_max says. Sweeps
+// over binary states take all rows in one place, whatever the layout says; their energies are of
+// each state between sweeps.
 //
-// Errors   InvalidArgument (reason SHAPE, SPEC or NOT_FINITE) where shapes, beta, power or
-// local_top
-//          are wrong, a power separation is used without dot or cosine, or l1 with a mask.
+// Errors   InvalidArgument (reason SHAPE, SPEC, NOT_FINITE or NOT_BINARY) where shapes, beta, power
+//          or local_top are wrong, a power separation is used without dot or cosine, or binary
+//          states without dot and numbers 1 and -1.
 // Cost     2·B·N·(d+d_v) flop a step. One thread.
 // Threads  a pure function.
 // Source   dense-memory notes, 1.1 to 1.5.

@@ -17,6 +17,7 @@ void MergeSums(CueSums& into, const CueSums& from, double keep, double take) {
   into.s0 = into.s0 * keep + from.s0 * take;
   into.s1 = into.s1 * keep + from.s1 * take;
   into.s2 = into.s2 * keep * keep + from.s2 * take * take;
+  into.turn = into.turn * keep + from.turn * take;
   into.loose = into.loose * keep + from.loose * take;
   into.extra = into.extra * keep + from.extra * take;
   into.n += from.n;

@@ -22,10 +22,11 @@ struct CueSums {
   double s0 = 0;                                        // Σ e^a F      · e^-m
   double s1 = 0;                                        // Σ e^a F'     · e^-m
   double s2 = 0;                                        // Σ (e^a F')²  · e^-2m
+  double turn = 0;       // Σ e^a C of BinaryDifference (binary states, plain separations)
   double loose = 0;      // s0 may be off by this much · e^-m (a pass by codes)
   double extra = 0;      // Σ e^a F' · (the row's own number) · e^-m
   uint64_t n = 0;        // rows with F' > 0
-  uint64_t support = 0;  // xor of the mixed numbers of these rows (relu only)
+  uint64_t support = 0;  // xor of the mixed numbers of these rows (not of exp)
   math::Moments scores;  // of the similarities
 };
 

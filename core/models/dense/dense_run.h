@@ -26,6 +26,13 @@
 //
 // A reading of values (hetero-association) is one pass. A list is one pass without a read-out.
 //
+// States of +1 and -1 take, all at once, the signs of Σ A ξ + s Σ C (separation.h); of
+// cosh(β) v - sinh(β) s0 s under exp, which is the same. A tie gives +1. A state that comes back
+// after two steps ends the run as it stands (MAX_ITERATIONS).
+//
+// Cues that end without support, where the dynamics have a policy for them, are begun again
+// together once all others are done: passes go on until Settle says so.
+//
 // Threads: Add is const and may run in several threads, each with a partial of its own; Settle is
 // the coordinator's.
 #ifndef MNEME_CORE_MODELS_DENSE_DENSE_RUN_H_
@@ -40,8 +47,10 @@
 #include "absl/status/status.h"
 #include "core/math/matrix.h"
 #include "core/math/moments.h"
+#include "core/models/dense/cue_encoding.h"
 #include "core/models/dense/dense_partial.h"
 #include "core/models/dense/kernel_spec.h"
+#include "core/models/dense/separation_traits.h"
 #include "core/models/model.h"
 #include "core/models/store/explicit_store.h"
 
@@ -80,9 +89,13 @@ struct DenseOutcome {
   double p_max = 0;
   double n_eff = 0;
   uint64_t n_support = 0;
-  std::vector<ListedRow> top;  // best first
-  double mass = 0;             // share of `top`
-  double share_error = 0;      // shares and mass may be off by this, relative (a list by codes)
+  // What answered where nothing pulled, under DynamicsSpec::no_support; kReport: nothing had to.
+  NoSupportPolicy fallback = NoSupportPolicy::kReport;
+  double beta = 0;                   // that these figures are of
+  std::optional<uint64_t> best_row;  // argmax: whose value is the read-out, for the caller to copy
+  std::vector<ListedRow> top;        // best first
+  double mass = 0;                   // share of `top`
+  double share_error = 0;  // shares and mass may be off by this, relative (a list by codes)
   math::Moments scores;
   double z_best = 0;
   double z_gap = 0;
@@ -119,33 +132,31 @@ class DenseRun {
   BasicMatrix<T>& last_states() { return last_states_; }
 
  private:
-  void Encode();
-  absl::Status EncodeCue(size_t cue, std::span<T> state) const;
+  void Begin(std::vector<uint32_t> cues);
+  void FillMasks();
   void EncodeStates();
-  bool IsMasked(size_t cue) const { return !masked_.empty() && masked_[cue]; }
-  bool IsKnown(size_t cue, size_t j) const;
+  SumKind Sums() const;
   bool OneShot() const;
   bool OnSphere() const;
+  bool IsBinary() const { return task_.dynamics.state == StateSpace::kBinary; }
   size_t ListLimit() const;
-  double Energy(const CueSums& sums, double squared_norm) const;
-  double BestWeight(const CueSums& sums, const ScoredRow& best) const;
-  void ExchangeCoded(const std::vector<ScoredRow>& top, CueSums& sums) const;
-  void Report(CueSums sums, std::vector<ScoredRow> top, size_t place);
-  void ReportEvidence(const CueSums& sums, const std::vector<ScoredRow>& top,
-                      DenseOutcome& outcome) const;
+  void Report(const CueSums& sums, std::vector<ScoredRow> top, size_t place);
   void WriteRecall(const CueSums& sums, std::span<const double> output, size_t cue);
-  void StepState(const CueSums& sums, std::span<const double> output, size_t cue,
+  void StepState(const CueSums& sums, std::span<const double> output, size_t place,
                  std::span<T> next) const;
   void HoldKnown(size_t cue, std::span<T> next) const;
   bool HasConverged(const CueSums& sums, size_t place, std::span<const T> next) const;
   bool SettleCue(const CueSums& sums, std::span<const double> output, std::vector<ScoredRow> top,
                  size_t place, std::span<T> next);
+  bool Restart();
 
-  DenseTask task_;
+  DenseTask task_;  // its kernel is that of the present round
+  DenseKernelSpec given_kernel_;
   BasicMatrixView<T> cues_;
-  std::span<const uint8_t> mask_;
-  std::vector<bool> masked_;  // by cue: some coordinate is unknown; empty: none has any
-  int step_ = 0;              // passes settled
+  KnownCoordinates known_;
+  int round_ = 0;                   // of cues begun again without support
+  std::vector<int> earlier_steps_;  // by cue: of the rounds before
+  int step_ = 0;                    // passes settled in this round
 
   // Of the active cues, in one order; those under a mask come last in the first pass.
   std::vector<uint32_t> order_;  // which cue
@@ -154,7 +165,8 @@ class DenseRun {
   std::vector<math::CodedCue> codes_;  // none where codes are not used
   std::vector<uint8_t> weigh_;         // by place: CueBlock::weigh
   bool coded_ = false;
-  std::vector<uint64_t> supports_;  // of the pass before (relu)
+  std::vector<uint64_t> supports_;  // of the pass before (finite support)
+  std::vector<uint64_t> befores_;   // marks of the states before (binary)
   size_t masked_from_ = 0;          // first pass: active cues from here on are under a mask
   BasicMatrix<T> masks_;            // their masks as numbers, first pass only
   std::vector<T> scales_;           // and d / known

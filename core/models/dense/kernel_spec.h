@@ -2,12 +2,14 @@
 #ifndef MNEME_CORE_MODELS_DENSE_KERNEL_SPEC_H_
 #define MNEME_CORE_MODELS_DENSE_KERNEL_SPEC_H_
 
+#include <cstdint>
+
 #include "core/models/spec.h"
 
 namespace mneme::models {
 
-// How sharply the best pattern is favoured: F of the exponent u = beta * similarity.
-// A new one is a struct in separation.h and a row in its dispatch.
+// How sharply the best pattern is favoured: F of the exponent u = beta * similarity. In the order
+// of the table in separation.h.
 enum class Separation {
   kExp,             // e^u: log-sum-exp, attention
   kRelu1,           // max(0, 1 + u): log-sum-ReLU (Epanechnikov), finite support
@@ -31,14 +33,32 @@ enum class StateSpace {
   kFree,    // R^d: the next state is the weighted mean
   kSphere,  // unit vectors: the next state is the direction of the weighted sum (always so for
             // cosine)
+  kBinary,  // {+1, -1}^d, similarity dot: each neuron takes the value of lower energy
+};
+
+// States of +1 and -1: which neurons are asked at once.
+enum class BinaryUpdate {
+  kSynchronous,  // all of them: two products a step, which shards share; may end in a cycle of two
+  kSweep,        // one by one, in random order: the energy falls with every flip. Whole store only
+};
+
+// A cue outside every support (separations of finite support): what answers instead.
+enum class NoSupportPolicy {
+  kReport,   // nothing: the status says NO_SUPPORT, the state stays where it is
+  kNearest,  // the most similar row
+  kBlend,    // a step of exp at the same beta, and on from there
+  kWiden,    // a quarter of beta, up to three times
 };
 
 struct DynamicsSpec {
   int steps_max = 8;  // 1: one-shot
   // Converged when the largest coordinate moved by at most tolerance * max(1, largest coordinate);
-  // under kRelu1: when the support is the one before.
+  // with a finite support: when the support is the one before; binary: when no neuron turned.
   double tolerance = 1e-5;
   StateSpace state = StateSpace::kFree;
+  BinaryUpdate update = BinaryUpdate::kSynchronous;  // kBinary
+  uint64_t seed = 1;                                 // kSweep: of the orders
+  NoSupportPolicy no_support = NoSupportPolicy::kReport;
 };
 
 }  // namespace mneme::models

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
@@ -257,6 +258,7 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// A line of scores into weights by value and slope, which are added to the sums.
 template <typename T, typename F>
 void SeparatePlain(const CueAtTile<T>& at, const F& f, CueSums& sums) {
   const T beta = static_cast<T>(at.spec.beta);
@@ -272,6 +274,7 @@ void SeparatePlain(const CueAtTile<T>& at, const F& f, CueSums& sums) {
     sums.s0 += static_cast<double>(weight * f.Value(u));
     sums.s1 += static_cast<double>(slope);
     sums.s2 += static_cast<double>(slope * slope);
+    if constexpr (requires { f.Turn(u); }) sums.turn += static_cast<double>(weight * f.Turn(u));
     if (slope > 0) {
       ++sums.n;
       sums.support ^= Mix(at.tile.row_numbers[i]);
@@ -290,36 +293,34 @@ void RefineEdge(const CueAtTile<T>& at) {
   }
 }
 
-// The dispatch: one row a separation. Turns scores into weights, adds them to the sums, and gives
-// the factor for what was summed before.
+// Turns scores into weights, adds them to the sums, and gives the factor for what was summed
+// before.
 template <typename T>
-double Separate(const CueAtTile<T>& at, DensePartial& into) {
-  CueSums& sums = into.sums[at.block.first + at.b];
-  switch (at.spec.separation) {
-    case Separation::kExp:
+double Separate(const CueAtTile<T>& at, const TileNeeds& needs, DensePartial& into) {
+  return VisitSeparation(at.spec, [&](const auto& f) -> double {
+    using F = std::decay_t<decltype(f)>;
+    if constexpr (F::kTraits.sums == SumKind::kExponential) {
       return SeparateExp(at, into);
-    case Separation::kRelu1:
-      if (at.score_error > 0) RefineEdge(at);
-      SeparatePlain(at, Relu1{}, sums);
-      return 1;
-    case Separation::kPower:
-      SeparatePlain(at, Power{at.spec.power}, sums);
-      return 1;
-    case Separation::kRectifiedPower:
-      SeparatePlain(at, RectifiedPower{at.spec.power}, sums);
-      return 1;
-    case Separation::kArgMax:  // the head of the list is the answer; nothing is summed
+    } else if constexpr (F::kTraits.sums == SumKind::kNone) {
       std::fill_n(at.scores, at.tile.rows, T(0));
-      return 1;
-  }
-  return 1;
+    } else {
+      CueSums& sums = into.sums[at.block.first + at.b];
+      if (F::kTraits.finite_support && at.score_error > 0) RefineEdge(at);
+      if (needs.binary) {
+        SeparatePlain(at, BinaryDifference<F>{f, at.spec.beta}, sums);
+      } else {
+        SeparatePlain(at, f, sums);
+      }
+    }
+    return 1;
+  });
 }
 
 // The rows of a line of weights that count.
 template <typename T>
 size_t CollectWeighty(const DenseKernelSpec& spec, const T* weights, size_t n,
                       std::vector<uint32_t>& index) {
-  if (spec.separation == Separation::kExp) {
+  if (TraitsOf(spec.separation).sums == SumKind::kExponential) {
     return math::CollectAtLeast(weights, n, std::exp(-kNatsOfWeight<T>), index.data());
   }
   size_t count = 0;
@@ -415,7 +416,7 @@ void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basic
       }
     }
     Rank(at, needs, into);
-    keep[b] = Separate(at, into);
+    keep[b] = Separate(at, needs, into);
   }
   if (!into.outputs.empty())
     AddOutputs(spec, block, tile, {keep.data(), block.count}, scratch, into);

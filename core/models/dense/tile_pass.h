@@ -34,6 +34,9 @@ struct TileNeeds {
   bool moments = false;  // of the similarities
   // Only these rows of the tile, ascending, enter the list and the moments; the sums take all rows.
   std::optional<std::span<const uint32_t>> listed;
+  // States of +1 and -1: plain separations sum what BinaryDifference gives in place of value and
+  // slope. (exp needs no other sums than ever.)
+  bool binary = false;
 };
 
 // Adds the live rows of `tile` to the block's cues in `into`. Whether outputs are summed and how

@@ -6,6 +6,7 @@
 
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
+#include "core/math/l1.h"
 
 namespace mneme::models {
 namespace {
@@ -24,28 +25,46 @@ T ScaleOf(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b) {
   return block.masks == nullptr || spec.similarity == Similarity::kCosine ? T(1) : block.scales[b];
 }
 
+// Scores of cue b with rows [first, first + count).
 template <typename T>
 void ScoreRows(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b,
-               const BasicTileView<T>& tile, T* out) {
+               const BasicTileView<T>& tile, size_t first, size_t count, T* out) {
   const size_t d = tile.key_dim;
   const T* cue = block.cues + b * d;
+  const T* keys = tile.keys + first * d;
   if (block.masks != nullptr) {
-    for (size_t i = 0; i < tile.rows; ++i) out[i] = RowScore(spec, block, b, tile, i);
+    for (size_t i = 0; i < count; ++i) out[i] = RowScore(spec, block, b, tile, first + i);
     return;
   }
   switch (spec.similarity) {
     case Similarity::kDot:
     case Similarity::kCosine:
-      math::DotRows(tile.keys, d, tile.rows, cue, d, out);
+      math::DotRows(keys, d, count, cue, d, out);
       return;
     case Similarity::kL2:
-      math::SquaredDistanceRows(tile.keys, d, tile.rows, cue, d, out);
-      math::Scale(T(-0.5), out, tile.rows);
+      math::SquaredDistanceRows(keys, d, count, cue, d, out);
+      math::Scale(T(-0.5), out, count);
       return;
     case Similarity::kL1:
-      math::L1DistanceRows(tile.keys, d, tile.rows, cue, d, out);
-      math::Scale(T(-1), out, tile.rows);
+      math::L1DistanceRows(keys, d, count, cue, d, out);
+      math::Scale(T(-1), out, count);
       return;
+  }
+}
+
+// Several cues share the rows that lie in the first cache.
+template <typename T>
+void ScoreRowByRow(const DenseKernelSpec& spec, const CueBlock<T>& block,
+                   const BasicTileView<T>& tile, T* scores) {
+  constexpr size_t kBytes = 16 << 10;
+  const size_t n = tile.rows;
+  const size_t step =
+      block.count == 1 ? n : std::max<size_t>(1, kBytes / (tile.key_dim * sizeof(T)));
+  for (size_t first = 0; first < n; first += step) {
+    const size_t count = std::min(step, n - first);
+    for (size_t b = 0; b < block.count; ++b) {
+      ScoreRows(spec, block, b, tile, first, count, scores + b * n + first);
+    }
   }
 }
 
@@ -81,7 +100,8 @@ T RowScore(const DenseKernelSpec& spec, const CueBlock<T>& block, size_t b,
       return T(-0.5) * (mask == nullptr ? math::SquaredDistance(cue, key, d)
                                         : scale * math::MaskedSquaredDistance(cue, key, mask, d));
     case Similarity::kL1:
-      return -math::L1Distance(cue, key, d);
+      return -(mask == nullptr ? math::L1Distance(cue, key, d)
+                               : scale * math::MaskedL1Distance(cue, key, mask, d));
   }
   return 0;
 }
@@ -110,9 +130,7 @@ bool ScoreTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const Basi
   scratch.scores.resize(std::max(scratch.scores.size(), block.count * n));
   if (block.count < kCuesForProduct || spec.similarity == Similarity::kL1 ||
       !ProductIsExactEnough(spec, block, tile)) {
-    for (size_t b = 0; b < block.count; ++b) {
-      ScoreRows(spec, block, b, tile, scratch.scores.data() + b * n);
-    }
+    ScoreRowByRow(spec, block, tile, scratch.scores.data());
     return false;
   }
   math::Gemm(math::Transpose::kNo, math::Transpose::kYes, block.count, n, d, T(1), block.cues, d,

@@ -1,8 +1,8 @@
 // Similarities of a block of cues to the rows of a tile: the first half of a pass.
 //
-// Under a mask they are estimated from the known coordinates: sums over these (dot, l2) are scaled
-// up by key_dim / known, so that beta means the same as without a mask; the cosine is taken over
-// them.
+// Under a mask they are estimated from the known coordinates: sums over these (all but the cosine)
+// are scaled up by key_dim / known, so that beta means the same as without a mask; the cosine is
+// taken over them.
 #ifndef MNEME_CORE_MODELS_DENSE_TILE_SCORES_H_
 #define MNEME_CORE_MODELS_DENSE_TILE_SCORES_H_
 

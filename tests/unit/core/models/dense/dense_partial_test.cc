@@ -34,6 +34,7 @@ DensePartial RandomPartial(Random& random, uint64_t first_row) {
     sums.s0 = 1 + 10 * random.Uniform();
     sums.s1 = sums.s0;
     sums.s2 = 1 + random.Uniform();
+    sums.turn = random.Gaussian();
     sums.extra = random.Gaussian();
     sums.n = random.Below(100);
     sums.support = random.Next();
@@ -64,6 +65,7 @@ void ExpectSame(DensePartial a, DensePartial b) {
     EXPECT_NEAR(x.s0, y.s0, tolerance);
     EXPECT_NEAR(x.s1, y.s1, tolerance);
     EXPECT_NEAR(x.s2, y.s2, tolerance);
+    EXPECT_NEAR(x.turn, y.turn, tolerance);
     EXPECT_NEAR(x.extra, y.extra, tolerance);
     EXPECT_EQ(x.n, y.n);
     EXPECT_EQ(x.support, y.support);
