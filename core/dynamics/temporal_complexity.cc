@@ -36,6 +36,7 @@ absl::StatusOr<TemporalComplexity> Analyse(const SedamSeries& series,
       CheckRange("burn-in", static_cast<double>(options.burn_in), 0, std::max(steps - 1, 0.0)));
   MNEME_RETURN_IF_ERROR(CheckRange("number of steps", steps, 1, kUnbounded));
   MNEME_RETURN_IF_ERROR(CheckRange("threshold", options.threshold, 0, kUnbounded));
+  MNEME_RETURN_IF_ERROR(CheckRange("coincidence", options.coincidence, 0, kUnbounded));
   MNEME_RETURN_IF_ERROR(CheckRange("tail_from", options.tail_from, 1, kUnbounded));
   const SedamSeries seen = series.After(options.burn_in);
 
@@ -51,6 +52,11 @@ absl::StatusOr<TemporalComplexity> Analyse(const SedamSeries& series,
     sizes.push_back(avalanche.size);
     durations.push_back(static_cast<double>(avalanche.duration));
   }
+  const std::vector<size_t> coincidences = Coincidences(seen.changed, options.coincidence);
+  const std::vector<double> between = WaitingTimes(coincidences);
+  out.coincidence_waiting = FitTail(between, options.tail_from);
+  out.coincidence_cv =
+      coincidences.size() >= kTimesMin ? CoefficientOfVariation(between) : std::nan("");
   out.size = FitTail(sizes, options.tail_from);
   out.duration = FitTail(durations, options.tail_from);
   return out;

@@ -24,9 +24,10 @@ namespace mneme::dynamics {
 inline constexpr double kChangesMin = 50;
 
 struct ComplexityOptions {
-  size_t burn_in = 0;    // steps left out at the start
-  double threshold = 0;  // neurons changed: an avalanche is a run of steps with more
-  double tail_from = 5;  // the least time, size and duration that exponents of laws count, >= 1
+  size_t burn_in = 0;      // steps left out at the start
+  double threshold = 0;    // neurons changed: an avalanche is a run of steps with more
+  double coincidence = 5;  // neurons changed: a coincidence is a step with as many or more
+  double tail_from = 5;    // the least time, size and duration that exponents of laws count, >= 1
 };
 
 struct TemporalComplexity {
@@ -43,6 +44,9 @@ struct TemporalComplexity {
   double cv = 0;    // of the waiting times: 1 is Poisson
   TailFit size;
   TailFit duration;
+  // Of the times between coincidences.
+  TailFit coincidence_waiting;
+  double coincidence_cv = 0;
 };
 
 // Errors   InvalidArgument: an option out of its range; no step left after the burn-in.

@@ -72,10 +72,12 @@ absl::StatusOr<Result> Simulate(const Parameters& parameters, Run& run) {
                            run.Progress(share);
                            return true;
                          }));
-  MNEME_ASSIGN_OR_RETURN(out.complexity,
-                         dynamics::Analyse(out.series, {.burn_in = parameters.Count("burn_in"),
-                                                        .threshold = parameters.Real("threshold"),
-                                                        .tail_from = parameters.Real("tail")}));
+  MNEME_ASSIGN_OR_RETURN(
+      out.complexity, dynamics::Analyse(out.series, {.burn_in = parameters.Count("burn_in"),
+                                                     .threshold = parameters.Real("threshold"),
+                                                     .coincidence = parameters.Real("coincidence") *
+                                                                    parameters.Real("d"),
+                                                     .tail_from = parameters.Real("tail")}));
   return out;
 }
 
@@ -91,6 +93,8 @@ absl::Status RunSedam(const Parameters& parameters, Run& run) {
   run.Measure("h_event", found.event_fluctuation.exponent);
   run.Measure("delta", found.event_entropy.exponent);
   run.Measure("cv", found.cv);
+  run.Measure("mu_coincidence", found.coincidence_waiting.mu);
+  run.Measure("cv_coincidence", found.coincidence_cv);
   run.Measure("power_law_gain", found.waiting.log_likelihood_ratio);
   run.Measure("changes", found.changes);
   run.Measure("avalanches", static_cast<double>(found.avalanches.size()));
@@ -197,6 +201,11 @@ Experiment SedamExperiment() {
                  .unit = "neurons",
                  .help = "an avalanche is a run of steps in which more change",
                  .least = 0},
+                {.name = "coincidence",
+                 .default_value = "0.05",
+                 .help = "share of neurons that change in a coincidence (mu_, cv_coincidence)",
+                 .least = 0,
+                 .most = 1},
                 {.name = "tail",
                  .default_value = "5",
                  .help = "least time, size and duration that mu and avalanche_ count",

@@ -6,6 +6,7 @@
 
 #include "core/base/random.h"
 #include "core/dynamics/pattern_generator.h"
+#include "tests/unit/core/dynamics/dynamics_testing.h"
 
 namespace mneme::dynamics {
 namespace {
@@ -55,6 +56,16 @@ TEST(TemporalComplexity, StrongNoiseLeavesNoMemory) {
   EXPECT_NEAR(found->mean_overlap, 0, 0.1);
 }
 
+TEST(TemporalComplexity, CoincidencesAreEventsOfTheirOwn) {
+  SedamSeries series = Quiet(6000);
+  for (size_t t = 0; t < 100; ++t) series.changed[50 * t] = 7;
+  const auto found = Analyse(series, {.coincidence = 7});
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->coincidence_cv, 0);  // a clock
+  EXPECT_EQ(found->coincidence_waiting.count, 99);
+  EXPECT_TRUE(std::isnan(Analyse(series, {.coincidence = 8})->coincidence_cv));
+}
+
 TEST(TemporalComplexity, BurnInIsLeftOut) {
   SedamSeries series = Quiet(1000);
   for (size_t t = 0; t < 100; ++t) series.overlap[t] = 0;
@@ -66,6 +77,7 @@ TEST(TemporalComplexity, RefusesOptionsOutOfRange) {
   EXPECT_FALSE(Analyse({}, {}).ok());
   EXPECT_FALSE(Analyse(Quiet(10), {.burn_in = 10}).ok());
   EXPECT_FALSE(Analyse(Quiet(10), {.threshold = -1}).ok());
+  EXPECT_FALSE(Analyse(Quiet(10), {.coincidence = std::nan("")}).ok());
   EXPECT_FALSE(Analyse(Quiet(10), {.tail_from = 0}).ok());
   EXPECT_FALSE(Analyse(Quiet(10), {.tail_from = std::nan("")}).ok());
 }
