@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/base/status.h"
 #include "core/dynamics/pattern_generator.h"
+#include "tests/unit/core/dynamics/dynamics_testing.h"
 
 namespace mneme::dynamics {
 namespace {

@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/base/status.h"
 #include "core/models/dense/dense_driver.h"
+#include "tests/unit/core/dynamics/dynamics_testing.h"
 
 namespace mneme::dynamics {
 namespace {

@@ -11,6 +11,7 @@
 #include "core/dynamics/oscillator_theory.h"
 #include "core/dynamics/pattern_generator.h"
 #include "core/models/dense/phase.h"
+#include "tests/unit/core/dynamics/dynamics_testing.h"
 
 namespace mneme::dynamics {
 namespace {

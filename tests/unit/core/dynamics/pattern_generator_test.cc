@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "core/base/status.h"
+#include "tests/unit/core/dynamics/dynamics_testing.h"
 
 namespace mneme::dynamics {
 namespace {
