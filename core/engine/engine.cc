@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/fail_point.h"
+#include "core/engine/index_job.h"
 #include "core/engine/ops.h"
 #include "core/engine/validate.h"
 

@@ -23,7 +23,6 @@
 #include "core/engine/catalogue.h"
 #include "core/engine/committer.h"
 #include "core/engine/forecast.h"
-#include "core/engine/index_job.h"
 #include "core/engine/jobs.h"
 #include "core/engine/limits.h"
 #include "core/engine/read_pool.h"
@@ -38,6 +37,7 @@
 namespace mneme::engine {
 
 struct JobContext;  // core/engine/copies.h
+class IndexKeeper;  // core/engine/index_job.h
 
 struct EngineOptions {
   Limits limits;

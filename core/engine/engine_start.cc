@@ -6,6 +6,7 @@
 #include "core/base/fail_point.h"
 #include "core/engine/catalogue_entry.h"
 #include "core/engine/engine.h"
+#include "core/engine/index_job.h"
 #include "core/engine/recovery.h"
 
 namespace mneme::engine {

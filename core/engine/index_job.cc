@@ -25,9 +25,10 @@ bool HasReason(const absl::Status& status, std::string_view reason) {
   return detail.has_value() && detail->reason == reason;
 }
 
-bool HasIndex(const Memory& memory) {
+// Null: it has none.
+const models::IndexSpec* IndexOf(const Memory& memory) {
   const auto* dense = std::get_if<models::DenseSpec>(&memory.spec().model);
-  return dense != nullptr && dense->index.has_value();
+  return dense != nullptr && dense->index.has_value() ? &*dense->index : nullptr;
 }
 
 class IndexJob {
@@ -133,30 +134,39 @@ void IndexKeeper::Note(MemoryUid uid, const absl::Status& end) {
   pause.until_nanos = context_.clock.NowMonotonicNanos() + nanos;
 }
 
+bool IndexKeeper::IsDue(const Memory& memory) {
+  if (memory.dropped() || !memory.CheckServing().ok()) return false;
+  const Memory::Published published = memory.published();
+  const std::optional<models::IndexStats>& index = published.view->stats().index;
+  return index.has_value() && index->work_due && !IsPaused(memory.uid());
+}
+
 void IndexKeeper::Look(const std::vector<std::shared_ptr<Memory>>& memories) {
+  std::shared_ptr<Memory> chosen;
   for (const std::shared_ptr<Memory>& memory : memories) {
-    if (!HasIndex(*memory) || memory->dropped() || !memory->CheckServing().ok()) continue;
-    const Memory::Published published = memory->published();
-    const std::optional<models::IndexStats>& index = published.view->stats().index;
-    if (!index.has_value() || !index->work_due || IsPaused(memory->uid())) continue;
-    if (jobs_.CountPending(JobKind::kIndex) > 0) return;
-    const auto work = [this, memory](const std::string&,
-                                     const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
-      absl::StatusOr<MemoryInfo> info = WorkOnIndex(context_, memory, /*measure=*/false, report);
-      Note(memory->uid(), info.status());
-      if (!info.ok()) return info.status();
-      return *std::move(info);
-    };
-    // Refused only while the server stops, or by very many jobs: the next look will do.
-    jobs_.Submit(JobKind::kIndex, memory->name(), work).IgnoreError();
-    return;
+    const models::IndexSpec* const index = IndexOf(*memory);
+    if (index == nullptr || !IsDue(*memory)) continue;
+    // Codes take seconds, a graph minutes: the first of the former, else the first of the latter.
+    const bool is_quick = std::holds_alternative<models::BinaryIndexSpec>(index->kind);
+    if (chosen == nullptr || is_quick) chosen = memory;
+    if (is_quick) break;
   }
+  if (chosen == nullptr || jobs_.CountPending(JobKind::kIndex) > 0) return;
+  const auto work = [this, chosen](const std::string&,
+                                   const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
+    absl::StatusOr<MemoryInfo> info = WorkOnIndex(context_, chosen, /*measure=*/false, report);
+    Note(chosen->uid(), info.status());
+    if (!info.ok()) return info.status();
+    return *std::move(info);
+  };
+  // Refused only while the server stops, or by very many jobs: the next look will do.
+  jobs_.Submit(JobKind::kIndex, chosen->name(), work).IgnoreError();
 }
 
 absl::StatusOr<JobInfo> Engine::CalibrateIndex(CalibrateCommand command) {
   MNEME_ASSIGN_OR_RETURN(std::shared_ptr<Memory> memory, catalogue_.Find(command.memory));
   MNEME_RETURN_IF_ERROR(memory->CheckServing());
-  if (!HasIndex(*memory)) {
+  if (IndexOf(*memory) == nullptr) {
     return FailedPrecondition(
         absl::StrFormat("memory '%s' has no index: it answers from all its items", memory->name()),
         {.reason = "NO_INDEX",

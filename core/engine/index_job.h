@@ -33,8 +33,8 @@ absl::StatusOr<MemoryInfo> WorkOnIndex(const IndexContext& context,
                                        const std::shared_ptr<Memory>& memory, bool measure,
                                        const JobRunner::Report& report);
 
-// Begins what is due, one memory at a time. After a job that failed or was cancelled the memory is
-// left alone for a while, longer each time.
+// Begins what is due, one memory at a time, binary indexes before graphs. After a job that failed
+// or was cancelled the memory is left alone for a while, longer each time.
 //
 // Thread-safe.
 class IndexKeeper {
@@ -50,6 +50,7 @@ class IndexKeeper {
     int64_t until_nanos = 0;  // monotonic
   };
 
+  bool IsDue(const Memory& memory);
   bool IsPaused(MemoryUid uid);
   void Note(MemoryUid uid, const absl::Status& end);
 

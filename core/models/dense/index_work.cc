@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kRowsPerStep = kTileRows;
 // The writer takes in so many rows itself, while others wait for it.
 constexpr uint64_t kCatchUpRowsMax = 4096;
+// Of making a graph: taking the rows in, before they are linked.
+constexpr double kGraphAddingShare = 0.02;
 
 absl::Status Stopped() { return absl::CancelledError("the work on the index was stopped"); }
 
@@ -61,11 +63,13 @@ uint64_t LiveRowsAbove(const StoreView& store, std::optional<uint64_t> last) {
   return count;
 }
 
-absl::Status StepThrough(IndexRebuild& rebuild, uint64_t rows, const TrainProgressFn& progress) {
+// Covers the work from the share `from` on.
+absl::Status StepThrough(IndexRebuild& rebuild, uint64_t rows, double from,
+                         const TrainProgressFn& progress) {
   bool done = false;
   for (uint64_t stepped = 0; !done; stepped += kRowsPerStep) {
     const double share = static_cast<double>(stepped) / static_cast<double>(rows + 1);
-    if (!GoOn(progress, "rebuild", share)) return Stopped();
+    if (!GoOn(progress, "rebuild", from + (1 - from) * std::min(share, 1.0))) return Stopped();
     MNEME_ASSIGN_OR_RETURN(done, rebuild.Step(kRowsPerStep));
   }
   return absl::OkStatus();
@@ -90,10 +94,14 @@ absl::StatusOr<std::unique_ptr<CandidateIndex>> BuildWork::Make() const {
       similarity_, key_dim);
 }
 
+double BuildWork::AddingShare() const {
+  return std::holds_alternative<GraphIndexSpec>(spec_.kind) ? kGraphAddingShare : 1;
+}
+
 absl::Status BuildWork::AddRows(const TrainProgressFn& progress) {
   for (size_t i = 0; i < store_.tiles(); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(store_.tiles());
-    if (!GoOn(progress, "rebuild", share)) return Stopped();
+    if (!GoOn(progress, "rebuild", share * AddingShare())) return Stopped();
     MNEME_RETURN_IF_ERROR(AddTile(store_.tile(i), last_row_, *index_));
   }
   if (const std::optional<uint64_t> last = LastRow(store_)) last_row_ = last;
@@ -114,7 +122,7 @@ absl::Status BuildWork::Run(const Clock&, const TrainProgressFn& progress) {
   if (!index_->NeedsRebuild()) return absl::OkStatus();
   const uint64_t rows = store_.live_rows();
   std::unique_ptr<IndexRebuild> rebuild = index_->BeginRebuild(store_);
-  MNEME_RETURN_IF_ERROR(StepThrough(*rebuild, rows, progress));
+  MNEME_RETURN_IF_ERROR(StepThrough(*rebuild, rows, AddingShare(), progress));
   return index_->InstallRebuild(std::move(rebuild), store_);
 }
 
@@ -140,7 +148,7 @@ absl::StatusOr<bool> BuildWork::CatchUp(const StoreView& now) {
 }
 
 absl::Status RebuildWork::Run(const Clock&, const TrainProgressFn& progress) {
-  return StepThrough(*rebuild_, rows_, progress);
+  return StepThrough(*rebuild_, rows_, 0, progress);
 }
 
 absl::Status CalibrateWork::Run(const Clock& clock, const TrainProgressFn& progress) {

@@ -39,6 +39,8 @@ class BuildWork final : public IndexWork {
 
  private:
   absl::StatusOr<std::unique_ptr<CandidateIndex>> Make() const;
+  // Of a Run, for progress.
+  double AddingShare() const;
   absl::Status AddRows(const TrainProgressFn& progress);
 
   IndexSpec spec_;
