@@ -67,6 +67,17 @@ class FakeAdmin final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status CalibrateIndex(grpc::ServerContext*, const v1::CalibrateIndexRequest* request,
+                              google::longrunning::Operation* response) override {
+    v1::AdminMetadata metadata;
+    metadata.set_kind("index");
+    metadata.set_subject(request->memory());
+    metadata.set_phase("calibrate");
+    response->set_name("operations/9");
+    response->mutable_metadata()->PackFrom(metadata);
+    return grpc::Status::OK;
+  }
+
   grpc::Status CreateBackup(grpc::ServerContext*, const v1::CreateBackupRequest* request,
                             google::longrunning::Operation* response) override {
     v1::AdminMetadata metadata;

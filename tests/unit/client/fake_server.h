@@ -216,6 +216,8 @@ class FakeServer final : public v1::MemoryService::Service {
       item->set_rank(1);
       if (certificate.certified()) *item->mutable_certificate() = certificate;
     }
+    response->set_exactness(exactness);
+    if (index) *response->mutable_index() = *index;
     response->set_certificates(certificate_state);
     response->set_list_size(20);
     response->mutable_weights_epoch()->set_job("train-1");
@@ -257,7 +259,9 @@ class FakeServer final : public v1::MemoryService::Service {
   bool replayed = false;                      // of every Store
   uint64_t suppressed = 0;                    // of every DeleteItems
   int deletes_left = 0;                       // DeleteItems that say that more items match
-  v1::Certificate certificate;                // of every item of a list, if certified
+  v1::Exactness exactness = v1::EXACTNESS_UNSPECIFIED;  // of lists
+  std::optional<v1::IndexReport> index;                 // likewise
+  v1::Certificate certificate;                          // of every item of a list, if certified
   v1::CertificateState certificate_state = v1::CERTIFICATE_STATE_UNSPECIFIED;
   v1::ForecastResponse forecast;
 

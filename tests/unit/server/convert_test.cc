@@ -109,5 +109,65 @@ TEST(Spec, RoundTripsThroughTheWire) {
   EXPECT_EQ(GetErrorDetail(DecodeSpec(wire).status())->reason, "SPEC");
 }
 
+TEST(Spec, AnIndexRoundTripsAndWhatIsLeftOutGetsItsDefault) {
+  v1::Memory wire;
+  wire.set_key_dim(8);
+  v1::IndexSpec& index = *wire.mutable_dense()->mutable_index();
+  index.mutable_binary()->set_no_centering(true);
+  index.mutable_binary()->set_bits(320);
+  index.set_rescore_depth(50);
+  auto spec = DecodeSpec(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  v1::Memory back;
+  EncodeMemory({.name = "m", .spec = *spec}, std::nullopt, &back);
+  EXPECT_EQ(back.dense().index().binary().bits(), 320u);
+  EXPECT_TRUE(back.dense().index().binary().no_centering());
+  EXPECT_EQ(back.dense().index().binary().rotation_seed(), 1u);
+  EXPECT_EQ(back.dense().index().target_recall(), 0.98);
+  EXPECT_EQ(back.dense().index().rescore_depth(), 50u);
+  EXPECT_FALSE(back.state().has_index()) << "nothing is known of it yet";
+  index.mutable_graph()->set_links(7);
+  spec = DecodeSpec(wire);
+  ASSERT_TRUE(spec.ok());
+  EncodeMemory({.name = "m", .spec = *spec}, std::nullopt, &back);
+  EXPECT_EQ(back.dense().index().graph().links(), 7u);
+  EXPECT_EQ(back.dense().index().graph().construction_width(), 200u);
+  index.clear_kind();
+  spec = DecodeSpec(wire);
+  ASSERT_TRUE(spec.ok());
+  const auto& dense = std::get<models::DenseSpec>(spec->model);
+  EXPECT_TRUE(std::holds_alternative<models::BinaryIndexSpec>(dense.index->kind));
+  wire.mutable_dense()->clear_index();
+  EXPECT_FALSE(std::get<models::DenseSpec>(DecodeSpec(wire)->model).index.has_value());
+}
+
+TEST(Index, WhatWasMeasuredAndWhyItIsNotUsedAreEncoded) {
+  auto calibration = std::make_shared<models::Calibration>();
+  calibration->verdict = models::IndexVerdict::kUse;
+  calibration->why = "why";
+  calibration->depth = 64;
+  calibration->recall = {.share = 0.99, .low = 0.98, .high = 0.995};
+  calibration->exact_ns = 5000;
+  calibration->rows = 7000;
+  calibration->table = {{.depth = 64, .candidates_ns = 1500, .rescore_ns = 500}};
+  v1::IndexStatus status;
+  EncodeIndexStats({.fallback = models::IndexFallback::kNone, .calibration = calibration}, &status);
+  EXPECT_EQ(status.fallback(), v1::INDEX_FALLBACK_UNSPECIFIED);
+  EXPECT_EQ(status.why(), "why");
+  EXPECT_EQ(status.recall().low(), 0.98);
+  EXPECT_EQ(status.exact_us(), 5);
+  ASSERT_EQ(status.table_size(), 1);
+  EXPECT_EQ(status.table(0).candidates_us(), 1.5);
+  // Names and numbers of the reasons are one list, on the wire and in the core.
+  for (int i = 1; i < v1::IndexFallback_ARRAYSIZE; ++i) {
+    const auto fallback = static_cast<models::IndexFallback>(i);
+    v1::IndexReport report;
+    EncodeIndexUse({.fallback = fallback, .recall = calibration->recall, .depth = 3}, &report);
+    EXPECT_EQ(v1::IndexFallback_Name(report.fallback()),
+              "INDEX_FALLBACK_" + std::string(models::Name(fallback)));
+    EXPECT_FALSE(report.has_recall()) << "an exact answer speaks of no recall";
+  }
+}
+
 }  // namespace
 }  // namespace mneme::server
