@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "tests/bench/case.h"
+#include "tests/bench/etcd.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/ours.h"
 #include "tests/bench/postgres.h"
@@ -26,6 +27,7 @@ const char* const kStreamed = "mneme, StoreStream, chunks of 8,192 rows";
 const char* const kBatches = "mneme, Stores of 8,192 rows, one at a time";
 const char* const kEcho = "bare echo, 64 in flight";
 const char* const kSyncs = "64 x fdatasync of 4 KiB";
+const char* const kEtcd = "etcd, puts of one row, 64 in flight";
 const char* const kPostgres = "PostgreSQL, inserts of one row, 64 clients";
 
 // Chunks of one row, as many on their way as the server's window lets.
@@ -58,6 +60,10 @@ void TellStores(const Race& race, Report& report) {
   for (const double syncs : race.Of(kSyncs)) enough.push_back(std::min(0.7 * syncs, 1e5));
   report.verdicts.push_back({"StoreStream / the smaller of 0.7 x 64 x fdatasync and 100,000/s", "",
                              Quotient(race.Of(kStream), enough), AtLeast(1)});
+  if (race.Has(kEtcd)) {
+    report.verdicts.push_back(
+        {"single Stores / etcd", "", race.Quotient(kStores, kEtcd), std::nullopt});
+  }
   if (!race.Has(kPostgres)) return;
   report.verdicts.push_back(
       {"single Stores / PostgreSQL", "", race.Quotient(kStores, kPostgres), AtLeast(1.5)});
@@ -105,6 +111,8 @@ absl::Status RunDurableStores(const Context& context, Report& report) {
   std::string missing;
   MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<Postgres> postgres, Postgres::Start(&missing));
   if (!postgres) report.skipped.push_back(missing);
+  MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<Etcd> etcd, Etcd::Start(&missing));
+  if (!etcd) report.skipped.push_back(missing);
   const size_t stores = context.Size(40'000, 5'000);
   const StartCall single = SingleStores(*server, "keys");
   Race race;
@@ -127,6 +135,12 @@ absl::Status RunDurableStores(const Context& context, Report& report) {
   if (postgres) {
     race.Add(kPostgres, "1/s", [&] {
       return postgres->InsertsPerSecond(kInFlight, context.quick ? 1 : 4, kRowBytes);
+    });
+  }
+  if (etcd) {
+    race.Add(kEtcd, "1/s", [&, puts = etcd->Puts(kRowBytes)]() -> absl::StatusOr<double> {
+      MNEME_ASSIGN_OR_RETURN(const LoadResult load, ClosedLoop(kInFlight, stores, puts));
+      return load.per_second();
     });
   }
   MNEME_RETURN_IF_ERROR(race.Go(context.repeats));
