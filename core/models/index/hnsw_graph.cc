@@ -158,8 +158,8 @@ uint32_t HnswGraph::Impl::Entry(const GraphRows& rows, const void* cue) const {
   uint32_t here = graph.enterpoint_node_;
   float nearest = rows.Distance(cue, graph.getDataByInternalId(here));
   for (int level = graph.maxlevel_; level > 0;) {
-    const auto* const list = graph.get_linklist(here, level);
-    const size_t links = *reinterpret_cast<const uint16_t*>(list);
+    auto* const list = graph.get_linklist(here, level);
+    const size_t links = graph.getListCount(list);
     const uint32_t before = here;
     for (size_t i = 1; i <= links; ++i) {
       const float distance = rows.Distance(cue, graph.getDataByInternalId(list[i]));
