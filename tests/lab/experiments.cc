@@ -28,16 +28,21 @@ const std::vector<Experiment>& Experiments() {
   static const auto& experiments = *new std::vector<Experiment>{BinaryIndexExperiment(),
                                                                 CapacityExperiment(),
                                                                 CapacityProbeExperiment(),
+                                                                ClassicalExperiment(),
                                                                 CmmExperiment(),
                                                                 DeltaExperiment(),
                                                                 EmbeddingExperiment(),
                                                                 EnergyGraphExperiment(),
+                                                                ExpBinaryExperiment(),
                                                                 ForgetExperiment(),
                                                                 HeavyTailExperiment(),
                                                                 ImbalanceExperiment(),
                                                                 LseExperiment(),
+                                                                LsrExperiment(),
+                                                                NbodyExperiment(),
                                                                 OscillatorExperiment(),
                                                                 OscillatorCapacityExperiment(),
+                                                                RandomFeatureExperiment(),
                                                                 RealKeysExperiment(),
                                                                 RenewalExperiment(),
                                                                 RidgeExperiment(),
@@ -45,7 +50,8 @@ const std::vector<Experiment>& Experiments() {
                                                                 SimilarityExperiment(),
                                                                 SnrExperiment(),
                                                                 StepExperiment(),
-                                                                TamExperiment()};
+                                                                TamExperiment(),
+                                                                UhopExperiment()};
   return experiments;
 }
 

@@ -12,16 +12,21 @@ namespace mneme::lab {
 Experiment BinaryIndexExperiment();
 Experiment CapacityExperiment();
 Experiment CapacityProbeExperiment();
+Experiment ClassicalExperiment();
 Experiment CmmExperiment();
 Experiment DeltaExperiment();
 Experiment EmbeddingExperiment();
 Experiment EnergyGraphExperiment();
+Experiment ExpBinaryExperiment();
 Experiment ForgetExperiment();
 Experiment HeavyTailExperiment();
 Experiment ImbalanceExperiment();
 Experiment LseExperiment();
+Experiment LsrExperiment();
+Experiment NbodyExperiment();
 Experiment OscillatorExperiment();
 Experiment OscillatorCapacityExperiment();
+Experiment RandomFeatureExperiment();
 Experiment RealKeysExperiment();
 Experiment RenewalExperiment();
 Experiment RidgeExperiment();
@@ -30,6 +35,7 @@ Experiment SimilarityExperiment();
 Experiment SnrExperiment();
 Experiment StepExperiment();
 Experiment TamExperiment();
+Experiment UhopExperiment();
 
 // Of a flag with the choices dot, cosine and l2.
 models::Similarity ParseSimilarity(std::string_view name);
