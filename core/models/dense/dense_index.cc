@@ -32,6 +32,13 @@ IndexFallback FallbackOf(IndexVerdict verdict) {
   return IndexFallback::kUncalibrated;
 }
 
+// One that Calibrate may have made: lists are made by what it says.
+bool IsPossible(const Calibration& calibration) {
+  if (!calibration.use()) return Name(calibration.verdict) != "?";
+  return !calibration.table.empty() && calibration.depth > 0 &&
+         calibration.depth <= kRescoreDepthMax;
+}
+
 }  // namespace
 
 void DenseIndex::Fail(const absl::Status& why) {
@@ -153,8 +160,7 @@ absl::Status DenseIndex::Get(ByteReader& in) {
   if (in.Get<uint8_t>() != 0) {
     calibration_ = std::make_shared<const Calibration>(GetCalibration(in));
   }
-  const bool known = calibration_ == nullptr || Name(calibration_->verdict) != "?";
-  if (in.done() && known) return absl::OkStatus();
+  if (in.done() && (calibration_ == nullptr || IsPossible(*calibration_))) return absl::OkStatus();
   return DataLoss("the calibration of an index cannot be read back",
                   {.reason = "CORRUPT", .next_step = "Restore the memory from a backup."});
 }

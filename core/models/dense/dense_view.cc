@@ -77,9 +77,7 @@ absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
   if (index_ != nullptr) {
     why_not = {.fallback = WhyNotIndexed(*index_, cues, spec, store_.live_rows())};
     if (why_not->fallback == IndexFallback::kNone) {
-      const IndexSpec& index = *std::get<DenseSpec>(spec_.model).index;
-      return std::make_unique<IndexedQuery>(task, store_, index_, cues, spec,
-                                            std::holds_alternative<BinaryIndexSpec>(index.kind));
+      return std::make_unique<IndexedQuery>(task, store_, index_, cues, spec);
     }
   }
   const StoreView store = spec.rows == nullptr ? store_ : store_.Only(*spec.rows);

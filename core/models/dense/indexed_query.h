@@ -2,8 +2,9 @@
 // scored as the scan scores all of them. What a list says of its items is exact; whether a better
 // one was left out is what the calibration measured.
 //
-// One stage. A part is a group of cues: a binary index reads its codes once for all cues of a
-// group, and groups run side by side.
+// Two stages: find the candidates, score them. A part of the first is a group of cues against a
+// piece of the index, of the second a group of cues: a binary index reads its codes once for all
+// cues of a group, and several threads share the scan even for one cue; a graph is one piece.
 #ifndef MNEME_CORE_MODELS_DENSE_INDEXED_QUERY_H_
 #define MNEME_CORE_MODELS_DENSE_INDEXED_QUERY_H_
 
@@ -17,13 +18,15 @@
 #include "absl/status/statusor.h"
 #include "core/models/dense/dense_index.h"
 #include "core/models/dense/dense_run.h"
+#include "core/models/index/candidate_index.h"
 #include "core/models/model.h"
 #include "core/models/store/explicit_store.h"
 
 namespace mneme::models {
 
-// Answers to some cues, by their numbers.
+// What some parts found or answered, by the numbers of the cues.
 struct IndexedPartial final : public Partial {
+  std::vector<std::pair<uint32_t, CandidateList>> found;
   std::vector<std::pair<uint32_t, CueAnswer>> answers;
   uint64_t rows_scored = 0;  // for one cue, at most
   absl::Status error;        // of the index: none of the batch is answered
@@ -43,9 +46,9 @@ class IndexedQuery final : public TypedQuery<IndexedPartial> {
   // Of cues and a spec for which WhyNotIndexed says kNone.
   IndexedQuery(const DenseTask& task, const StoreView& store,
                std::shared_ptr<const IndexSnapshot> index, const CueBatch& cues,
-               const QuerySpec& spec, bool reads_all_codes);
+               const QuerySpec& spec);
 
-  size_t parts() const override { return (cues_.rows + group_ - 1) / group_; }
+  size_t parts() const override { return groups() * (scoring_ ? 1 : pieces_.size()); }
   double part_flops() const override;
   double part_bytes() const override;
   Answer TakeAnswer() override { return std::move(answer_); }
@@ -57,16 +60,25 @@ class IndexedQuery final : public TypedQuery<IndexedPartial> {
   absl::StatusOr<bool> SettleStage(IndexedPartial& merged) override;
 
  private:
-  absl::Status AnswerGroup(size_t first, size_t count, IndexedPartial& into) const;
+  size_t groups() const { return (cues_.rows + group_ - 1) / group_; }
+  // What the calibration measured at the nearest depth below.
+  const DepthResult& measured() const;
+  void CutIntoPieces();
+  absl::Status Find(size_t first, size_t count, const CandidateView& piece,
+                    IndexedPartial& into) const;
+  absl::Status Score(size_t first, size_t count, IndexedPartial& into) const;
+  void TakeCandidates(IndexedPartial& merged);
 
   DenseTask task_;
   StoreView store_;
   std::shared_ptr<const IndexSnapshot> index_;
   MatrixView cues_;
   std::shared_ptr<const RowSet> only_;  // null: all rows
-  bool reads_all_codes_;
   size_t depth_;
-  size_t group_;
+  std::vector<std::shared_ptr<const CandidateView>> pieces_;  // of the index, by rows
+  size_t group_ = 1;                                          // cues of a part
+  bool scoring_ = false;                                      // the second stage
+  std::vector<CandidateList> candidates_;                     // of each cue, then
   Answer answer_;
 };
 

@@ -316,6 +316,23 @@ TEST_F(Indexed, SaysWhyAListIsExact) {
   EXPECT_EQ((*masked)->parts(), (kRows + kTileRows - 1) / kTileRows) << "the scan";
 }
 
+TEST_F(Indexed, LargeCodesAreReadInPiecesThatFindWhatTheWholeFinds) {
+  Make({.kind = BinaryIndexSpec{.bits = 4096}});
+  const Matrix keys = ClusteredRows(14'000, kDim, kCentres, kSeed);  // 7 MB of codes
+  Absorb(keys, 0);
+  DoAll();
+  ASSERT_EQ(stats().fallback, IndexFallback::kNone) << stats().calibration->why;
+  const auto one =
+      view_->Begin({.cues = cues_.view().slice(0, 1)}, {.kind = QueryKind::kList, .top = kTop});
+  ASSERT_TRUE(one.ok());
+  EXPECT_EQ((*one)->parts(), 2u) << "two threads may share the scan for one cue";
+  EXPECT_GE(RecallOfLists(cues_, kTop), 0.98);
+  // Rows of both pieces are found: each key's own row.
+  for (size_t i = 0; i < keys.rows(); i += 97) {
+    EXPECT_EQ(List(keys.view().slice(i, 1), 1).cues[0].top[0].row, i);
+  }
+}
+
 TEST_F(Indexed, ExpiredRowsAreLeftOutWithoutTheScan) {
   Make(Binary());
   Absorb(keys_, 0);
