@@ -15,7 +15,7 @@
 namespace mneme::lab {
 namespace {
 
-constexpr double kScoresMax = 1 << 27;  // of all probes with all patterns, kept at once
+constexpr double kScoresMax = 1 << 25;  // of all probes with all patterns, kept at once
 constexpr size_t kSample = 2000;        // patterns that separation and correlations are measured on
 
 dynamics::BlockPatternSpec SpecOf(const Parameters& parameters) {

@@ -44,10 +44,10 @@ inline Flag CouplingFlag(std::string_view name, std::string_view default_value,
           .most = 1e6};
 }
 
-// What is stored must fit: BadFlag of `flag` where patterns x d is more than 2^27 numbers.
+// What is stored must fit: BadFlag of `flag` where patterns x d is more than 2^25 numbers.
 inline absl::Status CheckStored(const Parameters& parameters, std::string_view flag,
                                 double patterns) {
-  constexpr double kNumbersMax = 1 << 27;
+  constexpr double kNumbersMax = 1 << 25;
   if (patterns * parameters.Real("d") <= kNumbersMax) return absl::OkStatus();
   return BadFlag(flag, parameters.Text(flag),
                  absl::StrCat("at most ", kNumbersMax / parameters.Real("d"), " at this d"));
