@@ -9,7 +9,7 @@
 namespace mneme::lab {
 namespace {
 
-constexpr double kNumbersMax = 4e8;
+constexpr double kNumbersMax = 2e7;  // of one store
 
 models::DenseKernelSpec Kernel(const Parameters& parameters) {
   return {.similarity = models::Similarity::kDot,
@@ -27,10 +27,11 @@ absl::Status Check(const Parameters& parameters) {
 absl::Status Search(const Parameters& parameters, Run& run) {
   const size_t d = parameters.Count("d");
   Random random = run.Stream(1);
+  const auto limit = static_cast<size_t>(kNumbersMax / static_cast<double>(d));
   MNEME_ASSIGN_OR_RETURN(
       const double capacity,
       SearchCapacity(
-          static_cast<size_t>(kNumbersMax / static_cast<double>(d)),
+          limit,
           [&](size_t patterns) -> absl::StatusOr<bool> {
             MNEME_ASSIGN_OR_RETURN(
                 const double error,
@@ -39,6 +40,7 @@ absl::Status Search(const Parameters& parameters, Run& run) {
           },
           run));
   run.Measure("capacity", capacity);
+  run.Measure("at_limit", capacity >= static_cast<double>(limit) ? 1 : 0);
   return absl::OkStatus();
 }
 
@@ -90,7 +92,7 @@ Experiment ExpBinaryExperiment() {
                  .unit = "patterns",
                  .help = "stored; search: as many as one step leaves in place",
                  .least = 1,
-                 .most = 1e8,
+                 .most = 1e7,
                  .may_be_auto = true,
                  .automatic = "search"},
                 {.name = "flip",

@@ -7,7 +7,7 @@
 namespace mneme::lab {
 namespace {
 
-constexpr double kNumbersMax = 4e8;  // of one store that the search may come to
+constexpr double kNumbersMax = 2e7;  // of one store that the search may come to
 
 bool Rectified(const Parameters& parameters) { return parameters.Text("rectified") == "true"; }
 
@@ -45,6 +45,7 @@ absl::Status RunNbody(const Parameters& parameters, Run& run) {
           },
           run));
   run.Measure("capacity", capacity);
+  run.Measure("at_limit", capacity >= static_cast<double>(limit) ? 1 : 0);
   return absl::OkStatus();
 }
 
