@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "core/engine/row_bytes.h"
+#include "core/models/store/explicit_store.h"
 #include "tests/unit/core/engine/engine_fixture.h"
 #include "tests/unit/core/engine/storage_wrapper.h"
 
@@ -71,14 +72,15 @@ TEST(MemoryBudget, WithoutALimitNothingIsRefused) {
   EXPECT_TRUE(budget.Reserve("a test", uint64_t{1} << 60, 0).ok());
 }
 
-TEST(RowBytes, GrowthComesInTiles) {
+TEST(RowBytes, GrowthCountsTheRoomForRowsToCome) {
   const models::MemorySpec spec = DenseSpecOf(16);
   const uint64_t row = RowBytes(spec);
   EXPECT_EQ(GrowthBytes(spec, 1, 0, 1), 16 * row);
   EXPECT_EQ(GrowthBytes(spec, 1, 1, 15), 0u);
-  EXPECT_EQ(GrowthBytes(spec, 1, 16, 1), 48 * row);
-  EXPECT_EQ(GrowthBytes(spec, 1, 1'024, 1), 1'024 * row);
-  EXPECT_EQ(GrowthBytes(spec, 1, 1'000, 2'000), 2'048 * row);
+  EXPECT_EQ(GrowthBytes(spec, 1, 16, 1), 16 * row);
+  EXPECT_EQ(GrowthBytes(spec, 1, 1'024, 1), 64 * row);
+  EXPECT_EQ(GrowthBytes(spec, 1, 1'024'000, 1), 1'024 * row);
+  EXPECT_EQ(GrowthBytes(spec, 1, 0, 3'000), models::StoreRoom(3'000) * row);
 }
 
 class BudgetTest : public EngineTest {
