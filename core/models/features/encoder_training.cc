@@ -18,6 +18,7 @@ namespace {
 constexpr int kStepsMax = 1'000'000;
 constexpr int kStepsPerLook = 10;
 constexpr size_t kLookedAtMax = 1024;
+constexpr double kLookedAtTau = 0.05;
 constexpr size_t kBatchMax = 8192;
 
 absl::Status Bad(std::string_view field, std::string_view given, std::string_view expected) {
@@ -174,6 +175,14 @@ EncoderFigures EncoderTraining::Measure(const MatrixD& keys, const MatrixD& cues
     const double other = math::Max(scores.data(), scores.size());
     figures.top1 += (own > other) / n;
     figures.margin += (own - other) / n;
+    // ln(1 + Σ_others e^((score - own) / τ)), scaled by the best other so that nothing overflows.
+    const double gap = (other - own) / kLookedAtTau;
+    math::Scale(1 / kLookedAtTau, scores.data(), scores.size());
+    const double others = math::ExpShift(other / kLookedAtTau, scores.data(), scores.size()).sum;
+    figures.cross_entropy +=
+        (std::max(gap, 0.0) +
+         std::log(std::exp(std::min(-gap, 0.0)) + others * std::exp(std::min(gap, 0.0)))) /
+        n;
   }
   return figures;
 }
@@ -224,8 +233,7 @@ absl::Status EncoderTraining::Run(const TrainProgressFn& progress) {
       const EncoderFigures now = Measure(looked_at, cues);
       const EncoderFigures& best = report_.kept;
       const bool smaller = now.largest_cosine < best.largest_cosine;
-      const bool better =
-          now.top1 > best.top1 || (now.top1 == best.top1 && now.margin > best.margin);
+      const bool better = now.cross_entropy < best.cross_entropy;
       // Whatever separation is asked for comes from training, not from its start.
       const bool first = !any_kept && spec_.objective == EncoderObjective::kSeparation;
       if (first || (spec_.keep == EncoderTrainSpec::Keep::kSmallestCosine ? smaller : better)) {

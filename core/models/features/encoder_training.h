@@ -55,6 +55,7 @@ struct EncoderFigures {
   double largest_cosine = 0;  // of two keys
   double top1 = 0;            // share of noisy cues whose best key is theirs, by Φ
   double margin = 0;          // mean of Φ(cue)·Φ(key) less the best other, a cosine
+  double cross_entropy = 0;   // of finding the key at temperature 0.05, in nats: the least is kept
 };
 
 struct EncoderReport {
