@@ -103,6 +103,29 @@ TEST_F(Calibrating, GivenCuesCountAsWell) {
   EXPECT_TRUE(made->use());
 }
 
+TEST_F(Calibrating, TellsHowFarItIsAndStopsWhenTold) {
+  const DroppingView view(keys_, 200, clock_, 1000);
+  std::vector<double> shares;
+  CalibrationOptions options = {.stored_cues = 100, .batch = 20, .progress = [&](double share) {
+                                  shares.push_back(share);
+                                  return true;
+                                }};
+  ASSERT_TRUE(Run(view, options).ok());
+  ASSERT_FALSE(shares.empty());
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_GT(shares.front(), 0);
+  EXPECT_LE(shares.back(), 1);
+  const size_t all = shares.size();
+  shares.clear();
+  options.progress = [&](double share) {
+    shares.push_back(share);
+    return shares.size() < 7;
+  };
+  EXPECT_TRUE(absl::IsCancelled(Run(view, options).status()));
+  EXPECT_EQ(shares.size(), 7u);
+  EXPECT_GT(all, 7u);
+}
+
 TEST_F(Calibrating, SaysNoWhereNoDepthReachesTheTarget) {
   const DroppingView view(keys_, 10'000, clock_, 1);
   const auto made = Run(view, {.stored_cues = 50, .most_depth = 128});
