@@ -19,7 +19,7 @@
 namespace mneme::models {
 namespace {
 
-constexpr size_t kRows = 6000, kCues = 200, kDim = 24, kCentres = 200, kTop = 10;
+constexpr size_t kRows = 4500, kCues = 200, kDim = 24, kCentres = 200, kTop = 10;
 constexpr uint64_t kSeed = 7;
 
 // Each interval is half the one before: the exact scan, which is measured first, seems the slowest.
@@ -47,7 +47,7 @@ IndexSpec Binary(double target = 0.98) {
 }
 
 IndexSpec Graph(double target = 0.98) {
-  return {.kind = GraphIndexSpec{.links = 12, .construction_width = 60}, .target_recall = target};
+  return {.kind = GraphIndexSpec{.links = 12, .construction_width = 40}, .target_recall = target};
 }
 
 class Indexed : public testing::Test {
