@@ -6,6 +6,7 @@
 #include "core/base/status.h"
 
 extern "C" {
+// NOLINTNEXTLINE(readability-identifier-naming): LAPACK's name
 void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
              double* work, const int* lwork, int* iwork, const int* liwork, int* info);
 }

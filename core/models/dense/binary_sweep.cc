@@ -67,7 +67,7 @@ class SweepRun {
   // True when the neuron turned.
   bool Ask(size_t i) {
     const int8_t* xi = patterns_.neuron(i);
-    const int s = state_[i];
+    const int s = state_[i] > 0 ? 1 : -1;
     const double* table = differences_.data() + reach_;
     double field = 0;
     if (patterns_.weighted()) {
@@ -99,7 +99,7 @@ class SweepRun {
     VisitSeparation(spec_, [&](const auto& f) {
       using F = std::decay_t<decltype(f)>;
       for (int o = -reach_; o <= reach_; ++o) {
-        double& out = differences_[static_cast<size_t>(o + reach_)];
+        double& out = *(differences_.data() + reach_ + o);
         if constexpr (F::kTraits.sums == SumKind::kExponential) {
           exponential_ = true;
           out = std::exp(std::min(spec_.beta * (o - top_), 4 * kNatsOfTable));

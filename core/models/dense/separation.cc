@@ -8,9 +8,9 @@
 namespace mneme::models {
 namespace {
 
-template <size_t... kRows>
-constexpr std::array<SeparationTraits, kSeparations> AllTraits(std::index_sequence<kRows...>) {
-  return {std::tuple_element_t<kRows, SeparationTable>::kTraits...};
+template <size_t... Rows>
+constexpr std::array<SeparationTraits, kSeparations> AllTraits(std::index_sequence<Rows...>) {
+  return {std::tuple_element_t<Rows, SeparationTable>::kTraits...};
 }
 constexpr std::array<SeparationTraits, kSeparations> kTraitsOf =
     AllTraits(std::make_index_sequence<kSeparations>());

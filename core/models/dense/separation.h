@@ -28,12 +28,12 @@ inline constexpr size_t kSeparations = std::tuple_size_v<SeparationTable>;
 
 // act(F) with the struct of the spec's separation, made from the spec. Each row is compiled apart:
 // no call is left in the loops of `act`.
-template <size_t kRow = 0, typename Act>
+template <size_t Row = 0, typename Act>
 auto VisitSeparation(const DenseKernelSpec& spec, const Act& act) {
-  using F = std::tuple_element_t<kRow, SeparationTable>;
-  static_assert(static_cast<size_t>(F::kSeparation) == kRow);
-  if constexpr (kRow + 1 < kSeparations) {
-    if (spec.separation != F::kSeparation) return VisitSeparation<kRow + 1>(spec, act);
+  using F = std::tuple_element_t<Row, SeparationTable>;
+  static_assert(static_cast<size_t>(F::kSeparation) == Row);
+  if constexpr (Row + 1 < kSeparations) {
+    if (spec.separation != F::kSeparation) return VisitSeparation<Row + 1>(spec, act);
   }
   return act(F(spec));
 }
