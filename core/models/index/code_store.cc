@@ -11,15 +11,15 @@ namespace {
 using math::kHammingGroup;
 
 constexpr size_t kDeadShare = 4;  // compact beyond one in so many
-constexpr size_t kLargePagesFrom = size_t{8} << 20;
+constexpr size_t kLargePagesFrom = size_t{4} << 20;
 
 }  // namespace
 
 CodeBlockView CodeView::block(size_t i) const {
   const Entry& entry = (*entries_)[first_block_ + i];
-  CodeBlockView out = {.full = entry.block->codes,
+  CodeBlockView out = {.full = entry.codes,
                        .rows = std::min(kTileRows, rows_ - i * kTileRows),
-                       .row_numbers = entry.block->row_numbers.data(),
+                       .row_numbers = entry.row_numbers,
                        .dead = entry.dead.get()};
   out.full_groups = out.rows / kHammingGroup;
   if (out.rows % kHammingGroup != 0) out.rest = rest_->data();
@@ -44,7 +44,7 @@ uint64_t CodeView::bytes() const {
   uint64_t bytes = (rest_ == nullptr ? 0 : rest_->bytes()) + blocks() * sizeof(Entry);
   for (size_t i = first_block_; i < first_block_ + blocks(); ++i) {
     const Entry& entry = (*entries_)[i];
-    bytes += CodeBlockBytes(words_) + entry.block->row_numbers.size() * sizeof(uint64_t);
+    bytes += CodeBlockBytes(words_) + kTileRows * sizeof(uint64_t);
     if (entry.dead != nullptr) bytes += sizeof(Tombstones);
   }
   return bytes;
@@ -154,7 +154,10 @@ CodeView CodeStore::Publish() {
     auto entries = std::make_shared<CodeView::Entries>();
     for (Slot& slot : slots_) {
       slot.dead_is_shared = slot.dead != nullptr;
-      entries->push_back({.block = slot.block, .dead = slot.dead});
+      entries->push_back({.block = slot.block,
+                          .dead = slot.dead,
+                          .codes = slot.block->codes,
+                          .row_numbers = slot.block->row_numbers.data()});
     }
     published_ = std::move(entries);
   }

@@ -8,7 +8,7 @@
 //                written at once.
 //             3. At most a quarter of the rows are dead after Remove; beyond that, the live ones
 //                are copied into new blocks.
-// Memory      The blocks of a store of 8 MiB and more lie in pages of 2 MiB: a scan with small ones
+// Memory      The blocks of a store of 4 MiB and more lie in pages of 2 MiB: a scan with small ones
 //             waits for their addresses.
 #ifndef MNEME_CORE_MODELS_INDEX_CODE_STORE_H_
 #define MNEME_CORE_MODELS_INDEX_CODE_STORE_H_
@@ -64,8 +64,7 @@ class CodeView {
   size_t blocks() const { return (rows_ + kTileRows - 1) / kTileRows; }
   CodeBlockView block(size_t i) const;
   uint64_t row_number(size_t position) const {
-    const Entry& entry = (*entries_)[first_block_ + position / kTileRows];
-    return entry.block->row_numbers[position % kTileRows];
+    return (*entries_)[first_block_ + position / kTileRows].row_numbers[position % kTileRows];
   }
   // `count` blocks from `first` on, as a view of their own: what a thread scans beside others.
   CodeView Part(size_t first, size_t count) const;
@@ -75,6 +74,9 @@ class CodeView {
   struct Entry {
     std::shared_ptr<const CodeBlock> block;
     std::shared_ptr<const Tombstones> dead;
+    // Of the block: a scan goes from one entry to the next, and waits for nothing between.
+    const uint64_t* codes;
+    const uint64_t* row_numbers;
   };
   using Entries = std::vector<Entry>;
 

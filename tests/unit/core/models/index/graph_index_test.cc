@@ -259,13 +259,13 @@ TEST(GraphIndex, RefusesSpecsOutOfBounds) {
 // All that is near is gone, and more than a search keeps in sight: it goes on until it finds rows.
 TEST(GraphIndex, FindsLiveRowsBehindManyThatAreGone) {
   RecordProperty("seed", 18);
-  const Matrix keys = ClusteredRows(8000, kDim, 8, 18);
+  const Matrix keys = ClusteredRows(2400, kDim, 8, 18);
   for (const Similarity similarity : {Similarity::kCosine, Similarity::kL1}) {
     Memory memory(similarity);
     memory.Add(keys, 0);
     memory.Rebuild();
     std::vector<uint64_t> cluster;
-    for (uint64_t row = 3; row < 8000; row += 8) cluster.push_back(row);
+    for (uint64_t row = 3; row < 2400; row += 8) cluster.push_back(row);
     memory.Remove(cluster);
     memory.Rebuild();
     const auto lists = MustFind(*memory.index->Publish(), keys.view().slice(3, 1), 12);
@@ -277,7 +277,7 @@ TEST(GraphIndex, FindsLiveRowsBehindManyThatAreGone) {
 // apart.
 TEST(GraphIndex, RowsThatCodesCannotTellApartAreKeptAsTheyAre) {
   RecordProperty("seed", 20);
-  Matrix keys = ClusteredRows(6000, kDim, 200, 20);
+  Matrix keys = ClusteredRows(2000, kDim, 200, 20);
   for (size_t i = 0; i < keys.rows(); ++i) {
     for (float& x : keys.row(i)) x += i % 2 == 0 ? 1000.0f : -1000.0f;
   }
@@ -291,7 +291,7 @@ TEST(GraphIndex, RowsThatCodesCannotTellApartAreKeptAsTheyAre) {
 // A centre far away alone is no reason: it is taken out.
 TEST(GraphIndex, CodesDoNotMindACentreFarAway) {
   RecordProperty("seed", 21);
-  Matrix keys = ClusteredRows(6000, kDim, 200, 21);
+  Matrix keys = ClusteredRows(2000, kDim, 200, 21);
   for (float& x : keys.flat()) x += 100;
   for (const Similarity similarity : {Similarity::kL2, Similarity::kDot}) {
     EXPECT_TRUE(GraphRows::For(similarity, kDim, StoreOf(keys))->coded());
@@ -326,7 +326,7 @@ TEST(GraphIndex, IsMadeAnewWhereItsCodesAreOfOtherRows) {
 TEST(GraphIndex, TakesNumbersOfAllSizes) {
   RecordProperty("seed", 24);
   for (const float size : {1e-30f, 1e-20f, 1e20f, 1e38f}) {
-    Matrix keys = ClusteredRows(4500, kDim, 50, 24);
+    Matrix keys = ClusteredRows(500, kDim, 50, 24);
     for (float& x : keys.flat()) x *= size;
     for (const Similarity similarity : {Similarity::kL2, Similarity::kDot, Similarity::kL1}) {
       SCOPED_TRACE(testing::Message() << size << ", " << Name(similarity));
@@ -344,7 +344,7 @@ TEST(GraphIndex, TakesNumbersOfAllSizes) {
 
 TEST(GraphIndex, DistancesAreThoseOfTheRowsButForRounding) {
   RecordProperty("seed", 25);
-  const Matrix keys = ClusteredRows(5000, kDim, 100, 25), cues = ClusteredRows(5, kDim, 100, 26);
+  const Matrix keys = ClusteredRows(1500, kDim, 100, 25), cues = ClusteredRows(5, kDim, 100, 26);
   for (const Similarity similarity : {Similarity::kL2, Similarity::kCosine}) {
     Memory memory(similarity);
     memory.Add(keys, 0);
