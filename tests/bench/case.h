@@ -77,6 +77,8 @@ struct Case {
   std::string_view what;  // a sentence
   std::string_view goal;  // in words
   absl::Status (*run)(const Context&, Report&);
+  // Where its goals are missed: what profiles show, and what would close the gap.
+  std::string_view findings = "";
 };
 
 // All cases, floors first.

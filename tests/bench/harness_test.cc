@@ -134,7 +134,7 @@ TEST(Page, SaysWhatWasMissedSkippedAndFailed) {
   report.verdicts.push_back({"|time|", "ms", SpreadOf({2}), AtMost(4)});
   report.skipped.emplace_back("Other: not installed");
   report.picture = Picture{"Title", "x", "y", {{"mneme", {1, 2}, {3, 4}}}};
-  const Case which{"case", "What", "goal", nullptr};
+  const Case which{"case", "What", "goal", nullptr, "It waits for the disk"};
   const nlohmann::json run = {{"machine",
                                {{"cores", 2},
                                 {"memory_gib", 8},
@@ -154,6 +154,7 @@ TEST(Page, SaysWhatWasMissedSkippedAndFailed) {
   EXPECT_THAT(page.str(), HasSubstr("| \\|time\\| | 2 ms | <= 4 | met |"));
   EXPECT_THAT(page.str(), HasSubstr("skipped: Other: not installed"));
   EXPECT_THAT(page.str(), HasSubstr("failed: no luck"));
+  EXPECT_THAT(page.str(), HasSubstr("Where it is missed: It waits for the disk."));
   EXPECT_THAT(page.str(), HasSubstr("(bench-case.svg)"));
   EXPECT_THAT(page.str(), Not(HasSubstr(folder.path())));
   EXPECT_TRUE(std::ifstream(folder.path() + "/bench-case.svg").good());

@@ -45,6 +45,7 @@ json ToJson(const Case& which, const Report& report, const absl::Status& status,
   json out = {{"name", which.name},        {"what", which.what},        {"goal", which.goal},
               {"seconds", seconds},        {"measures", json::array()}, {"verdicts", json::array()},
               {"skipped", report.skipped}, {"notes", report.notes}};
+  if (!which.findings.empty()) out["findings"] = which.findings;
   for (const Measure& measure : report.measures) {
     out["measures"].push_back(
         {{"who", measure.who}, {"unit", measure.unit}, {"value", SpreadJson(measure.value)}});

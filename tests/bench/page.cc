@@ -1,5 +1,6 @@
 #include "tests/bench/page.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -115,6 +116,13 @@ std::string Section(const json& result, const std::string& picture) {
   for (const json& note : result["notes"]) absl::StrAppend(&out, "- ", std::string(note), "\n");
   if (result.contains("error")) {
     absl::StrAppend(&out, "- failed: ", std::string(result["error"]), "\n");
+  }
+  const auto& verdicts = result["verdicts"];
+  const bool missed = std::any_of(verdicts.begin(), verdicts.end(), [](const json& verdict) {
+    return verdict.contains("met") && !verdict["met"].get<bool>();
+  });
+  if (missed && result.contains("findings")) {
+    absl::StrAppend(&out, "\nWhere it is missed: ", std::string(result["findings"]), ".\n");
   }
   if (!picture.empty()) {
     absl::StrAppend(&out, "\n![", std::string(result["picture"]["title"]), "](", picture, ")\n");
