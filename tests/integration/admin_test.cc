@@ -262,7 +262,7 @@ TEST_F(AdminTest, TheServerTellsItsBoundsAndItsResources) {
   }
   EXPECT_EQ(limits["limits.cues_max"].value(), info.limits().cues_max());
   EXPECT_TRUE(limits["limits.cues_max"].configurable());
-  EXPECT_EQ(limits["stream_window"].value(), 8u);
+  EXPECT_EQ(limits["stream_window"].value(), 1024u);
   EXPECT_FALSE(limits["streams_max"].configurable());
 }
 
