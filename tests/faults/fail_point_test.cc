@@ -23,11 +23,16 @@ uint64_t PassesOf(std::string_view point) {
 void DieAt(std::string_view point, uint64_t schedule, Tally& tally) {
   Random random(Flags().seed, schedule);
   LiveWorld world(schedule, tally);
-  if (!world.Start()) return tally.Report(Finding::kWrong, schedule, "the daemon did not start");
+  if (!world.Start()) {
+    return tally.Report(Finding::kWrong, schedule,
+                        "the daemon did not start: " + world.LastWords());
+  }
   world.MakeMemories();
   world.Run({.acknowledged = 40 + random.Below(100), .seed = random.Next()});
   // What is of unknown outcome is found out by a daemon that does not die.
-  if (!world.Start()) return tally.Report(Finding::kLost, schedule, "it does not start again");
+  if (!world.Start()) {
+    return tally.Report(Finding::kLost, schedule, "it does not start again: " + world.LastWords());
+  }
   world.Check();
   const uint64_t pass = 1 + random.Below(PassesOf(point));
   const std::string armed = std::string(point) + "=kill@" + std::to_string(pass);

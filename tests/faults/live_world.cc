@@ -198,6 +198,9 @@ bool LiveWorld::WaitForExpiry(Stub& stub) {
   return true;
 }
 
+// Chunks on their way at once: each is looked for after a kill.
+constexpr uint32_t kStreamAhead = 16;
+
 // One session for the whole of a memory's life: it goes on where what is in effect ends.
 void LiveWorld::Stream(Stub& stub, LiveMemory& memory, std::atomic<bool>& done_all) {
   grpc::ClientContext context;
@@ -216,7 +219,7 @@ void LiveWorld::Stream(Stub& stub, LiveMemory& memory, std::atomic<bool>& done_a
                                        std::to_string(response.opened().last_sequence()) +
                                        ", in effect are " + std::to_string(memory.last()));
   }
-  const uint32_t window = std::max(1u, response.opened().window());
+  const uint32_t window = std::clamp(response.opened().window(), 1u, kStreamAhead);
   std::map<uint64_t, LiveWrite*> sent;
   uint64_t acks = 0;
   for (bool well = true; well && !ending_;) {
