@@ -9,16 +9,20 @@
 #include "core/dynamics/products.h"
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
+#include "core/models/dense/separation.h"
 
 namespace mneme::dynamics {
 namespace {
 
-double IntegerPower(double u, int n) {
-  double result = 1;
-  for (; n > 0; n /= 2, u *= u) {
-    if (n % 2 == 1) result *= u;
+// What BinaryDifference gives for each overlap; the sum of its second part.
+template <typename F>
+double SeparatePlain(const models::BinaryDifference<F>& f, std::span<double> overlaps) {
+  double turn = 0;
+  for (double& overlap : overlaps) {
+    turn += f.Turn(overlap);
+    overlap = f.Slope(overlap);
   }
-  return result;
+  return turn;
 }
 
 }  // namespace
@@ -46,16 +50,12 @@ double BinaryStepper::Separate(std::span<double> overlaps) const {
     const double sum = math::ExpShift(shift, overlaps.data(), overlaps.size()).sum;
     return -std::tanh(rule_.beta) * sum;
   }
-  // Whole numbers, exact up to 2^53: ties stay ties.
-  const bool rectified = rule_.separation == BinarySeparation::kRectifiedPower;
-  const auto f = [&](double u) { return rectified && u <= 0 ? 0 : IntegerPower(u, rule_.power); };
-  double c = 0;
-  for (double& o : overlaps) {
-    const double above = f(o + 2), below = f(o - 2);
-    c += f(o) - (above + below) / 2;
-    o = (above - below) / 2;
+  // Whole numbers (over 4), exact up to 2^53: ties stay ties.
+  const models::DenseKernelSpec spec = {.power = rule_.power};
+  if (rule_.separation == BinarySeparation::kRectifiedPower) {
+    return SeparatePlain<models::RectifiedPower>({models::RectifiedPower(spec), 1}, overlaps);
   }
-  return c;
+  return SeparatePlain<models::Power>({models::Power(spec), 1}, overlaps);
 }
 
 void BinaryStepper::Step(MatrixD& states) {

@@ -2,10 +2,7 @@
 // energies that it could give its memory, all at once.
 //
 // The comparison is exact (it leaves the neuron's own part out of the overlaps), yet costs two
-// products with the patterns: with o = xi.s and s in {+1, -1},
-//
-//   sum_mu F(o' + xi_i) - F(o' - xi_i) = sum_mu a_mu xi_mu,i + c s_i,   o' = o - xi_i s_i,
-//   a_mu = [F(o_mu + 2) - F(o_mu - 2)] / 2,   c = sum_mu F(o_mu) - [F(o_mu + 2) + F(o_mu - 2)] / 2.
+// products with the patterns: BinaryDifference (core/models/dense/separation.h) gives the sums.
 //
 // Threads     const; a state belongs to its caller.
 // Invariants  1. a neuron turns to the side of the lower energy; a tie gives +1.
@@ -66,7 +63,7 @@ class BinaryStepper {
 
  private:
   BinaryStepper(MatrixD patterns, const BinaryRule& rule);
-  // overlaps -> a, and c as what is given. See the equation above.
+  // Overlaps become what patterns are multiplied by; gives what the state is.
   double Separate(std::span<double> overlaps) const;
 
   MatrixD patterns_;

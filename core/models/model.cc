@@ -13,12 +13,28 @@ absl::Status NotTrained() {
                         .next_step = "Create a memory with rule TAM and store the items there."});
 }
 
+absl::Status NotFederated() {
+  return Unimplemented("this memory learns by itself: no node of a federation gives it its weights",
+                       {.reason = "NOT_FEDERATED",
+                        .given = "a memory of another rule",
+                        .expected = "a linear memory with rule FEDERATED",
+                        .next_step = "Create a memory with rule FEDERATED and join with it."});
+}
+
 absl::Status NoIndex() {
   return FailedPrecondition("this memory has no index: it answers from all its items",
                             {.reason = "NO_INDEX",
                              .given = "a memory without an index",
                              .expected = "a dense memory created with one",
                              .next_step = "Create a dense memory with an index."});
+}
+
+absl::Status NoSketch() {
+  return Unimplemented("the state of this memory does not add to another's",
+                       {.reason = "NO_SKETCH",
+                        .given = "a memory of another model",
+                        .expected = "a feature memory",
+                        .next_step = "Copy its items, or use CloneMemory."});
 }
 
 bool SameRows(const std::shared_ptr<const RowSet>& a, const std::shared_ptr<const RowSet>& b) {
@@ -38,6 +54,20 @@ bool QuerySpec::BatchesWith(const QuerySpec& other) const {
          candidate_rows == other.candidate_rows && certified_list == other.certified_list &&
          rows_are_unexpired == other.rows_are_unexpired && exact == other.exact &&
          SameRows(rows, other.rows);
+}
+
+std::string_view Name(EncoderGoal goal) {
+  switch (goal) {
+    case EncoderGoal::kCentre:
+      return "CENTRE";
+    case EncoderGoal::kWhiten:
+      return "WHITEN";
+    case EncoderGoal::kSeparation:
+      return "SEPARATION";
+    case EncoderGoal::kNoiseAware:
+      return "NOISE_AWARE";
+  }
+  return "?";
 }
 
 std::string_view Name(IndexFallback fallback) {
@@ -83,5 +113,11 @@ absl::Status Model::Install(Training&, uint64_t, std::string_view) { return NotT
 absl::StatusOr<std::unique_ptr<IndexWork>> Model::BeginIndexWork(bool) { return NoIndex(); }
 
 absl::StatusOr<Model::Installed> Model::InstallIndexWork(IndexWork&) { return NoIndex(); }
+
+absl::StatusOr<FederatedRows> Model::Exchange(const FederatedExchange&) { return NotFederated(); }
+
+absl::StatusOr<std::string> View::Sketch() const { return NoSketch(); }
+
+absl::StatusOr<MergedState> Model::Merged(std::string_view) const { return NoSketch(); }
 
 }  // namespace mneme::models

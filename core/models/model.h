@@ -161,6 +161,10 @@ struct CueAnswer {
   double p_max = 0;
   double n_eff = 0;
   uint64_t n_support = 0;
+  // What answered a cue outside every support (dense, relu); kReport: nothing had to.
+  NoSupportPolicy fallback = NoSupportPolicy::kReport;
+  double beta = 0;              // that the figures are of (dense)
+  double radius = 0;            // likewise, of the supports (dense, relu)
   std::vector<ScoredItem> top;  // best first; equal scores by smaller id
   double score_mean = 0;
   double score_std = 0;
@@ -297,6 +301,41 @@ struct IndexStats {
   bool work_due = false;                              // Model::BeginIndexWork has something to do
 };
 
+// Items that have another inside the radius of their support: their recall is a mean of several.
+struct ShadowCount {
+  uint64_t shadowed = 0;
+  uint64_t items = 0;  // when it was counted; 0: there are too many to count them beside writes
+};
+
+// What a training of an encoder aims at.
+enum class EncoderGoal {
+  kCentre,      // subtract the mean
+  kWhiten,      // and spread all directions alike
+  kSeparation,  // push the keys apart (U-Hop+)
+  kNoiseAware,  // find the keys of noisy cues
+};
+std::string_view Name(EncoderGoal goal);
+
+// How noisy cues fared under an encoder, on the keys that it learned from.
+struct EncoderFigureStats {
+  double largest_cosine = 0;  // of two keys
+  double top1 = 0;            // share of cues that find their key
+  double margin = 0;          // by how much, a cosine
+};
+
+// The encoder that a training made (dense).
+struct EncoderStats {
+  uint64_t position = 0;  // of the log: rows up to it were learned from
+  std::string job;
+  EncoderGoal goal = EncoderGoal::kNoiseAware;
+  uint64_t items = 0;
+  double cue_noise = 0;
+  EncoderFigureStats start, kept;  // 0 for kCentre and kWhiten, which take no steps
+  int kept_step = 0;
+  double loss = 0;
+  std::string warning;  // empty, or a sentence: training costs recall
+};
+
 // What `describe` shows of a model's state.
 struct ModelStats {
   uint64_t items = 0;
@@ -304,6 +343,9 @@ struct ModelStats {
   uint64_t row_bytes = 0;
   double beta = 0;
   bool beta_fallback = false;
+  double radius = 0;                    // of the supports (dense, relu); 0: they have none
+  std::optional<ShadowCount> shadowed;  // dense, relu
+  std::optional<EncoderStats> encoder;  // dense, once trained
   double lambda = 0;
   uint32_t partitions = 1;         // linear: matrices now (grows under LoadPolicy::kGrow)
   uint64_t partition_items = 0;    // linear: items in the fullest partition
@@ -327,6 +369,10 @@ struct TrainSpec {
   uint32_t batch = 512;
   uint64_t seed = 1;
   int threads = 1;
+  // Of a dense memory with an encoder, which takes of the above batch and seed alone.
+  std::optional<EncoderGoal> encoder;
+  double cue_noise = 0;   // standard deviation of what a cue's numbers are off by
+  int encoder_steps = 0;  // 0: 300, for kSeparation 200
 };
 
 struct TrainProgress {
@@ -361,6 +407,25 @@ class IndexWork {
   virtual absl::Status Run(const Clock& clock, const TrainProgressFn& progress) = 0;
 };
 
+// What the node of a federation gives to its memory at the end of a round (linear, rule FEDERATED).
+struct FederatedExchange {
+  std::shared_ptr<const Matrix> weights;     // [d_v, d_k], finite: served from now on; null: as is
+  std::shared_ptr<const std::string> state;  // what the node goes on from after a restart; null: as
+                                             // before
+  uint64_t learned = 0;  // with `state`: rows at positions below it are in it, and need not be kept
+  uint64_t from = 0;     // rows at positions from it on are wanted
+};
+// ... and takes from it: rows at positions first, first + 1, ... of all that were ever stored, in
+// the frame of W. A row that was deleted meanwhile is zero.
+struct FederatedRows {
+  uint64_t first = 0;
+  std::vector<float> keys;                   // [rows, d_k]
+  std::vector<float> responses;              // [rows, d_v]
+  std::vector<float> weights;                // [rows]
+  uint64_t missed = 0;                       // rows that went before any node took them
+  std::shared_ptr<const std::string> state;  // the newest; empty at first
+};
+
 // An immutable state of a memory. Thread-safe.
 class View {
  public:
@@ -371,6 +436,15 @@ class View {
   // FailedPrecondition: lists where no codebook is kept.
   virtual absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
                                                        const QuerySpec& spec) const = 0;
+  // Models of feature sums only (else Unimplemented, NO_SKETCH): the state as bytes that another
+  // memory of the same spec can add to its own, with a version and a checksum.
+  virtual absl::StatusOr<std::string> Sketch() const;
+};
+
+// A state that a model would have with a sketch added to its own.
+struct MergedState {
+  std::string state;  // for Load
+  int64_t items = 0;  // that the sketch brings
 };
 
 // The mutable state of one memory. Not thread-safe: the committer's.
@@ -418,6 +492,11 @@ class Model {
   virtual absl::StatusOr<Installed> InstallIndexWork(IndexWork& work);
   // A work that will not be installed; unless it was Cancelled, `why` is what describe shows.
   virtual void AbandonIndexWork(const absl::Status& /*why*/) {}
+  // Models of feature sums only (else Unimplemented, NO_SKETCH). InvalidArgument (SKETCH): other
+  // bytes. FailedPrecondition: made of other features (FEATURES_DIFFER), or too large to add.
+  virtual absl::StatusOr<MergedState> Merged(std::string_view sketch) const;
+  // Rule FEDERATED only (else Unimplemented, NOT_FEDERATED). Changes nothing where it fails.
+  virtual absl::StatusOr<FederatedRows> Exchange(const FederatedExchange& exchange);
   virtual std::shared_ptr<const View> Publish() = 0;
   // The learned state as bytes (with a version; the storage adds checksums), and back. For law
   // kAnswersAdd: the constants only (beta), the rows are kept by the storage.

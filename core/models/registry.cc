@@ -3,6 +3,8 @@
 
 #include "core/base/status.h"
 #include "core/models/dense/dense_model.h"
+#include "core/models/features/feature_model.h"
+#include "core/models/features/quadratic_model.h"
 #include "core/models/linear/linear_model.h"
 #include "core/models/model.h"
 
@@ -16,6 +18,10 @@ struct Maker {
     return std::make_unique<DenseModel>(spec);
   }
   std::unique_ptr<Model> operator()(const LinearSpec&) const { return MakeLinearModel(spec); }
+  std::unique_ptr<Model> operator()(const FeatureSpec& feature) const {
+    if (feature.kind == FeatureKind::kQuadratic) return std::make_unique<QuadraticModel>(spec);
+    return std::make_unique<FeatureModel>(spec);
+  }
 };
 
 }  // namespace

@@ -8,103 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/models/index/binary_code.h"
-#include "core/models/store/tile.h"
+#include "core/models/dense/validate_dense.h"
+#include "core/models/spec_error.h"
 
 namespace mneme::models {
 namespace {
-
-absl::Status BadField(std::string_view field, std::string_view given, std::string_view expected,
-                      std::string_view next_step) {
-  return InvalidArgument(absl::StrCat("spec: ", AbslView(field), " is ", AbslView(given),
-                                      ", expected ", AbslView(expected)),
-                         {.reason = "SPEC",
-                          .given = absl::StrCat(AbslView(field), "=", AbslView(given)),
-                          .expected = std::string(expected),
-                          .next_step = std::string(next_step)});
-}
-
-// A value of no name is none of the enum: a damaged spec, or one of a newer version.
-template <typename Enum>
-absl::Status CheckEnum(std::string_view field, Enum value) {
-  if (Name(value) != "?") return absl::OkStatus();
-  return BadField(field, absl::StrCat(static_cast<int>(value)), "a value that this version knows",
-                  "Use the version that made the memory, or a newer one.");
-}
-
-bool PositiveAndFinite(double x) { return std::isfinite(x) && x > 0; }
-
-absl::Status ValidateKind(const BinaryIndexSpec& binary) {
-  if (binary.bits % 64 != 0 || binary.bits > kCodeBitsMax) {
-    return BadField("index.binary.bits", absl::StrCat(binary.bits),
-                    absl::StrCat("a multiple of 64 from 64 to ", kCodeBitsMax, ", or 0"),
-                    "Leave it out for 2.5 bits a dimension, at least 256.");
-  }
-  const bool tiles = binary.tile_size != 0 || binary.tile_keep != 0;
-  if (tiles && (binary.tile_size > kTileRows || binary.tile_keep == 0 ||
-                binary.tile_keep > binary.tile_size)) {
-    return BadField("index.binary.tile_keep",
-                    absl::StrCat(binary.tile_keep, " of tile_size=", binary.tile_size),
-                    absl::StrCat("1 <= tile_keep <= tile_size <= ", kTileRows, ", or 0 and 0"),
-                    "Leave both out: all rows are looked at, which is as fast.");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ValidateKind(const GraphIndexSpec& graph) {
-  if (graph.links < kGraphLinksMin || graph.links > kGraphLinksMax) {
-    return BadField("index.graph.links", absl::StrCat(graph.links),
-                    absl::StrCat(kGraphLinksMin, " to ", kGraphLinksMax),
-                    "Leave it out for 16: more find more, and take longer.");
-  }
-  if (graph.construction_width < graph.links ||
-      graph.construction_width > kGraphConstructionWidthMax) {
-    return BadField("index.graph.construction_width", absl::StrCat(graph.construction_width),
-                    absl::StrCat(graph.links, " (links) to ", kGraphConstructionWidthMax),
-                    "Leave it out for 200.");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ValidateIndex(const IndexSpec& index) {
-  if (!(index.target_recall > 0 && index.target_recall <= 1)) {
-    return BadField("index.target_recall", absl::StrCat(index.target_recall), "a share in (0, 1]",
-                    "Leave it out for 0.98.");
-  }
-  if (index.rescore_depth != 0 &&
-      (index.rescore_depth < kRescoreDepthMin || index.rescore_depth > kRescoreDepthMax)) {
-    return BadField("index.rescore_depth", absl::StrCat(index.rescore_depth),
-                    absl::StrCat(kRescoreDepthMin, " to ", kRescoreDepthMax, ", or 0"),
-                    "Leave it out: the least depth that reaches target_recall is then measured.");
-  }
-  return std::visit([](const auto& kind) { return ValidateKind(kind); }, index.kind);
-}
-
-absl::Status ValidateDense(const MemorySpec& spec, const DenseSpec& dense) {
-  MNEME_RETURN_IF_ERROR(CheckEnum("similarity", dense.similarity));
-  if (dense.similarity == Similarity::kL1) {
-    return BadField("similarity", "L1", "DOT, COSINE or L2",
-                    "Choose one of these; L2 is the nearest to L1.");
-  }
-  if (dense.beta && !PositiveAndFinite(*dense.beta)) {
-    return BadField("beta", absl::StrCat(*dense.beta), "a positive finite number, or none",
-                    "Leave beta out: it is then chosen from the stored keys.");
-  }
-  if (dense.steps_max < 1) {
-    return BadField("steps_max", absl::StrCat(dense.steps_max), "at least 1",
-                    "Use 1 for a one-shot recall, or leave it out for 8.");
-  }
-  if (!PositiveAndFinite(dense.tolerance)) {
-    return BadField("tolerance", absl::StrCat(dense.tolerance), "a positive finite number",
-                    "Leave tolerance out for 1e-5.");
-  }
-  if (spec.retain != Retain::kAll) {
-    return BadField("retain", Name(spec.retain), "ALL for a dense memory",
-                    "A dense memory answers from its items: keep them all, or choose linear.");
-  }
-  if (dense.index) return ValidateIndex(*dense.index);
-  return absl::OkStatus();
-}
 
 using Rules = std::initializer_list<LinearRule>;
 
@@ -229,6 +137,14 @@ absl::Status ValidateLinear(const MemorySpec& spec, const LinearSpec& linear) {
   if (linear.partitions < 1) {
     return BadField("partitions", "0", "at least 1", "Use 1 for one matrix.");
   }
+  if (linear.rule == LinearRule::kFederated && linear.partitions != 1) {
+    return BadField("partitions", absl::StrCat(linear.partitions), "1 for rule FEDERATED",
+                    "The nodes of a federation share one matrix each: leave partitions out.");
+  }
+  if (linear.rule == LinearRule::kFederated && linear.load_policy == LoadPolicy::kGrow) {
+    return BadField("load_policy", "GROW", "NONE, WARN or REFUSE for rule FEDERATED",
+                    "The nodes of a federation share one matrix each: leave load_policy out.");
+  }
   if (linear.fast_statistics && linear.rule != LinearRule::kCmm) {
     return NotOfRule("fast_statistics", "true", linear.rule, {LinearRule::kCmm});
   }
@@ -256,6 +172,60 @@ std::string_view Name(Similarity similarity) {
       return "L2";
     case Similarity::kL1:
       return "L1";
+  }
+  return "?";
+}
+
+std::string_view Name(Separation separation) {
+  switch (separation) {
+    case Separation::kExp:
+      return "EXP";
+    case Separation::kRelu1:
+      return "RELU";
+    case Separation::kPower:
+      return "POWER";
+    case Separation::kRectifiedPower:
+      return "RECTIFIED";
+    case Separation::kArgMax:
+      return "ARGMAX";
+  }
+  return "?";
+}
+
+std::string_view Name(StateSpace state) {
+  switch (state) {
+    case StateSpace::kFree:
+      return "FREE";
+    case StateSpace::kSphere:
+      return "SPHERE";
+    case StateSpace::kBinary:
+      return "BINARY";
+  }
+  return "?";
+}
+
+std::string_view Name(NoSupportPolicy policy) {
+  switch (policy) {
+    case NoSupportPolicy::kReport:
+      return "REPORT";
+    case NoSupportPolicy::kNearest:
+      return "NEAREST";
+    case NoSupportPolicy::kBlend:
+      return "BLEND";
+    case NoSupportPolicy::kWiden:
+      return "WIDEN";
+  }
+  return "?";
+}
+
+std::string_view Name(Encoder encoder) {
+  switch (encoder) {
+    case Encoder::kNone:
+      return "NONE";
+    case Encoder::kCentre:
+      return "CENTRE";
+    case Encoder::kLinear:
+      return "LINEAR";
   }
   return "?";
 }
@@ -288,6 +258,8 @@ std::string_view Name(LinearRule rule) {
       return "RLS";
     case LinearRule::kTam:
       return "TAM";
+    case LinearRule::kFederated:
+      return "FEDERATED";
   }
   return "?";
 }
@@ -312,6 +284,9 @@ absl::Status ValidateSpec(const MemorySpec& spec) {
   }
   MNEME_RETURN_IF_ERROR(CheckEnum("retain", spec.retain));
   if (const auto* dense = std::get_if<DenseSpec>(&spec.model)) return ValidateDense(spec, *dense);
+  if (const auto* feature = std::get_if<FeatureSpec>(&spec.model)) {
+    return ValidateFeature(spec, *feature);
+  }
   return ValidateLinear(spec, std::get<LinearSpec>(spec.model));
 }
 

@@ -10,11 +10,45 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/models/features/feature_spec.h"
 
 namespace mneme::models {
 
 enum class Similarity { kDot, kCosine, kL2, kL1 };
 enum class Retain { kStatistics, kResponses, kAll };
+// How sharply the best pattern is favoured: F of the exponent u = beta * similarity. In the order
+// of the table in dense/separation.h.
+enum class Separation {
+  kExp,             // e^u: log-sum-exp, attention
+  kRelu1,           // max(0, 1 + u): log-sum-ReLU (Epanechnikov), finite support
+  kPower,           // u^n
+  kRectifiedPower,  // max(0, u)^n
+  kArgMax,          // the best pattern alone: the limit of infinite beta
+};
+
+// Where the states of a dense memory live.
+enum class StateSpace {
+  kFree,    // R^d: the next state is the weighted mean
+  kSphere,  // unit vectors: the next state is the direction of the weighted sum (always so for
+            // cosine)
+  kBinary,  // {+1, -1}^d, similarity dot: each neuron takes the value of lower energy
+};
+
+// The space in which a dense memory compares keys and cues (models/features/linear_encoder.h).
+enum class Encoder {
+  kNone,    // the keys' own
+  kCentre,  // less a mean that a training took
+  kLinear,  // W (x - mean), W learned by a training
+};
+
+// A cue outside every support (separations of finite support): what answers instead.
+enum class NoSupportPolicy {
+  kReport,   // nothing: the status says NO_SUPPORT, the state stays where it is
+  kNearest,  // the most similar row
+  kBlend,    // a step of exp at the same beta, and on from there
+  kWiden,    // a quarter of beta, up to three times
+};
+
 // How associations are written into a linear memory's matrix W (linear-memory notes, section 3).
 enum class LinearRule {
   kCmm,         // W = sum of w v k^T. Sums add; forgetting is exact
@@ -24,11 +58,16 @@ enum class LinearRule {
   kGatedDelta,  // W <- gamma W + beta (v - gamma W k) k^T. Ordered; as kDelta
   kRls,         // recursive ridge with forgetting factor gamma; forgetting is exact
   kTam,         // trained for the tail-average margin by a job; CMM until then and beside it
+  kFederated,   // W is learned by the node of a federation, from its own items and other nodes'
 };
 // What happens when the load passes LinearSpec::load_limit.
 enum class LoadPolicy { kNone, kWarn, kRefuse, kGrow };
 
 std::string_view Name(Similarity similarity);
+std::string_view Name(Separation separation);
+std::string_view Name(StateSpace state);
+std::string_view Name(NoSupportPolicy policy);
+std::string_view Name(Encoder encoder);
 std::string_view Name(Retain retain);
 std::string_view Name(LinearRule rule);
 std::string_view Name(LoadPolicy policy);
@@ -73,13 +112,24 @@ struct IndexSpec {
 inline constexpr uint32_t kRescoreDepthMin = 10;
 inline constexpr uint32_t kRescoreDepthMax = 8192;
 
-// Log-sum-exp memory (dense-memory.md, row D). Law: answers add.
+inline constexpr int kPowerMin = 2;
+inline constexpr int kPowerMax = 16;
+
+// A memory of explicit items with one energy (core/models/dense). Law: answers add.
 struct DenseSpec {
-  Similarity similarity = Similarity::kL2;  // kL1 is not offered to users yet (no GEMM form)
-  std::optional<double> beta;               // absent: automatic
+  Similarity similarity = Similarity::kL2;
+  Separation separation = Separation::kExp;
+  int power = 0;  // of the power separations, 2 to 16; 0: of the others
+  StateSpace state = StateSpace::kFree;
+  NoSupportPolicy no_support = NoSupportPolicy::kReport;  // others: relu only
+  std::optional<double> beta;                             // absent: automatic (exp, relu)
+  std::optional<double> radius;  // of the supports, in place of beta (relu): beta = 2 / radius²
   int steps_max = 8;
   double tolerance = 1e-5;
-  std::optional<IndexSpec> index;
+  std::optional<IndexSpec> index;    // exp only
+  Encoder encoder = Encoder::kNone;  // others: exp under cosine, compared by directions
+
+  friend bool operator==(const DenseSpec&, const DenseSpec&) = default;
 };
 
 // Matrix memory. Law: that of its rule (LawOf).
@@ -113,9 +163,9 @@ struct LinearSpec {
 
 struct MemorySpec {
   size_t key_dim = 0;
-  size_t response_dim = 0;  // 0: auto-association (dense only)
+  size_t response_dim = 0;  // 0: auto-association (dense, feature)
   Retain retain = Retain::kAll;
-  std::variant<DenseSpec, LinearSpec> model;
+  std::variant<DenseSpec, LinearSpec, FeatureSpec> model;
 
   size_t answer_dim() const { return response_dim == 0 ? key_dim : response_dim; }
 };

@@ -20,13 +20,13 @@ constexpr double kQuantile = 0.05;  // of the nearest-neighbour distances
 double Clamp(double beta, double squared_norm_max) {
   constexpr double kFloatMax = std::numeric_limits<float>::max();
   const double reach = std::max(1.0, 4 * squared_norm_max);
-  return std::clamp(beta, static_cast<double>(std::numeric_limits<float>::min()),
-                    kFloatMax / reach);
+  constexpr double kFloatMin = std::numeric_limits<float>::min();
+  return std::clamp(beta, kFloatMin, std::max(kFloatMin, kFloatMax / reach));
 }
 
 }  // namespace
 
-BetaEstimate EstimateBeta(const StoreView& view) {
+BetaEstimate EstimateBeta(const StoreView& view, Similarity similarity, StateSpace state) {
   BetaEstimate estimate{.rows = view.live_rows()};
   if (view.live_rows() == 0) {
     estimate.fallback = true;
@@ -35,16 +35,20 @@ BetaEstimate EstimateBeta(const StoreView& view) {
   const KeyNorms norms = MeasureNorms(view);
   const double duplicate = kDuplicateShare * std::sqrt(norms.mean);
   estimate.nearest_distance =
-      LowerQuantile(NearestDistances(view, duplicate, kSamplesMax), kQuantile);
+      LowerQuantile(NearestDistances(view, duplicate, kSamplesMax, similarity), kQuantile);
+  const bool is_l1 = similarity == Similarity::kL1;
   const double delta = estimate.nearest_distance;
   if (delta > 0) {
-    const double others = static_cast<double>(view.live_rows() - 1);
-    estimate.beta = 2 * std::log(others / kLeak) / (delta * delta);
+    const double nats = std::log(static_cast<double>(view.live_rows() - 1) / kLeak);
+    estimate.beta = is_l1 ? nats / delta : 2 * nats / (delta * delta);
   } else {
-    const double spread = MeasureSpread(view);
-    estimate.beta = spread > duplicate * duplicate ? 1 / spread : 1;
+    double spread = MeasureSpread(view);
+    const bool spreads = spread > duplicate * duplicate;
+    if (is_l1) spread = std::sqrt(spread * static_cast<double>(view.tile(0).key_dim));
+    estimate.beta = spreads ? 1 / spread : 1;
     estimate.fallback = true;
   }
+  if (state == StateSpace::kSphere && norms.mean > 0) estimate.beta *= std::sqrt(norms.mean);
   estimate.beta = Clamp(estimate.beta, norms.max);
   return estimate;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/models/spec.h"
 #include "core/models/store/explicit_store.h"
 
 namespace mneme::models {
@@ -27,11 +28,18 @@ struct BetaEstimate {
 // count. Where no distance remains: 1 / mean‖ξ - mean ξ‖², or 1 if that is 0, and `fallback`. At
 // most so large that beta·‖x-ξ‖² between stored keys is finite in float32.
 //
-// Shapes   keys as stored (unit vectors under cosine); distances are Euclidean for every
-// similarity. Units    1 / length². Errors   none. Cost     2·min(N,512)·N·d flop, one thread;
-// scratch 512·1024 floats. Threads  a pure function of the view: the same live rows in the same
-// order give the same bits. Source   dense-memory notes, section 2.
-BetaEstimate EstimateBeta(const StoreView& view);
+// Under l1 the similarity falls by the distance itself: beta = ln((N-1)/ε) / Δ, Δ of l1 distances;
+// without one 1 / sqrt(d mean‖ξ - mean ξ‖²). On the sphere (dot, l2) states have length 1 and keys
+// the length ℓ (rms), so that the best of them leads by Δ²/(2ℓ): beta times ℓ.
+//
+// Shapes   keys as stored (unit vectors under cosine).
+// Units    1 / (unit of the similarity).
+// Errors   none.
+// Cost     2·min(N,512)·N·d flop, one thread; scratch 512·1024 floats.
+// Threads  a pure function of the view: the same live rows in the same order give the same bits.
+// Source   dense-memory notes, section 2; for l1 and the sphere the same argument.
+BetaEstimate EstimateBeta(const StoreView& view, Similarity similarity = Similarity::kL2,
+                          StateSpace state = StateSpace::kFree);
 
 // True when the estimate is due again: the first rows came, or the number of live rows has doubled
 // or halved since.

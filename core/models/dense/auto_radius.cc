@@ -41,8 +41,9 @@ RadiusEstimate EstimateRadius(const StoreView& view, double kappa) {
   }
   // beta·‖x-ξ‖² between stored keys, at most 2 / r² · 4 max‖ξ‖², stays finite.
   constexpr double kFloatMax = std::numeric_limits<float>::max();
+  constexpr double kMost = 1e19;  // beta is a normal number of float32
   const double least = std::sqrt(2 * std::max(1.0, 4 * norms.max) / kFloatMax);
-  estimate.radius = std::clamp(estimate.radius, least, std::sqrt(kFloatMax));
+  estimate.radius = std::clamp(estimate.radius, std::min(least, kMost), kMost);
   return estimate;
 }
 

@@ -16,7 +16,7 @@ absl::Status ZeroCue(size_t cue) {
       absl::StrCat("cue ", cue, " is zero where it is known, and has no direction"),
       {.reason = "ZERO_VECTOR",
        .given = "a cue of length 0",
-       .expected = "a cue of positive length, for similarity COSINE",
+       .expected = "a cue of positive length, for similarity COSINE and state SPHERE",
        .next_step = "Leave this cue out, or use a memory with similarity L2."});
 }
 
@@ -77,10 +77,26 @@ absl::Status EncodeCue(const KnownCoordinates& known, size_t cue, bool unit,
   return absl::OkStatus();
 }
 
+template <typename T>
+absl::Status CheckBinaryCue(const KnownCoordinates& known, size_t cue, std::span<const T> from) {
+  for (size_t j = 0; j < from.size(); ++j) {
+    if (from[j] == 1 || from[j] == -1 || (known.IsMasked(cue) && !known.Has(cue, j))) continue;
+    return InvalidArgument(
+        absl::StrCat("cue ", cue, " has ", from[j], " in column ", j),
+        {.reason = "NOT_BINARY",
+         .given = absl::StrCat(from[j]),
+         .expected = "1 or -1, for state BINARY",
+         .next_step = "Send bits as 1 and -1, and mask those that are not known."});
+  }
+  return absl::OkStatus();
+}
+
 template float LargestCoordinate(std::span<const float>);
 template double LargestCoordinate(std::span<const double>);
 template void NormaliseRow(std::span<float>);
 template void NormaliseRow(std::span<double>);
+template absl::Status CheckBinaryCue(const KnownCoordinates&, size_t, std::span<const float>);
+template absl::Status CheckBinaryCue(const KnownCoordinates&, size_t, std::span<const double>);
 template absl::Status EncodeCue(const KnownCoordinates&, size_t, bool, std::span<const float>,
                                 std::span<float>);
 template absl::Status EncodeCue(const KnownCoordinates&, size_t, bool, std::span<const double>,

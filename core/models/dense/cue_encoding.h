@@ -38,6 +38,10 @@ template <typename T>
 absl::Status EncodeCue(const KnownCoordinates& known, size_t cue, bool unit,
                        std::span<const T> from, std::span<T> state);
 
+// InvalidArgument (NOT_BINARY): a known coordinate that is neither 1 nor -1.
+template <typename T>
+absl::Status CheckBinaryCue(const KnownCoordinates& known, size_t cue, std::span<const T> from);
+
 template <typename T>
 T LargestCoordinate(std::span<const T> x);
 // To length 1; a zero vector stays.

@@ -13,6 +13,9 @@ CueAnswer ToCueAnswer(DenseOutcome from) {
   to.p_max = from.p_max;
   to.n_eff = from.n_eff;
   to.n_support = from.n_support;
+  to.fallback = from.fallback;
+  to.beta = from.beta;
+  to.radius = from.radius;
   to.score_mean = from.scores.mean;
   to.score_std = from.scores.Std();
   to.z_best = from.z_best;

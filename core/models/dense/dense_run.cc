@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/math/kernels.h"
+#include "core/models/dense/auto_radius.h"
 #include "core/models/dense/binary_state.h"
 #include "core/models/dense/coded_scores.h"
 #include "core/models/dense/dense_report.h"
@@ -65,6 +66,9 @@ void DenseRun<T>::Begin(std::vector<uint32_t> cues) {
   for (const uint32_t cue : cues) {
     outcomes_[cue].error =
         EncodeCue<T>(known_, cue, OnSphere(), from.row(cue), states_.row(order_.size()));
+    if (outcomes_[cue].error.ok() && IsBinary()) {
+      outcomes_[cue].error = CheckBinaryCue<T>(known_, cue, from.row(cue));
+    }
     if (!outcomes_[cue].error.ok()) continue;
     if (!known_.IsMasked(cue)) masked_from_ = order_.size() + 1;
     order_.push_back(cue);
@@ -102,7 +106,7 @@ void DenseRun<T>::ChooseCodes(const BasicTileView<T>& tile) {
       return;
     }
     const CueBlock<T> block = {.count = order_.size(),
-                               .cues = states_.data(),
+                               .cues = compared().data(),
                                .squared_norms = squared_norms_.data(),
                                .codes = codes_.data()};
     if (task_.kind == QueryKind::kList) {
@@ -116,9 +120,23 @@ void DenseRun<T>::ChooseCodes(const BasicTileView<T>& tile) {
   }
 }
 
-// Codes of the states that the next pass compares.
+template <typename T>
+void DenseRun<T>::EncodeFeatures() {
+  MatrixD states(order_.size(), cues_.cols);
+  std::copy_n(states_.data(), states.flat().size(), states.data());
+  const MatrixD encoded = task_.encoder->Encode(states);
+  features_ = BasicMatrix<T>(encoded.rows(), encoded.cols());
+  std::transform(encoded.flat().begin(), encoded.flat().end(), features_.data(),
+                 [](double x) { return static_cast<T>(x); });
+  for (size_t i = 0; i < features_.rows(); ++i) {
+    squared_norms_[i] = math::SquaredNorm(features_.row(i).data(), features_.cols());
+  }
+}
+
+// What the next pass compares, and its codes.
 template <typename T>
 void DenseRun<T>::EncodeStates() {
+  if (task_.encoder != nullptr) EncodeFeatures();
   if constexpr (std::is_same_v<T, float>) {
     codes_.clear();
     if (!task_.use_codes || Sums() == SumKind::kPlain || !HasCodedScores(task_.kernel.similarity)) {
@@ -126,7 +144,7 @@ void DenseRun<T>::EncodeStates() {
     }
     weigh_.assign(order_.size(), task_.kind == QueryKind::kList ? 0 : 1);
     for (size_t place = 0; place < order_.size(); ++place) {
-      codes_.push_back(math::EncodeCue(states_.row(place).data(), cues_.cols));
+      codes_.push_back(math::EncodeCue(compared().row(place).data(), cues_.cols));
       if (!codes_.back().bounds.known()) return codes_.clear();  // the keys, for all of them
     }
   }
@@ -176,7 +194,7 @@ void DenseRun<T>::Add(const BasicTileView<T>& tile, std::span<const uint32_t> li
     PassTile(task_.kernel,
              CueBlock<T>{.count = count,
                          .first = first,
-                         .cues = states_.data() + first * d,
+                         .cues = compared().data() + first * d,
                          .squared_norms = squared_norms_.data() + first,
                          .masks = masked ? masks_.data() + (first - masked_from_) * d : nullptr,
                          .scales = masked ? scales_.data() + (first - masked_from_) : nullptr,
@@ -194,6 +212,8 @@ void DenseRun<T>::Report(const CueSums& sums, std::vector<ScoredRow> top, size_t
   const bool estimated = step_ == 0 && known_.IsMasked(cue);
   const double norm_scale = estimated ? static_cast<double>(scales_[place - masked_from_]) : 1;
   outcome.beta = task_.kernel.beta;
+  const bool ends = TraitsOf(given_kernel_.separation).finite_support;
+  outcome.radius = ends ? RadiusOfBeta(outcome.beta) : 0;
   ReportFigures(task_, step_ == 0 && round_ == 0,
                 norm_scale * static_cast<double>(squared_norms_[place]), sums, std::move(top),
                 outcome);
@@ -207,12 +227,12 @@ template <typename T>
 void DenseRun<T>::WriteRecall(const CueSums& sums, std::span<const double> output, size_t cue) {
   double factor = 1 / sums.s1;
   if (task_.auto_associative) {
-    if (task_.kernel.similarity == Similarity::kCosine) {
-      factor *= sums.extra / sums.s1;  // the mean length of the rows
-    } else if (task_.dynamics.state == StateSpace::kSphere) {
+    if (task_.dynamics.state == StateSpace::kSphere) {
       double squares = 0;
       for (const double value : output) squares += value * value;
       factor = squares > 0 ? 1 / std::sqrt(squares) : 0;
+    } else if (task_.kernel.similarity == Similarity::kCosine) {
+      factor *= sums.extra / sums.s1;  // the mean length of the rows
     }
   }
   const std::span<T> recall = recalls_.row(cue);
@@ -284,7 +304,11 @@ bool DenseRun<T>::SettleCue(const CueSums& sums, std::span<const double> output,
     outcome.error = Overflow(cue, task_.kernel.beta);
     return true;
   }
-  if (Sums() == SumKind::kNone && !top.empty()) outcome.best_row = top[0].row_number;
+  outcome.best_row.reset();
+  const bool sole = TraitsOf(task_.kernel.separation).finite_support && sums.n == 1;
+  if ((Sums() == SumKind::kNone || sole) && task_.kind == QueryKind::kRetrieve && !top.empty()) {
+    outcome.best_row = top[0].row_number;
+  }
   Report(sums, std::move(top), place);
   outcome.steps = earlier_steps_[cue] + step_ + 1;
   if (sums.s1 == 0 && (!IsBinary() || (sums.n == 0 && sums.turn == 0))) {

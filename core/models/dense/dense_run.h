@@ -22,7 +22,7 @@
 //
 // Under cosine rows are unit vectors; their lengths are averaged with the same weights, and the
 // recall of an auto-association is the mean direction (of length at most 1) times that mean length:
-// for one clean pattern the stored row.
+// for one clean pattern the stored row. On the sphere it is the direction, of length 1.
 //
 // A reading of values (hetero-association) is one pass. A list is one pass without a read-out.
 //
@@ -51,6 +51,7 @@
 #include "core/models/dense/dense_partial.h"
 #include "core/models/dense/kernel_spec.h"
 #include "core/models/dense/separation_traits.h"
+#include "core/models/features/linear_encoder.h"
 #include "core/models/model.h"
 #include "core/models/store/explicit_store.h"
 
@@ -68,6 +69,9 @@ struct DenseTask {
   uint64_t live_rows = 0;        // in the store
   bool keep_trace = false;       // energies and last states
   bool use_codes = false;        // read the tiles' codes where that gives the same answer
+  // States are compared as this has them (keys are so already; values of their own are read out).
+  // Whole cues only. Must outlive the run; null: as they are.
+  const LinearEncoder* encoder = nullptr;
 };
 
 struct ListedRow {
@@ -91,11 +95,14 @@ struct DenseOutcome {
   uint64_t n_support = 0;
   // What answered where nothing pulled, under DynamicsSpec::no_support; kReport: nothing had to.
   NoSupportPolicy fallback = NoSupportPolicy::kReport;
-  double beta = 0;                   // that these figures are of
-  std::optional<uint64_t> best_row;  // argmax: whose value is the read-out, for the caller to copy
-  std::vector<ListedRow> top;        // best first
-  double mass = 0;                   // share of `top`
-  double share_error = 0;  // shares and mass may be off by this, relative (a list by codes)
+  double beta = 0;    // that these figures are of
+  double radius = 0;  // likewise, of separations of finite support
+  // Of argmax, and of a support of one row: the row whose value is the read-out, for the caller to
+  // copy verbatim.
+  std::optional<uint64_t> best_row;
+  std::vector<ListedRow> top;  // best first
+  double mass = 0;             // share of `top`
+  double share_error = 0;      // shares and mass may be off by this, relative (a list by codes)
   math::Moments scores;
   double z_best = 0;
   double z_gap = 0;
@@ -135,6 +142,9 @@ class DenseRun {
   void Begin(std::vector<uint32_t> cues);
   void FillMasks();
   void EncodeStates();
+  void EncodeFeatures();
+  // What passes compare, [active, key_dim].
+  const BasicMatrix<T>& compared() const { return task_.encoder == nullptr ? states_ : features_; }
   SumKind Sums() const;
   bool OneShot() const;
   bool OnSphere() const;
@@ -161,6 +171,7 @@ class DenseRun {
   // Of the active cues, in one order; those under a mask come last in the first pass.
   std::vector<uint32_t> order_;  // which cue
   BasicMatrix<T> states_;        // [active, key_dim]
+  BasicMatrix<T> features_;      // of these, with an encoder
   std::vector<T> squared_norms_;
   std::vector<math::CodedCue> codes_;  // none where codes are not used
   std::vector<uint8_t> weigh_;         // by place: CueBlock::weigh

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/models/dense/auto_radius.h"
 #include "core/models/dense/dense_answer.h"
+#include "core/models/dense/dense_choices.h"
 #include "core/models/dense/indexed_query.h"
 
 namespace mneme::models {
@@ -18,8 +20,15 @@ constexpr size_t kCodedRowsMin = 16 * kTileRows;
 }  // namespace
 
 DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta,
-                     std::shared_ptr<const IndexSnapshot> index)
-    : spec_(spec), store_(std::move(store)), beta_(beta.beta), index_(std::move(index)) {
+                     std::shared_ptr<const IndexSnapshot> index,
+                     std::optional<ShadowCount> shadowed,
+                     std::shared_ptr<const LinearEncoder> encoder,
+                     std::optional<EncoderStats> encoder_stats)
+    : spec_(spec),
+      store_(std::move(store)),
+      beta_(beta.beta),
+      index_(std::move(index)),
+      encoder_(std::move(encoder)) {
   stats_ = {.items = store_.live_rows(),
             .fixed_bytes = sizeof(DenseView),
             .row_bytes = store_.bytes(),
@@ -27,6 +36,15 @@ DenseView::DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate
             .beta_fallback = beta.fallback,
             .bytes = {{.what = "view", .bytes = sizeof(DenseView)},
                       {.what = "keys, codes, responses, ids, norms", .bytes = store_.bytes()}}};
+  stats_.shadowed = shadowed;
+  if (shadowed) stats_.radius = RadiusOfBeta(beta_);
+  stats_.encoder = std::move(encoder_stats);
+  if (encoder_ != nullptr) {
+    const uint64_t bytes =
+        (encoder_->mean.size() + encoder_->weights.flat().size()) * sizeof(double);
+    stats_.fixed_bytes += bytes;
+    stats_.bytes.push_back({.what = "encoder", .bytes = bytes});
+  }
   if (index_ == nullptr) return;
   stats_.index = index_->stats;
   if (index_->candidates == nullptr) return;
@@ -42,6 +60,14 @@ absl::Status DenseView::Check(const QuerySpec& spec) const {
                             .given = absl::StrCat(*spec.beta),
                             .expected = "a positive finite number",
                             .next_step = "Leave beta out to use the memory's."});
+  }
+  if (const auto& dense = std::get<DenseSpec>(spec_.model); spec.beta && !TakesBeta(dense)) {
+    return InvalidArgument(
+        absl::StrCat("beta is ", *spec.beta, ", and recalls do not depend on it"),
+        {.reason = "BETA",
+         .given = absl::StrCat(*spec.beta),
+         .expected = absl::StrCat("none for separation ", AbslView(Name(dense.separation))),
+         .next_step = "Leave beta out."});
   }
   if (spec.steps_max < 0) {
     return InvalidArgument(absl::StrCat("steps_max is ", spec.steps_max),
@@ -59,19 +85,30 @@ absl::Status DenseView::Check(const QuerySpec& spec) const {
 DenseTask DenseView::TaskOf(const QuerySpec& spec) const {
   const DenseSpec& dense = std::get<DenseSpec>(spec_.model);
   const bool list = spec.kind == QueryKind::kList;
-  return {.kernel = {.similarity = dense.similarity, .beta = spec.beta.value_or(beta_)},
+  return {.kernel = KernelOf(dense, spec.beta.value_or(beta_)),
           .dynamics = {.steps_max = spec.steps_max > 0 ? spec.steps_max : dense.steps_max,
-                       .tolerance = dense.tolerance},
+                       .tolerance = dense.tolerance,
+                       .state = dense.state,
+                       .no_support = dense.no_support},
           .kind = spec.kind,
           .output_dim = list ? 0 : spec_.answer_dim(),
           .auto_associative = spec_.response_dim == 0,
           .top = spec.top,
-          .listed_only = spec.candidate_rows.has_value()};
+          .listed_only = spec.candidate_rows.has_value(),
+          .encoder = encoder_.get()};
 }
 
 absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
                                                         const QuerySpec& spec) const {
   MNEME_RETURN_IF_ERROR(Check(spec));
+  if (encoder_ != nullptr && !cues.mask.empty()) {
+    return InvalidArgument(
+        "a memory with an encoder takes whole cues",
+        {.reason = "MASK",
+         .given = "a mask",
+         .expected = "none: each number that is compared takes in all of a cue",
+         .next_step = "Leave the mask out, or use a memory without an encoder."});
+  }
   DenseTask task = TaskOf(spec);
   std::optional<IndexUse> why_not;
   if (index_ != nullptr) {
@@ -89,20 +126,23 @@ absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
     if (spec.top == 0) task.top = candidates.size();
   }
   task.live_rows = store.live_rows();
-  task.use_codes = store.rows() >= kCodedRowsMin && !spec.candidate_rows;
-  auto query =
-      std::make_unique<DenseQuery>(task, store, cues, std::move(candidates), std::move(why_not));
+  task.use_codes = UsesCodes(std::get<DenseSpec>(spec_.model)) && store.rows() >= kCodedRowsMin &&
+                   !spec.candidate_rows;
+  auto query = std::make_unique<DenseQuery>(task, store, cues, std::move(candidates),
+                                            std::move(why_not), encoder_);
   if (query->active() == 0 && cues.cues.rows > 0) return query->FirstError();
   return query;
 }
 
 DenseQuery::DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
-                       std::vector<RowPosition> candidates, std::optional<IndexUse> index)
+                       std::vector<RowPosition> candidates, std::optional<IndexUse> index,
+                       std::shared_ptr<const LinearEncoder> encoder)
     : listed_only_(task.listed_only),
       output_dim_(task.output_dim),
       store_(store),
       candidates_(std::move(candidates)),
       index_(std::move(index)),
+      encoder_(std::move(encoder)),
       run_(task, cues.cues, cues.mask) {
   candidate_rows_.reserve(candidates_.size());
   for (const RowPosition& position : candidates_) candidate_rows_.push_back(position.row);
@@ -145,7 +185,17 @@ void DenseQuery::ProbeParts(size_t first, size_t last, DensePartial& into) const
   }
 }
 
+void DenseQuery::CopyRow(uint64_t row_number, std::span<float> recall) const {
+  const std::optional<RowPosition> at = store_.Find(row_number);
+  MNEME_CHECK(at.has_value());
+  const TileView tile = store_.tile(at->tile);
+  std::copy_n(tile.outputs() + at->row * tile.output_dim(), recall.size(), recall.begin());
+}
+
 Answer DenseQuery::TakeAnswer() {
+  for (size_t cue = 0; cue < run_.recalls().rows(); ++cue) {
+    if (const auto& best = run_.outcomes()[cue].best_row) CopyRow(*best, run_.recalls().row(cue));
+  }
   Answer answer{.recalls = std::move(run_.recalls()),
                 .proof = run_.coded() ? ExactnessProof::kCodeBounds : ExactnessProof::kFullScan,
                 .items_scored = listed_only_ ? candidates_.size() : store_.live_rows()};

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,13 @@ namespace mneme::models {
 // Immutable; thread-safe.
 class DenseView final : public View {
  public:
-  // `index`: of a memory that has one, of these very rows; else null.
+  // `index`: of a memory that has one, of these very rows; else null. `shadowed`: where supports
+  // end.
   DenseView(const MemorySpec& spec, StoreView store, const BetaEstimate& beta,
-            std::shared_ptr<const IndexSnapshot> index = nullptr);
+            std::shared_ptr<const IndexSnapshot> index = nullptr,
+            std::optional<ShadowCount> shadowed = std::nullopt,
+            std::shared_ptr<const LinearEncoder> encoder = nullptr,
+            std::optional<EncoderStats> encoder_stats = std::nullopt);
 
   const ModelStats& stats() const override { return stats_; }
   // Cost, a pass: 2·B·N·(key_dim + answer_dim) flop, the second half for a Retrieve only and only
@@ -30,6 +35,7 @@ class DenseView final : public View {
   // it has converged; a list is one pass, also over given candidates: their share is of the mass of
   // all items. Rows that spec.rows leaves out are as if they were not stored (but beta stays).
   // Lists of a memory with an index are answered from it where they can be (Answer::index says).
+  // A recall of one row (argmax, a support of one) is that row, or its response, verbatim.
   absl::StatusOr<std::unique_ptr<Query>> Begin(const CueBatch& cues,
                                                const QuerySpec& spec) const override;
 
@@ -41,6 +47,7 @@ class DenseView final : public View {
   StoreView store_;
   double beta_;
   std::shared_ptr<const IndexSnapshot> index_;
+  std::shared_ptr<const LinearEncoder> encoder_;
   ModelStats stats_;
 };
 
@@ -48,9 +55,10 @@ class DenseView final : public View {
 class DenseQuery final : public TypedQuery<DensePartial> {
  public:
   // `candidates`: where the only rows that may be listed lie, ascending. `index`: why an index was
-  // not used; none where there is none.
+  // not used; none where there is none. `encoder`: the task's, kept while this lives.
   DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
-             std::vector<RowPosition> candidates, std::optional<IndexUse> index);
+             std::vector<RowPosition> candidates, std::optional<IndexUse> index,
+             std::shared_ptr<const LinearEncoder> encoder);
 
   // The number of cues that can be answered.
   size_t active() const { return run_.active(); }
@@ -68,12 +76,15 @@ class DenseQuery final : public TypedQuery<DensePartial> {
   absl::StatusOr<bool> SettleStage(DensePartial& merged) override { return run_.Settle(merged); }
 
  private:
+  void CopyRow(uint64_t row_number, std::span<float> recall) const;
+
   bool listed_only_;
   size_t output_dim_;
   StoreView store_;
   std::vector<RowPosition> candidates_;
   std::vector<uint32_t> candidate_rows_;  // their rows within their tiles
   std::optional<IndexUse> index_;
+  std::shared_ptr<const LinearEncoder> encoder_;  // that the run looks at
   DenseRun<float> run_;
 };
 

@@ -8,16 +8,6 @@
 
 namespace mneme::models {
 
-// How sharply the best pattern is favoured: F of the exponent u = beta * similarity. In the order
-// of the table in separation.h.
-enum class Separation {
-  kExp,             // e^u: log-sum-exp, attention
-  kRelu1,           // max(0, 1 + u): log-sum-ReLU (Epanechnikov), finite support
-  kPower,           // u^n
-  kRectifiedPower,  // max(0, u)^n
-  kArgMax,          // the best pattern alone: the limit of infinite beta
-};
-
 // E(x) = -(1/beta) Q( Σ_μ e^{a_μ} F(beta S(x, ξ_μ)) ) + R(x)
 //
 // S is x·ξ (dot), x·ξ / (‖x‖‖ξ‖) (cosine), -½‖x-ξ‖² (l2), -‖x-ξ‖₁ (l1). Q is ln for exp and relu,
@@ -29,25 +19,10 @@ struct DenseKernelSpec {
   double beta = 1;  // > 0, in 1 / (unit of S)
 };
 
-enum class StateSpace {
-  kFree,    // R^d: the next state is the weighted mean
-  kSphere,  // unit vectors: the next state is the direction of the weighted sum (always so for
-            // cosine)
-  kBinary,  // {+1, -1}^d, similarity dot: each neuron takes the value of lower energy
-};
-
 // States of +1 and -1: which neurons are asked at once.
 enum class BinaryUpdate {
   kSynchronous,  // all of them: two products a step, which shards share; may end in a cycle of two
   kSweep,        // one by one, in random order: the energy falls with every flip. Whole store only
-};
-
-// A cue outside every support (separations of finite support): what answers instead.
-enum class NoSupportPolicy {
-  kReport,   // nothing: the status says NO_SUPPORT, the state stays where it is
-  kNearest,  // the most similar row
-  kBlend,    // a step of exp at the same beta, and on from there
-  kWiden,    // a quarter of beta, up to three times
 };
 
 struct DynamicsSpec {

@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
+#include "core/math/l1.h"
 
 namespace mneme::models {
 namespace {
@@ -29,7 +30,7 @@ std::vector<uint64_t> SampleIndices(uint64_t live, uint64_t samples_max) {
 struct Samples {
   Matrix keys;
   std::vector<uint64_t> row_numbers;
-  std::vector<double> nearest;  // squared distance, infinity where none was found
+  std::vector<double> nearest;  // squared distance (l1: distance), infinity where none was found
 };
 
 Samples TakeSamples(const StoreView& view, size_t samples_max) {
@@ -95,15 +96,34 @@ void MeetTile(const TileView& tile, double duplicate, std::vector<float>& produc
   }
 }
 
+// As MeetTile, of l1 distances.
+void MeetTileL1(const TileView& tile, double duplicate, std::vector<float>& distances,
+                Samples& samples) {
+  distances.resize(tile.rows);
+  for (size_t s = 0; s < samples.row_numbers.size(); ++s) {
+    math::L1DistanceRows(tile.keys, tile.key_dim, tile.rows, samples.keys.row(s).data(),
+                         tile.key_dim, distances.data());
+    tile.VisitLive([&](size_t i) {
+      const auto distance = static_cast<double>(distances[i]);
+      if (distance <= duplicate || tile.row_numbers[i] == samples.row_numbers[s]) return;
+      samples.nearest[s] = std::min(samples.nearest[s], distance);
+    });
+  }
+}
+
 }  // namespace
 
-std::vector<double> NearestDistances(const StoreView& view, double duplicate, size_t samples_max) {
+std::vector<double> NearestDistances(const StoreView& view, double duplicate, size_t samples_max,
+                                     Similarity similarity) {
   Samples samples = TakeSamples(view, samples_max);
   std::vector<float> products;
-  for (size_t t = 0; t < view.tiles(); ++t) MeetTile(view.tile(t), duplicate, products, samples);
+  const bool is_l1 = similarity == Similarity::kL1;
+  for (size_t t = 0; t < view.tiles(); ++t) {
+    (is_l1 ? MeetTileL1 : MeetTile)(view.tile(t), duplicate, products, samples);
+  }
   std::vector<double> distances;
-  for (const double squared : samples.nearest) {
-    if (std::isfinite(squared)) distances.push_back(std::sqrt(squared));
+  for (const double nearest : samples.nearest) {
+    if (std::isfinite(nearest)) distances.push_back(is_l1 ? nearest : std::sqrt(nearest));
   }
   return distances;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/models/spec.h"
 #include "core/models/store/explicit_store.h"
 
 namespace mneme::models {
@@ -25,11 +26,13 @@ void ForLiveRows(const StoreView& view, const Visit& visit) {
 // `duplicate`; in no order. Keys without such a neighbour have none. All keys where there are at
 // most samples_max, else as many drawn by a fixed seed.
 //
-// Shapes   Euclidean, of keys as they are stored (unit vectors under cosine). At least one live
-//          row.
-// Cost     2·min(N, samples_max)·N·d flop, one thread; scratch samples_max·1024 floats.
+// Shapes   of keys as they are stored (unit vectors under cosine); Euclidean, for l1 sums of
+//          differences. At least one live row.
+// Cost     2·min(N, samples_max)·N·d flop, one thread; scratch samples_max·1024 floats. l1 takes
+//          several times as long: it is no product.
 // Threads  a pure function of the view.
-std::vector<double> NearestDistances(const StoreView& view, double duplicate, size_t samples_max);
+std::vector<double> NearestDistances(const StoreView& view, double duplicate, size_t samples_max,
+                                     Similarity similarity = Similarity::kL2);
 
 // The lower quantile; 0 of nothing.
 double LowerQuantile(std::vector<double> values, double quantile);

@@ -169,11 +169,12 @@ EncoderFigures EncoderTraining::Measure(const MatrixD& keys, const MatrixD& cues
   EncoderFigures figures{.largest_cosine = LargestPairProduct(z)};
   std::vector<double> scores(z.rows());
   const double n = static_cast<double>(q.rows());
+  size_t found = 0;
   for (size_t i = 0; i < q.rows(); ++i) {
     math::DotRows(z.data(), z.cols(), z.rows(), q.row(i).data(), z.cols(), scores.data());
     const double own = std::exchange(scores[i], -std::numeric_limits<double>::infinity());
     const double other = math::Max(scores.data(), scores.size());
-    figures.top1 += (own > other) / n;
+    found += own > other;
     figures.margin += (own - other) / n;
     // ln(1 + Σ_others e^((score - own) / τ)), scaled by the best other so that nothing overflows.
     const double gap = (other - own) / kLookedAtTau;
@@ -184,6 +185,7 @@ EncoderFigures EncoderTraining::Measure(const MatrixD& keys, const MatrixD& cues
          std::log(std::exp(std::min(-gap, 0.0)) + others * std::exp(std::min(gap, 0.0)))) /
         n;
   }
+  figures.top1 = static_cast<double>(found) / n;
   return figures;
 }
 

@@ -60,19 +60,18 @@ MatrixD OrthogonalBlock(size_t d, uint64_t seed, size_t index) {
 
 }  // namespace
 
-std::string_view Name(FeatureKind kind) {
-  switch (kind) {
-    case FeatureKind::kTrig:
-      return "trig";
-    case FeatureKind::kOrthogonal:
-      return "orthogonal";
-    case FeatureKind::kPositive:
-      return "positive";
-  }
-  return "";
+FeatureMapSpec MapSpecOf(size_t dim, const FeatureSpec& spec) {
+  return {.kind = spec.kind,
+          .dim = dim,
+          .frequencies = spec.features,
+          .beta = spec.beta,
+          .seed = spec.seed};
 }
 
-absl::Status ValidateFeatureSpec(const FeatureSpec& spec) {
+absl::Status ValidateFeatureMapSpec(const FeatureMapSpec& spec) {
+  if (spec.kind > FeatureKind::kPositive) {
+    return Bad("kind", Name(spec.kind), "trig, orthogonal or positive");
+  }
   if (spec.dim < 1 || spec.dim > kDimMax) {
     return Bad("dim", absl::StrCat(spec.dim), absl::StrCat("1 to ", kDimMax));
   }
@@ -86,7 +85,7 @@ absl::Status ValidateFeatureSpec(const FeatureSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFeatureCount(const FeatureSpec& spec, double patterns, double noise) {
+absl::Status CheckFeatureCount(const FeatureMapSpec& spec, double patterns, double noise) {
   const double needed = theory::FeaturesNeeded(patterns, spec.beta, noise);
   if (4 * static_cast<double>(spec.frequencies) >= needed) return absl::OkStatus();
   return FailedPrecondition(
@@ -99,8 +98,8 @@ absl::Status CheckFeatureCount(const FeatureSpec& spec, double patterns, double 
                                  " frequencies, a smaller beta, or a memory that keeps items.")});
 }
 
-FeatureMap::FeatureMap(const FeatureSpec& spec, size_t bytes_max) : spec_(spec) {
-  MNEME_CHECK(ValidateFeatureSpec(spec).ok());
+FeatureMap::FeatureMap(const FeatureMapSpec& spec, size_t bytes_max) : spec_(spec) {
+  MNEME_CHECK(ValidateFeatureMapSpec(spec).ok());
   if (spec.frequencies * spec.dim * sizeof(double) > bytes_max) return;
   Generate(0, spec.frequencies, kept_);
 }

@@ -16,17 +16,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "core/math/matrix.h"
+#include "core/models/features/feature_spec.h"
 
 namespace mneme::models {
 
-enum class FeatureKind { kTrig, kOrthogonal, kPositive };
-std::string_view Name(FeatureKind kind);
-
-struct FeatureSpec {
+// What a map is made of.
+struct FeatureMapSpec {
   FeatureKind kind = FeatureKind::kTrig;
   size_t dim = 0;          // of what is mapped, 1 to 65,536
   size_t frequencies = 0;  // m, 1 to 2^24
@@ -34,24 +32,27 @@ struct FeatureSpec {
   uint64_t seed = 1;
 
   size_t features() const { return kind == FeatureKind::kPositive ? frequencies : 2 * frequencies; }
-  friend bool operator==(const FeatureSpec&, const FeatureSpec&) = default;
+  friend bool operator==(const FeatureMapSpec&, const FeatureMapSpec&) = default;
 };
 
+// Of a spec whose kind is random.
+FeatureMapSpec MapSpecOf(size_t dim, const FeatureSpec& spec);
+
 // InvalidArgument (FEATURES) naming the field.
-absl::Status ValidateFeatureSpec(const FeatureSpec& spec);
+absl::Status ValidateFeatureMapSpec(const FeatureMapSpec& spec);
 
 // FailedPrecondition (FEATURES_TOO_FEW, with the number that it takes): fewer than a quarter of the
 // frequencies with which a cue at distance `noise` from one of `patterns` finds it
 // (theory::FeaturesNeeded).
-absl::Status CheckFeatureCount(const FeatureSpec& spec, double patterns, double noise);
+absl::Status CheckFeatureCount(const FeatureMapSpec& spec, double patterns, double noise);
 
 class FeatureMap {
  public:
   // Of a valid spec. The frequencies are kept where they take at most `bytes_max`, else made anew
   // for every pass.
-  explicit FeatureMap(const FeatureSpec& spec, size_t bytes_max = size_t{256} << 20);
+  explicit FeatureMap(const FeatureMapSpec& spec, size_t bytes_max = size_t{256} << 20);
 
-  const FeatureSpec& spec() const { return spec_; }
+  const FeatureMapSpec& spec() const { return spec_; }
   uint64_t bytes() const { return kept_.bytes(); }
 
   // √β ω_j for j in [first, first + count), [count, dim]; in `scratch` where they are not kept.
@@ -72,7 +73,7 @@ class FeatureMap {
  private:
   void Generate(size_t first, size_t count, MatrixD& out) const;
 
-  FeatureSpec spec_;
+  FeatureMapSpec spec_;
   MatrixD kept_;
 };
 

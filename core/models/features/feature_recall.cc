@@ -40,7 +40,8 @@ FeatureRecall::FeatureRecall(const FeatureSum& memory, MatrixViewD cues, const D
 }
 
 FeaturePartial FeatureRecall::Empty() const {
-  return memory_.Empty(order_.size(), {.gradients = !hetero_, .outputs = hetero_});
+  return memory_.Empty(order_.size(),
+                       {.gradients = !hetero_ && !descent_.energy_only, .outputs = hetero_});
 }
 
 void FeatureRecall::Add(size_t part, FeaturePartial& into) const {
@@ -78,6 +79,10 @@ bool FeatureRecall::SettleCue(const FeaturePartial& merged, size_t place) {
   const std::span<double> state = states_.row(place);
   std::copy(state.begin(), state.end(), recall.begin());
   if (!rose && !supported) return true;
+  if (descent_.energy_only) {
+    outcome.status = AnswerStatus::kConverged;
+    return true;
+  }
   if (rose) {
     rates_[place] /= 2;
   } else {

@@ -25,6 +25,7 @@ struct DescentSpec {
   double rate = 0.1;        // α > 0. At 1, and with an exact energy, a step is that of log-sum-exp
   int steps_max = 100;      // 1: the energy and one step
   double tolerance = 1e-3;  // converged when ‖∇E‖ is at most this
+  bool energy_only = false;  // of the cues as they are: one pass without gradients
 };
 
 struct FeatureOutcome {

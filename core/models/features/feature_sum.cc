@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +20,8 @@ constexpr uint32_t kVersion = 1;
 constexpr uint32_t kGenerator = 1;  // Random(seed, j + 1), polar Gaussians
 constexpr size_t kRowsPerBlock = 64;
 constexpr size_t kResponseDimMax = 65'536;
-constexpr double kPositiveExponentMax = 600;
+// Sums of as many float32 products as there can be stay below, and so do those of a merge.
+constexpr double kMagnitudeMax = 1e300;
 
 absl::Status BadRows(std::string_view reason, std::string_view given, std::string_view expected) {
   return InvalidArgument(
@@ -32,6 +34,11 @@ absl::Status BadRows(std::string_view reason, std::string_view given, std::strin
 
 bool IsFinite(std::span<const double> numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
+}
+
+bool IsUsable(std::span<const double> sums) {
+  return std::all_of(sums.begin(), sums.end(),
+                     [](double x) { return std::abs(x) <= kMagnitudeMax; });
 }
 
 absl::Status Unreadable(std::string_view given) {
@@ -62,19 +69,27 @@ double FeatureEnergy(double density, double beta) {
   return -std::log(std::max(density, kFeatureDensityMin)) / beta;
 }
 
-absl::StatusOr<FeatureSum> FeatureSum::Make(const FeatureSpec& spec, size_t response_dim) {
-  MNEME_RETURN_IF_ERROR(ValidateFeatureSpec(spec));
+absl::StatusOr<FeatureSum> FeatureSum::Make(const FeatureMapSpec& spec, size_t response_dim) {
+  MNEME_RETURN_IF_ERROR(ValidateFeatureMapSpec(spec));
   if (response_dim > kResponseDimMax) {
     return BadRows("FEATURES", absl::StrCat("values of ", response_dim, " numbers"),
                    absl::StrCat("at most ", kResponseDimMax));
   }
-  return FeatureSum(spec, response_dim);
+  return FeatureSum(std::make_shared<const FeatureMap>(spec), response_dim);
 }
 
-FeatureSum::FeatureSum(const FeatureSpec& spec, size_t response_dim)
-    : map_(std::make_shared<const FeatureMap>(spec)),
-      sums_(spec.features()),
-      values_(response_dim == 0 ? 0 : spec.features(), response_dim) {}
+FeatureSum::FeatureSum(std::shared_ptr<const FeatureMap> map, size_t response_dim)
+    : map_(std::move(map)),
+      sums_(spec().features()),
+      values_(response_dim == 0 ? 0 : spec().features(), response_dim) {}
+
+FeatureSum FeatureSum::Clone() const {
+  FeatureSum out(map_, response_dim());
+  out.sums_ = sums_;
+  out.values_ = values_.Clone();
+  out.count_ = count_;
+  return out;
+}
 
 double FeatureSum::Scale() const { return 1 / std::sqrt(static_cast<double>(spec().frequencies)); }
 
@@ -166,24 +181,34 @@ absl::Status FeatureSum::Change(MatrixViewD keys, MatrixViewD values,
   return absl::OkStatus();
 }
 
+absl::Status FeatureSum::CheckSame(const FeatureMapSpec& other, size_t response_dim) const {
+  if (spec() == other && this->response_dim() == response_dim) return absl::OkStatus();
+  const auto text = [](const FeatureMapSpec& made, size_t values) {
+    return absl::StrCat(AbslView(Name(made.kind)), " features, seed ", made.seed, ", beta ",
+                        made.beta, ", ", made.frequencies, " frequencies of ", made.dim,
+                        " numbers, values of ", values);
+  };
+  return FailedPrecondition("sums of different random features do not add",
+                            {.reason = "FEATURES_DIFFER",
+                             .given = text(other, response_dim),
+                             .expected = text(spec(), this->response_dim()),
+                             .next_step = "Make both with one seed, beta, kind and size."});
+}
+
 absl::Status FeatureSum::Merge(const FeatureSum& other) {
-  if (spec() != other.spec() || response_dim() != other.response_dim()) {
-    const auto text = [](const FeatureSum& sum) {
-      return absl::StrCat(AbslView(Name(sum.spec().kind)), " features, seed ", sum.spec().seed,
-                          ", beta ", sum.spec().beta, ", ", sum.spec().frequencies,
-                          " frequencies of ", sum.spec().dim, " numbers, values of ",
-                          sum.response_dim());
-    };
-    return FailedPrecondition(absl::StrCat("cannot merge memories of different random features: ",
-                                           text(*this), " and ", text(other)),
-                              {.reason = "FEATURES_DIFFER",
-                               .given = text(other),
-                               .expected = text(*this),
-                               .next_step = "Make both with one seed, beta, kind and size."});
+  MNEME_RETURN_IF_ERROR(CheckSame(other.spec(), other.response_dim()));
+  FeatureSum sum = Clone();
+  math::AddScaled(1.0, other.sums_.data(), sum.sums_.data(), sums_.size());
+  AddTo(other.values_, sum.values_);
+  sum.count_ += other.count_;
+  if (!IsUsable(sum.sums_) || !IsUsable(sum.values_.flat()) || !std::isfinite(sum.count_)) {
+    return FailedPrecondition("the sums are too large to be added",
+                              {.reason = "FEATURE_RANGE",
+                               .given = absl::StrCat("numbers beyond ", kMagnitudeMax),
+                               .expected = "sums of features of stored items",
+                               .next_step = "Make the sketch anew from its memory."});
   }
-  math::AddScaled(1.0, other.sums_.data(), sums_.data(), sums_.size());
-  AddTo(other.values_, values_);
-  count_ += other.count_;
+  *this = std::move(sum);
   return absl::OkStatus();
 }
 
@@ -263,38 +288,71 @@ std::string FeatureSum::Save() const {
   out.Put(spec().seed);
   out.Put<uint64_t>(response_dim());
   out.Put(count_);
-  for (const double x : sums_) out.Put(x);
-  for (const double x : values_.flat()) out.Put(x);
+  for (const std::span<const double> numbers : {sums(), values_.flat()}) {
+    out.PutRaw({reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
+  }
   return out.Take();
 }
 
+// A header that was read, and the numbers behind it.
+struct FeatureSum::Saved {
+  FeatureMapSpec spec;
+  size_t response_dim = 0;
+  double count = 0;
+  std::string_view numbers;
+
+  static absl::StatusOr<Saved> Open(std::string_view bytes) {
+    ByteReader in(bytes);
+    if (in.GetRaw(kMagic.size()) != kMagic) return Unreadable("other bytes");
+    const auto version = in.Get<uint32_t>(), generator = in.Get<uint32_t>();
+    if (version != kVersion || generator != kGenerator) {
+      return Unreadable(absl::StrCat("version ", version, ", generator ", generator));
+    }
+    const auto kind = in.Get<uint32_t>();
+    if (kind > static_cast<uint32_t>(FeatureKind::kPositive)) return Unreadable("an unknown kind");
+    Saved saved;
+    saved.spec.kind = static_cast<FeatureKind>(kind);
+    saved.spec.dim = in.Get<uint64_t>();
+    saved.spec.frequencies = in.Get<uint64_t>();
+    saved.spec.beta = in.Get<double>();
+    saved.spec.seed = in.Get<uint64_t>();
+    saved.response_dim = in.Get<uint64_t>();
+    saved.count = in.Get<double>();
+    saved.numbers = in.rest();
+    if (!in.ok() || !ValidateFeatureMapSpec(saved.spec).ok() ||
+        saved.response_dim > kResponseDimMax || !std::isfinite(saved.count) ||
+        saved.numbers.size() != saved.spec.features() * (1 + saved.response_dim) * sizeof(double)) {
+      return Unreadable(absl::StrCat(bytes.size(), " bytes"));
+    }
+    return saved;
+  }
+};
+
+absl::Status FeatureSum::Take(const Saved& saved) {
+  count_ = saved.count;
+  const size_t sums_bytes = sums_.size() * sizeof(double);
+  std::memcpy(sums_.data(), saved.numbers.data(), sums_bytes);
+  if (!values_.empty()) {
+    std::memcpy(values_.data(), saved.numbers.data() + sums_bytes, values_.bytes());
+  }
+  if (IsUsable(sums_) && IsUsable(values_.flat())) return absl::OkStatus();
+  return Unreadable("numbers that are none, or that no sum can have");
+}
+
 absl::StatusOr<FeatureSum> FeatureSum::Load(std::string_view bytes) {
-  ByteReader in(bytes);
-  if (in.GetRaw(kMagic.size()) != kMagic) return Unreadable("other bytes");
-  const auto version = in.Get<uint32_t>(), generator = in.Get<uint32_t>();
-  if (version != kVersion || generator != kGenerator) {
-    return Unreadable(absl::StrCat("version ", version, ", generator ", generator));
-  }
-  const auto kind = in.Get<uint32_t>();
-  if (kind > static_cast<uint32_t>(FeatureKind::kPositive)) return Unreadable("an unknown kind");
-  FeatureSpec spec{.kind = static_cast<FeatureKind>(kind)};
-  spec.dim = in.Get<uint64_t>();
-  spec.frequencies = in.Get<uint64_t>();
-  spec.beta = in.Get<double>();
-  spec.seed = in.Get<uint64_t>();
-  const auto response_dim = in.Get<uint64_t>();
-  const auto count = in.Get<double>();
-  if (!in.ok() || !ValidateFeatureSpec(spec).ok() || response_dim > kResponseDimMax ||
-      in.rest().size() != spec.features() * (1 + response_dim) * sizeof(double)) {
-    return Unreadable(absl::StrCat(bytes.size(), " bytes"));
-  }
-  FeatureSum sum(spec, response_dim);
-  sum.count_ = count;
-  for (double& x : sum.sums_) x = in.Get<double>();
-  for (double& x : sum.values_.flat()) x = in.Get<double>();
-  if (!IsFinite(sum.sums_) || !IsFinite(sum.values_.flat()) || !std::isfinite(count)) {
-    return Unreadable("numbers that are not finite");
-  }
+  MNEME_ASSIGN_OR_RETURN(const Saved saved, Saved::Open(bytes));
+  FeatureSum sum(std::make_shared<const FeatureMap>(saved.spec), saved.response_dim);
+  MNEME_RETURN_IF_ERROR(sum.Take(saved));
+  return sum;
+}
+
+bool FeatureSum::IsSaved(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
+absl::StatusOr<FeatureSum> FeatureSum::Read(std::string_view bytes) const {
+  MNEME_ASSIGN_OR_RETURN(const Saved saved, Saved::Open(bytes));
+  MNEME_RETURN_IF_ERROR(CheckSame(saved.spec, saved.response_dim));
+  FeatureSum sum(map_, saved.response_dim);
+  MNEME_RETURN_IF_ERROR(sum.Take(saved));
   return sum;
 }
 

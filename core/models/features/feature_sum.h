@@ -33,6 +33,9 @@ namespace mneme::models {
 // Frequencies that are worked on at once: the unit of parallel work.
 inline constexpr size_t kFrequenciesPerPart = 1024;
 
+// A key with a larger beta |key|² has positive features of 0.
+inline constexpr double kPositiveExponentMax = 600;
+
 // What some frequencies say of a batch of states. Adds, in any order: a commutative monoid.
 struct FeaturePartial {
   std::vector<double> densities;  // [B], Z
@@ -44,10 +47,10 @@ struct FeaturePartial {
 
 class FeatureSum {
  public:
-  // InvalidArgument as ValidateFeatureSpec. response_dim 0: no values.
-  static absl::StatusOr<FeatureSum> Make(const FeatureSpec& spec, size_t response_dim = 0);
+  // InvalidArgument as ValidateFeatureMapSpec. response_dim 0: no values.
+  static absl::StatusOr<FeatureSum> Make(const FeatureMapSpec& spec, size_t response_dim = 0);
 
-  const FeatureSpec& spec() const { return map_->spec(); }
+  const FeatureMapSpec& spec() const { return map_->spec(); }
   size_t response_dim() const { return values_.cols(); }
   double count() const { return count_; }                 // sum of the weights stored
   std::span<const double> sums() const { return sums_; }  // T
@@ -61,7 +64,8 @@ class FeatureSum {
   absl::Status Add(MatrixViewD keys, MatrixViewD values = {}, std::span<const double> weights = {});
   absl::Status Remove(MatrixViewD keys, MatrixViewD values = {},
                       std::span<const double> weights = {});
-  // FailedPrecondition (FEATURES_DIFFER): another spec or response dimension.
+  // FailedPrecondition: another spec or response dimension (FEATURES_DIFFER), or sums beyond what
+  // any items make (FEATURE_RANGE). Nothing has changed then.
   absl::Status Merge(const FeatureSum& other);
   // Everything stored so far weighs `factor` of what it did. In (0, 1].
   void Fade(double factor);
@@ -82,9 +86,17 @@ class FeatureSum {
   // With a version; DataLoss when it cannot be read. The frequencies are not in it.
   std::string Save() const;
   static absl::StatusOr<FeatureSum> Load(std::string_view bytes);
+  static bool IsSaved(std::string_view bytes);  // are they of such a sum, or of another kind?
+  // Of a sum that was made as this one was, with its frequencies. FailedPrecondition
+  // (FEATURES_DIFFER): of another.
+  absl::StatusOr<FeatureSum> Read(std::string_view bytes) const;
+  FeatureSum Clone() const;
 
  private:
-  FeatureSum(const FeatureSpec& spec, size_t response_dim);
+  struct Saved;
+  FeatureSum(std::shared_ptr<const FeatureMap> map, size_t response_dim);
+  absl::Status CheckSame(const FeatureMapSpec& other, size_t response_dim) const;
+  absl::Status Take(const Saved& saved);
   absl::Status Check(MatrixViewD keys, MatrixViewD values, std::span<const double> weights) const;
   absl::Status Change(MatrixViewD keys, MatrixViewD values, std::span<const double> weights,
                       double sign);

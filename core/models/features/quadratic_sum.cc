@@ -1,9 +1,12 @@
 #include "core/models/features/quadratic_sum.h"
 
+#include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bytes.h"
 #include "core/base/status.h"
 #include "core/math/blas.h"
 #include "core/math/kernels.h"
@@ -11,6 +14,28 @@
 
 namespace mneme::models {
 namespace {
+
+constexpr std::string_view kMagic = "MNHEBBIA";
+constexpr uint32_t kVersion = 1;
+constexpr double kCountMax = 0x1p50;  // sums of two such are whole numbers still
+
+absl::Status Unreadable(std::string_view given) {
+  return DataLoss(absl::StrCat("state of a quadratic memory: ", AbslView(given)),
+                  {.reason = "MODEL_STATE",
+                   .given = std::string(given),
+                   .expected = "a state that this version wrote",
+                   .next_step = "Restore the memory from a backup, or open it with the version of "
+                                "mneme that wrote it."});
+}
+
+absl::Status Differs(size_t given, size_t expected) {
+  return FailedPrecondition(
+      absl::StrCat("quadratic memories of ", given, " and ", expected, " neurons do not add"),
+      {.reason = "FEATURES_DIFFER",
+       .given = absl::StrCat(given, " neurons"),
+       .expected = absl::StrCat(expected, " neurons"),
+       .next_step = "Merge memories of one dimension."});
+}
 
 absl::Status Bad(std::string_view reason, std::string_view given, std::string_view expected) {
   return InvalidArgument(
@@ -38,17 +63,70 @@ absl::Status QuadraticSum::Change(MatrixViewD patterns, double sign) {
 }
 
 absl::Status QuadraticSum::Merge(const QuadraticSum& other) {
-  if (other.neurons() != neurons()) {
-    return FailedPrecondition(absl::StrCat("cannot merge quadratic memories of ", neurons(),
-                                           " and ", other.neurons(), " neurons"),
-                              {.reason = "FEATURES_DIFFER",
-                               .given = absl::StrCat(other.neurons()),
-                               .expected = absl::StrCat(neurons()),
-                               .next_step = "Merge memories of one dimension."});
+  if (other.neurons() != neurons()) return Differs(other.neurons(), neurons());
+  MatrixD sum = sum_.Clone();
+  math::AddScaled(1.0, other.sum_.data(), sum.data(), sum.flat().size());
+  for (const double x : sum.flat()) {
+    if (std::abs(x) <= kCountMax) continue;
+    return FailedPrecondition("the sums are too large to be added",
+                              {.reason = "FEATURE_RANGE",
+                               .given = absl::StrCat(x),
+                               .expected = absl::StrCat("at most ", kCountMax),
+                               .next_step = "Make the sketch anew from its memory."});
   }
-  math::AddScaled(1.0, other.sum_.data(), sum_.data(), sum_.flat().size());
+  sum_ = std::move(sum);
   count_ += other.count_;
   return absl::OkStatus();
+}
+
+QuadraticSum QuadraticSum::Clone() const {
+  QuadraticSum out(0);
+  out.sum_ = sum_.Clone();
+  out.count_ = count_;
+  return out;
+}
+
+std::string QuadraticSum::Save() const {
+  ByteWriter out;
+  out.PutRaw(kMagic);
+  out.Put(kVersion);
+  out.Put<uint64_t>(neurons());
+  out.Put(count_);
+  for (size_t i = 0; i < neurons(); ++i) {
+    for (size_t j = 0; j <= i; ++j) out.Put(sum_.at(i, j));
+  }
+  return out.Take();
+}
+
+bool QuadraticSum::IsSaved(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
+absl::StatusOr<QuadraticSum> QuadraticSum::Read(std::string_view bytes) const {
+  ByteReader in(bytes);
+  if (in.GetRaw(kMagic.size()) != kMagic) return Unreadable("other bytes");
+  if (const auto version = in.Get<uint32_t>(); version != kVersion) {
+    return Unreadable(absl::StrCat("version ", version));
+  }
+  const auto neurons = in.Get<uint64_t>();
+  const auto count = in.Get<int64_t>();
+  if (!in.ok() || std::abs(static_cast<double>(count)) > kCountMax) {
+    return Unreadable(absl::StrCat(bytes.size(), " bytes"));
+  }
+  if (neurons != this->neurons()) return Differs(neurons, this->neurons());
+  if (in.rest().size() != neurons * (neurons + 1) / 2 * sizeof(double)) {
+    return Unreadable(absl::StrCat(bytes.size(), " bytes"));
+  }
+  QuadraticSum out(neurons);
+  out.count_ = count;
+  for (size_t i = 0; i < neurons; ++i) {
+    for (size_t j = 0; j <= i; ++j) {
+      const auto x = in.Get<double>();
+      if (!(std::abs(x) <= kCountMax) || x != std::trunc(x)) {
+        return Unreadable("numbers that are no sums of +1 and -1");
+      }
+      out.sum_.at(i, j) = out.sum_.at(j, i) = x;
+    }
+  }
+  return out;
 }
 
 SweepOutcome QuadraticSum::Sweep(int sweeps_max, Random& order, std::span<int8_t> state) const {

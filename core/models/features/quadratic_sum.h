@@ -13,8 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/base/random.h"
 #include "core/math/matrix.h"
 #include "core/models/dense/binary_sweep.h"
@@ -34,8 +37,16 @@ class QuadraticSum {
   // Cost     n·neurons² flop.
   absl::Status Add(MatrixViewD patterns) { return Change(patterns, 1); }
   absl::Status Remove(MatrixViewD patterns) { return Change(patterns, -1); }
-  // FailedPrecondition (FEATURES_DIFFER): another number of neurons.
+  // FailedPrecondition: another number of neurons (FEATURES_DIFFER), or sums beyond what any
+  // patterns make (FEATURE_RANGE). Nothing has changed then.
   absl::Status Merge(const QuadraticSum& other);
+
+  // The lower triangle, with a version; DataLoss when it cannot be read, FailedPrecondition
+  // (FEATURES_DIFFER) when it is of another number of neurons.
+  std::string Save() const;
+  absl::StatusOr<QuadraticSum> Read(std::string_view bytes) const;
+  static bool IsSaved(std::string_view bytes);  // are they of such a sum, or of another kind?
+  QuadraticSum Clone() const;
 
   // Moves `state` until a sweep turns nothing, or sweeps_max were taken.
   //

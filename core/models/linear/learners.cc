@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "core/base/status.h"
+#include "core/models/linear/federated_learner.h"
 #include "core/models/linear/ordered_learner.h"
 #include "core/models/linear/partition_learner.h"
 #include "core/models/linear/rls_learner.h"
@@ -32,6 +33,7 @@ constexpr RuleRow kRules[] = {
     {LinearRule::kGatedDelta, Law::kOrdered, Make<DeltaLearner>},
     {LinearRule::kRls, Law::kOrdered, Make<RlsLearner>},
     {LinearRule::kTam, Law::kTrained, Make<TamLearner>},
+    {LinearRule::kFederated, Law::kOrdered, Make<FederatedLearner>},
 };
 
 const RuleRow& RowOf(LinearRule rule) {

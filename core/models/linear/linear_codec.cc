@@ -30,6 +30,8 @@ uint8_t RuleByte(LinearRule rule) {
       return 6;
     case LinearRule::kTam:
       return 7;
+    case LinearRule::kFederated:
+      return 8;
   }
   return 0;
 }

@@ -3,7 +3,7 @@
 // Version 2:
 //   8  "MNLINEAR"
 //   4  version (2)
-//   1  rule (1 CMM, 2 ridge, 3 decayed, 4 delta, 5 gated delta, 6 RLS, 7 TAM)
+//   1  rule (1 CMM, 2 ridge, 3 decayed, 4 delta, 5 gated delta, 6 RLS, 7 TAM, 8 federated)
 //   1  keys are brought to unit length (0, 1)
 //   1  responses are brought to unit length (0, 1)
 //   1  statistics are fast (0, 1)

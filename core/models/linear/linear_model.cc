@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/base/status.h"
+#include "core/models/linear/federated_learner.h"
 #include "core/models/linear/linear_codec.h"
 
 namespace mneme::models {
@@ -177,6 +178,23 @@ absl::Status LinearModel::Restore(const RowBlock& rows) {
     MNEME_RETURN_IF_ERROR(AppendToCodebook(rows, group));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<FederatedRows> LinearModel::Exchange(const FederatedExchange& exchange) {
+  if (linear_.rule != LinearRule::kFederated) return Model::Exchange(exchange);
+  const Matrix* const weights = exchange.weights.get();
+  if (weights != nullptr &&
+      (weights->rows() != spec_.response_dim || weights->cols() != spec_.key_dim)) {
+    return InvalidArgument(
+        "the weights of the node have another shape than those of the memory",
+        {.reason = "SHAPE",
+         .given = absl::StrFormat("%d x %d", weights->rows(), weights->cols()),
+         .expected = absl::StrFormat("%d x %d", spec_.response_dim, spec_.key_dim),
+         .next_step = "Give the federation and its memories the same dimensions."});
+  }
+  Partition& partition = partitions_[0];
+  if (weights != nullptr) partition.published = nullptr;
+  return static_cast<FederatedLearner&>(*partition.learner).Exchange(exchange);
 }
 
 std::shared_ptr<const View> LinearModel::Publish() {

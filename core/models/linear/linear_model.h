@@ -54,6 +54,8 @@ class LinearModel final : public Model {
   // FailedPrecondition also where the training did not see all items (VECTORS_NEEDED).
   absl::Status Install(Training& training, uint64_t position, std::string_view job) override;
   void AbandonTraining() override;
+  // InvalidArgument (SHAPE): weights of another shape.
+  absl::StatusOr<FederatedRows> Exchange(const FederatedExchange& exchange) override;
   // The state needs no upkeep: false.
   bool Maintain() override { return false; }
   // Computes the matrices that are due anew: O(d_k^3 / 3 + 2 d_v d_k^2) for a ridge partition,

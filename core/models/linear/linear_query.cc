@@ -8,6 +8,7 @@
 
 #include "core/base/status.h"
 #include "core/math/kernels.h"
+#include "core/models/answer_error.h"
 #include "core/models/linear/tam_certificates.h"
 
 namespace mneme::models {
@@ -30,15 +31,6 @@ absl::Status MeanCue() {
        .given = "a cue equal to key_mean",
        .expected = "a cue that differs from key_mean",
        .next_step = "Send a cue with at least one coordinate that is not that of key_mean."});
-}
-
-absl::Status RecallNotFinite() {
-  return FailedPrecondition(
-      "the recall is too large for float32",
-      {.reason = "NOT_FINITE",
-       .given = "stored rows or a cue of enormous length",
-       .expected = "a recall below 3.4e38",
-       .next_step = "Scale keys and responses to about unit length and store them again."});
 }
 
 bool AllFinite(std::span<const float> x) {

@@ -1,6 +1,7 @@
 # Included by core/models/CMakeLists.txt.
 target_sources(mneme_models PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/codebook_scores.cc
+  ${CMAKE_CURRENT_LIST_DIR}/federated_learner.cc
   ${CMAKE_CURRENT_LIST_DIR}/learners.cc
   ${CMAKE_CURRENT_LIST_DIR}/linear_codec.cc
   ${CMAKE_CURRENT_LIST_DIR}/linear_model.cc

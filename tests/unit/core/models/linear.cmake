@@ -1,4 +1,4 @@
-foreach(name linear_codebook linear_growth linear_model linear_ordered linear_rls linear_sums_learner linear_query linear_rows linear_unlearning)
+foreach(name linear_codebook linear_federated linear_growth linear_model linear_ordered linear_rls linear_sums_learner linear_query linear_rows linear_unlearning)
   mneme_unit_test(core/models/${name} DEPS mneme::models LABELS core)
 endforeach()
 mneme_unit_test(core/models/linear_law DEPS mneme::models mneme::theory LABELS core)

@@ -25,6 +25,18 @@ Refused Index(std::string field, IndexSpec index) {
   return {std::move(field), {.key_dim = 2, .model = DenseSpec{.index = index}}};
 }
 
+Refused Dense(std::string field, DenseSpec dense, size_t response_dim = 0) {
+  return {std::move(field),
+          {.key_dim = 2, .response_dim = response_dim, .model = std::move(dense)}};
+}
+
+DenseSpec PowerOf(Separation separation, int power) {
+  return {.similarity = Similarity::kDot,
+          .separation = separation,
+          .power = power,
+          .state = StateSpace::kSphere};
+}
+
 Refused Linear(std::string field, LinearSpec linear, Retain retain = Retain::kAll) {
   return {std::move(field),
           {.key_dim = 2, .response_dim = 1, .retain = retain, .model = std::move(linear)}};
@@ -33,7 +45,67 @@ Refused Linear(std::string field, LinearSpec linear, Retain retain = Retain::kAl
 TEST(Spec, EachBadFieldIsNamedWithWhatWasGivenAndWhatIsAllowed) {
   const Refused cases[] = {
       {"key_dim", {.model = DenseSpec{}}},
-      {"similarity", {.key_dim = 2, .model = DenseSpec{.similarity = Similarity::kL1}}},
+      Dense("similarity", {.similarity = static_cast<Similarity>(9)}),
+      Dense("separation", {.separation = static_cast<Separation>(9)}),
+      Dense("state", {.state = static_cast<StateSpace>(9)}),
+      Dense("no_support", {.no_support = static_cast<NoSupportPolicy>(9)}),
+      // Powers: of products; of directions; of numbers in range; even ones are signed.
+      Dense("similarity", {.separation = Separation::kPower, .power = 3}),
+      Dense("similarity",
+            {.similarity = Similarity::kL1, .separation = Separation::kRectifiedPower, .power = 3}),
+      Dense("state",
+            {.similarity = Similarity::kDot, .separation = Separation::kPower, .power = 3}),
+      Dense("power", PowerOf(Separation::kPower, 1)),
+      Dense("power", PowerOf(Separation::kRectifiedPower, 17)),
+      Dense("power", PowerOf(Separation::kPower, 0)),
+      Dense("power", {.power = 3}),
+      Dense("power",
+            {.similarity = Similarity::kCosine, .separation = Separation::kPower, .power = 4}),
+      Dense("power", PowerOf(Separation::kPower, 4), 3),
+      // Supports: balls of l2, of stored rows; a radius where there are supports, not beside beta.
+      Dense("similarity", {.similarity = Similarity::kDot, .separation = Separation::kRelu1}),
+      Dense("similarity", {.similarity = Similarity::kCosine, .separation = Separation::kRelu1}),
+      Dense("similarity", {.similarity = Similarity::kL1, .separation = Separation::kRelu1}),
+      Dense("state", {.separation = Separation::kRelu1, .state = StateSpace::kSphere}),
+      Dense("radius", {.radius = 1}),
+      Dense("radius", {.separation = Separation::kRelu1, .beta = 1, .radius = 1}),
+      Dense("radius", {.separation = Separation::kRelu1, .radius = 0}),
+      Dense("radius", {.separation = Separation::kRelu1, .radius = -1}),
+      Dense("radius", {.separation = Separation::kRelu1, .radius = std::nan("")}),
+      Dense("radius", {.separation = Separation::kRelu1, .radius = 1e20}),
+      Dense("no_support", {.no_support = NoSupportPolicy::kNearest}),
+      Dense("no_support",
+            {.separation = Separation::kArgMax, .no_support = NoSupportPolicy::kWiden}),
+      // States.
+      Dense("state", {.similarity = Similarity::kL1, .state = StateSpace::kSphere}),
+      Dense("state", {.separation = Separation::kArgMax, .state = StateSpace::kSphere}),
+      Dense("state", {.similarity = Similarity::kCosine, .state = StateSpace::kBinary}),
+      Dense("state", {.similarity = Similarity::kDot, .state = StateSpace::kBinary}, 3),
+      // What recalls do not depend on.
+      Dense("beta", {.separation = Separation::kArgMax, .beta = 1}),
+      Dense("beta", {.similarity = Similarity::kCosine,
+                     .separation = Separation::kRectifiedPower,
+                     .power = 3,
+                     .beta = 1}),
+      // Encoders compare directions, for exp alone.
+      Dense("encoder", {.encoder = Encoder::kLinear}),
+      Dense("encoder", {.similarity = Similarity::kCosine, .encoder = static_cast<Encoder>(9)}),
+      Dense("encoder", {.similarity = Similarity::kCosine,
+                        .separation = Separation::kArgMax,
+                        .encoder = Encoder::kCentre}),
+      Dense("encoder", {.similarity = Similarity::kDot,
+                        .state = StateSpace::kBinary,
+                        .encoder = Encoder::kLinear}),
+      Dense("encoder", {.similarity = Similarity::kCosine,
+                        .state = StateSpace::kSphere,
+                        .encoder = Encoder::kLinear}),
+      Dense("encoder",
+            {.similarity = Similarity::kCosine, .index = IndexSpec{}, .encoder = Encoder::kLinear}),
+      // Indexes serve exp alone.
+      Dense("index", {.separation = Separation::kRelu1, .index = IndexSpec{}}),
+      Dense("index", {.separation = Separation::kArgMax, .index = IndexSpec{}}),
+      Dense("index", {.similarity = Similarity::kL1, .index = IndexSpec{}}),
+      Dense("index", {.state = StateSpace::kSphere, .index = IndexSpec{}}),
       {"beta", {.key_dim = 2, .model = DenseSpec{.beta = 0}}},
       {"beta", {.key_dim = 2, .model = DenseSpec{.beta = std::nan("")}}},
       {"beta", {.key_dim = 2, .model = DenseSpec{.beta = -INFINITY}}},

@@ -288,6 +288,11 @@ TEST(DenseModel, BadQueriesAndRowsAreRefusedInWords) {
   const std::vector<uint64_t> numbers = {0, 1};
   EXPECT_EQ(GetErrorDetail(model->Check({.keys = keys, .row_numbers = numbers}))->reason,
             "ZERO_VECTOR");
+  for (const float length : {1e20f, 1e-21f, 1e-25f}) {  // whose square float32 does not hold
+    keys.at(1, 0) = length;
+    EXPECT_EQ(GetErrorDetail(model->Check({.keys = keys, .row_numbers = numbers}))->reason,
+              "KEY_LENGTH");
+  }
   keys.at(1, 0) = 1;
   EXPECT_TRUE(model->Check({.keys = keys, .row_numbers = numbers}).ok());
   const std::vector<float> weights = {1, 0};

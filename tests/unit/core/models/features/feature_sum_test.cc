@@ -20,7 +20,7 @@ namespace {
 constexpr FeatureKind kKinds[] = {FeatureKind::kTrig, FeatureKind::kOrthogonal,
                                   FeatureKind::kPositive};
 
-FeatureSum MakeSum(const FeatureSpec& spec, size_t response_dim = 0) {
+FeatureSum MakeSum(const FeatureMapSpec& spec, size_t response_dim = 0) {
   auto sum = FeatureSum::Make(spec, response_dim);
   EXPECT_TRUE(sum.ok()) << sum.status();
   return *std::move(sum);
@@ -28,7 +28,7 @@ FeatureSum MakeSum(const FeatureSpec& spec, size_t response_dim = 0) {
 
 class EachKind : public testing::TestWithParam<FeatureKind> {
  protected:
-  FeatureSpec Spec(size_t frequencies = 1500) const {
+  FeatureMapSpec Spec(size_t frequencies = 1500) const {
     return {.kind = GetParam(), .dim = 6, .frequencies = frequencies, .beta = 0.8, .seed = 17};
   }
 };
@@ -141,10 +141,10 @@ TEST_P(EachKind, MergeIsTheMemoryOfBothAndRefusesOtherFeatures) {
     EXPECT_NEAR(ab.sums()[j], all.sums()[j], 1e-13 * (1 + std::abs(all.sums()[j])));
   }
   EXPECT_EQ(ab.count(), 20);
-  FeatureSpec other_seed = Spec(), other_beta = Spec(), other_count = Spec(999);
+  FeatureMapSpec other_seed = Spec(), other_beta = Spec(), other_count = Spec(999);
   other_seed.seed = 18;
   other_beta.beta = 0.81;
-  for (const FeatureSpec& spec : {other_seed, other_beta, other_count}) {
+  for (const FeatureMapSpec& spec : {other_seed, other_beta, other_count}) {
     const std::vector<double> before(ab.sums().begin(), ab.sums().end());
     const absl::Status refused = ab.Merge(MakeSum(spec));
     EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
@@ -178,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(Features, EachKind, testing::ValuesIn(kKinds),
 TEST(FeatureSum, AgreesWithTheFormulasPatternByPattern) {
   RecordProperty("seed", 8);
   Random random(8);
-  const FeatureSpec spec{.dim = 5, .frequencies = 40, .beta = 2};
+  const FeatureMapSpec spec{.dim = 5, .frequencies = 40, .beta = 2};
   const auto keys = GaussianRows<double>(7, 5, random), cues = GaussianRows<double>(3, 5, random);
   FeatureSum sum = MakeSum(spec);
   ASSERT_TRUE(sum.Add(keys).ok());
@@ -198,10 +198,10 @@ TEST(FeatureSum, AgreesWithTheFormulasPatternByPattern) {
 }
 
 TEST(FeatureSum, BadInputIsRefusedAndChangesNothing) {
-  for (const FeatureSpec& spec :
-       {FeatureSpec{.dim = 0, .frequencies = 5}, FeatureSpec{.dim = 5, .frequencies = 0},
-        FeatureSpec{.dim = 5, .frequencies = 5, .beta = 0},
-        FeatureSpec{.dim = 5, .frequencies = 5, .beta = std::nan("")}}) {
+  for (const FeatureMapSpec& spec :
+       {FeatureMapSpec{.dim = 0, .frequencies = 5}, FeatureMapSpec{.dim = 5, .frequencies = 0},
+        FeatureMapSpec{.dim = 5, .frequencies = 5, .beta = 0},
+        FeatureMapSpec{.dim = 5, .frequencies = 5, .beta = std::nan("")}}) {
     EXPECT_EQ(GetErrorDetail(FeatureSum::Make(spec).status())->reason, "FEATURES");
   }
   FeatureSum sum = MakeSum({.dim = 2, .frequencies = 10});
@@ -221,7 +221,7 @@ TEST(FeatureSum, BadInputIsRefusedAndChangesNothing) {
 }
 
 TEST(FeatureSum, TooFewFrequenciesAreRefusedWithTheNumberThatItTakes) {
-  const FeatureSpec spec{.dim = 64, .frequencies = 1000, .beta = 30};
+  const FeatureMapSpec spec{.dim = 64, .frequencies = 1000, .beta = 30};
   const absl::Status refused = CheckFeatureCount(spec, 20, std::sqrt(0.1));
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(GetErrorDetail(refused)->reason, "FEATURES_TOO_FEW");
