@@ -1,0 +1,271 @@
+#include "core/federation/frame.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "core/base/status.h"
+#include "core/federation/regret_meter.h"
+
+namespace mneme::federation {
+namespace {
+
+// Weights are summed in another order than here.
+constexpr double kWeightSlack = 1 + 1e-6;
+
+absl::Status Bad(std::string_view message, std::string_view given, std::string_view expected) {
+  return InvalidArgument(
+      absl::StrCat("federation frame: ", AbslView(message)),
+      {.reason = "FRAME",
+       .given = std::string(given),
+       .expected = std::string(expected),
+       .next_step = "Check that both nodes run the same version and the same federation."});
+}
+
+absl::Status CheckNumbers(std::string_view what, const Numbers& numbers, size_t count) {
+  if (Holds(numbers, count)) return absl::OkStatus();
+  return Bad(absl::StrCat(AbslView(what), " does not hold the finite numbers that it should"),
+             absl::StrCat(numbers.bytes.size(), " bytes"), absl::StrCat(count, " finite numbers"));
+}
+
+absl::Status CheckTree(const Plan& plan, uint32_t root) {
+  if (root < plan.nodes.size() && FindTree(plan, root) != nullptr) return absl::OkStatus();
+  return Bad("no tree of that root in this plan", absl::StrCat(root), "a root of the plan");
+}
+
+double WeightIn(const Tree& tree, uint32_t node) {
+  for (const TreeNode& entry : tree.nodes) {
+    if (entry.node == node) return entry.weight;
+  }
+  return -1;
+}
+
+absl::Status CheckContributor(const Contributor& contributor, const Tree& tree) {
+  const double weight = WeightIn(tree, contributor.node);
+  if (weight < 0 || contributor.node == tree.root) {
+    return Bad("a contributor is not in the tree", absl::StrCat(contributor.node), "a node of it");
+  }
+  if (contributor.oldest_tag > contributor.newest_tag) {
+    return Bad("a contributor's tags are the wrong way round", "oldest > newest",
+               "oldest <= newest");
+  }
+  const uint64_t tags = contributor.newest_tag - contributor.oldest_tag;
+  if (contributor.evaluations > 0 && (contributor.evaluations - 1 > tags ||
+                                      contributor.newest_evaluation < contributor.evaluations)) {
+    return Bad("a contributor counts more evaluations than tags",
+               absl::StrCat(contributor.evaluations), absl::StrCat("at most ", tags, " + 1"));
+  }
+  const double most = weight * kBoostMax * static_cast<double>(contributor.evaluations);
+  if (!(contributor.weight >= 0) || !(contributor.weight <= most * kWeightSlack)) {
+    return Bad("a contributor's weight is more than the plan gives it",
+               absl::StrCat(contributor.weight), absl::StrCat("at most ", most));
+  }
+  if ((contributor.items == 0) != (contributor.evaluations == 0) ||
+      contributor.items < contributor.evaluations) {
+    return Bad("a contributor's items and evaluations disagree", absl::StrCat(contributor.items),
+               absl::StrCat("at least ", contributor.evaluations));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTally(const Tally& tally, const Tree& tree) {
+  if (!std::isfinite(tally.norm_sum) || !std::isfinite(tally.loss_sum) ||
+      !std::isfinite(tally.weight_sum) || tally.norm_sum < 0 || tally.weight_sum < 0 ||
+      !(tally.key_squared_max >= 0) || !(tally.key_squared_max <= kItemSquaredMax)) {
+    return Bad("its bookkeeping is not finite, negative, or too large", "",
+               "sums of norms and weights");
+  }
+  if (tally.contributors.size() > kContributorsNamedMax ||
+      tally.contributors.size() + tally.unnamed > 2 * kPlanNodesMax) {
+    return Bad("too many contributors", absl::StrCat(tally.contributors.size(), " named"),
+               absl::StrCat("at most ", kContributorsNamedMax));
+  }
+  uint64_t items = 0;
+  double weight = 0;
+  const Contributor* before = nullptr;
+  for (const Contributor& contributor : tally.contributors) {
+    MNEME_RETURN_IF_ERROR(CheckContributor(contributor, tree));
+    if (before != nullptr && std::tie(before->node, before->incarnation) >=
+                                 std::tie(contributor.node, contributor.incarnation)) {
+      return Bad("its contributors are not in order", absl::StrCat(contributor.node), "ascending");
+    }
+    before = &contributor;
+    items += contributor.items;
+    weight += contributor.weight;
+  }
+  if (tally.unnamed == 0 &&
+      (items != tally.items || std::abs(weight - tally.weight_sum) > 1e-6 * (1 + weight))) {
+    return Bad("its contributors do not add up to its totals",
+               absl::StrCat(items, " items, weight ", weight),
+               absl::StrCat(tally.items, " items, weight ", tally.weight_sum));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTransport(const Plan& plan, Transport transport, std::string_view what) {
+  if (plan.spec.transport == transport) return absl::OkStatus();
+  return Bad(absl::StrCat("a ", AbslView(what), " frame with another transport"),
+             Name(plan.spec.transport), Name(transport));
+}
+
+size_t MatrixNumbers(const Spec& spec) { return size_t{spec.d_v} * spec.d_k; }
+
+struct Checker {
+  const Plan& plan;
+  const Spec& spec;
+
+  absl::Status operator()(const Hello&) const { return absl::OkStatus(); }
+  absl::Status operator()(const Ack&) const { return absl::OkStatus(); }
+  absl::Status operator()(const Probe&) const { return absl::OkStatus(); }
+  absl::Status operator()(const ProbeReply&) const { return absl::OkStatus(); }
+  absl::Status operator()(const Nack&) const { return absl::OkStatus(); }
+
+  absl::Status operator()(const ParamDown& down) const {
+    MNEME_RETURN_IF_ERROR(CheckTree(plan, down.root));
+    const bool whole = spec.transport == Transport::kGradient && !down.unchanged;
+    MNEME_RETURN_IF_ERROR(CheckNumbers("memory", down.memory, whole ? MatrixNumbers(spec) : 0));
+    if (down.base_tag > down.tag) {
+      return Bad("its base is still to come", absl::StrCat(down.base_tag), absl::StrCat(down.tag));
+    }
+    if (down.boosts.size() > plan.nodes.size() || !std::isfinite(down.eta)) {
+      return Bad("too many boosts, or a step size that is none", absl::StrCat(down.boosts.size()),
+                 absl::StrCat("at most ", plan.nodes.size()));
+    }
+    for (const Boost& boost : down.boosts) {
+      if (boost.node >= plan.nodes.size() || !(boost.factor >= 1) ||
+          !(boost.factor <= kBoostMax * kWeightSlack)) {
+        return Bad("a boost is out of range", absl::StrCat(boost.factor),
+                   absl::StrCat("1 to ", kBoostMax));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const GradUp& up) const {
+    MNEME_RETURN_IF_ERROR(CheckTree(plan, up.root));
+    MNEME_RETURN_IF_ERROR(CheckTransport(plan, Transport::kGradient, "gradient"));
+    MNEME_RETURN_IF_ERROR(CheckTally(up.tally, *FindTree(plan, up.root)));
+    if ((up.form == GradientForm::kNone) != (up.tally.items == 0)) {
+      return Bad("a sum without items, or items without a sum", Name(up.form), "both or neither");
+    }
+    return CheckForm(up);
+  }
+
+  absl::Status CheckForm(const GradUp& up) const {
+    const size_t numbers = MatrixNumbers(spec);
+    size_t values = 0;
+    size_t keys = 0;
+    size_t places = 0;
+    if (up.form == GradientForm::kDense) {
+      values = numbers;
+    } else if (up.form == GradientForm::kLowRank) {
+      // The factors of a sum show its items one by one.
+      if (!spec.privacy.share_items || up.rank == 0 ||
+          size_t{up.rank} * (spec.d_k + spec.d_v) > numbers) {
+        return Bad("factors where sums are promised, or more of them than a sum is long",
+                   absl::StrCat("rank ", up.rank), "a dense sum");
+      }
+      values = size_t{up.rank} * spec.d_v;
+      keys = size_t{up.rank} * spec.d_k;
+    } else if (up.form == GradientForm::kSparse) {
+      std::vector<uint32_t> unpacked;
+      if (!UnpackPlaces(up.places, numbers, unpacked)) {
+        return Bad("its places are out of range or out of order", "",
+                   absl::StrCat("below ", numbers, ", ascending"));
+      }
+      places = unpacked.size();
+      values = places;
+    } else if (up.form != GradientForm::kNone) {
+      return Bad("an unknown form of gradient", absl::StrCat(static_cast<int>(up.form)), "0 to 3");
+    }
+    if (up.places.size() != places * sizeof(uint32_t) ||
+        (up.form != GradientForm::kLowRank && up.rank != 0)) {
+      return Bad("parts of another form", absl::StrCat(up.places.size()), "none");
+    }
+    MNEME_RETURN_IF_ERROR(CheckNumbers("gradient", up.values, values));
+    return CheckNumbers("keys of a gradient", up.keys, keys);
+  }
+
+  absl::Status operator()(const StatUp& up) const {
+    MNEME_RETURN_IF_ERROR(CheckTree(plan, up.root));
+    const Tree& tree = *FindTree(plan, up.root);
+    if (up.kind == StatKind::kFactors) {
+      MNEME_RETURN_IF_ERROR(CheckTransport(plan, Transport::kFactor, "factor sum"));
+      if (up.count == 0 || up.first_item + up.count < up.first_item ||
+          !up.tally.contributors.empty()) {
+        return Bad("a sum of no factors", absl::StrCat(up.count), "at least 1");
+      }
+    } else if (up.kind == StatKind::kSum) {
+      MNEME_RETURN_IF_ERROR(CheckTransport(plan, Transport::kStatistic, "statistic"));
+      MNEME_RETURN_IF_ERROR(CheckTally(up.tally, tree));
+    } else if (up.kind == StatKind::kProbe) {
+      MNEME_RETURN_IF_ERROR(CheckTally(up.tally, tree));
+    } else {
+      return Bad("an unknown kind of statistic", absl::StrCat(static_cast<int>(up.kind)), "0 to 2");
+    }
+    const bool empty = up.kind != StatKind::kFactors && up.tally.items == 0;
+    if (!std::isfinite(up.energy) || up.energy < 0) {
+      return Bad("its energy is not finite, or negative", absl::StrCat(up.energy), "at least 0");
+    }
+    MNEME_RETURN_IF_ERROR(
+        CheckNumbers("squares", up.squares, empty ? 0 : TriangleNumbers(spec.d_k)));
+    return CheckNumbers("products", up.products, empty ? 0 : MatrixNumbers(spec));
+  }
+
+  absl::Status operator()(const Factor& factor) const {
+    MNEME_RETURN_IF_ERROR(CheckTree(plan, factor.source));
+    MNEME_RETURN_IF_ERROR(CheckTransport(plan, Transport::kFactor, "factor"));
+    if (factor.count > kBatchItemsMax || factor.first_item + factor.count < factor.first_item) {
+      return Bad("too many items", absl::StrCat(factor.count),
+                 absl::StrCat("at most ", kBatchItemsMax));
+    }
+    MNEME_RETURN_IF_ERROR(CheckNumbers("keys", factor.keys, size_t{factor.count} * spec.d_k));
+    MNEME_RETURN_IF_ERROR(
+        CheckNumbers("responses", factor.responses, size_t{factor.count} * spec.d_v));
+    return CheckNumbers("gates", factor.gates, factor.gates.bytes.empty() ? 0 : factor.count);
+  }
+};
+
+struct PayloadCounter {
+  size_t operator()(const ParamDown& down) const { return down.memory.bytes.size(); }
+  size_t operator()(const GradUp& up) const {
+    return up.values.bytes.size() + up.keys.bytes.size() + up.places.size();
+  }
+  size_t operator()(const StatUp& up) const {
+    return up.squares.bytes.size() + up.products.bytes.size();
+  }
+  size_t operator()(const Factor& factor) const {
+    return factor.keys.bytes.size() + factor.responses.bytes.size() + factor.gates.bytes.size();
+  }
+  template <typename Other>
+  size_t operator()(const Other&) const {
+    return 0;
+  }
+};
+
+}  // namespace
+
+size_t PayloadBytes(const Frame& frame) { return std::visit(PayloadCounter{}, frame.body); }
+
+absl::Status CheckFrameSizes(const Spec& spec) {
+  const size_t matrix = MatrixNumbers(spec);
+  // Probes travel in float32 whatever the wire type is.
+  const size_t probe =
+      spec.d_k <= kRegretKeyDimensionMax ? 4 * (TriangleNumbers(spec.d_k) + matrix) : 0;
+  const size_t most = std::max(probe, WidthOf(spec.wire.type) * matrix);
+  if (most <= kFrameBytesMax) return absl::OkStatus();
+  return InvalidArgument(absl::StrCat("federation: a frame of a ", spec.d_v, " x ", spec.d_k,
+                                      " memory has ", most, " bytes"),
+                         {.reason = "LIMIT",
+                          .given = absl::StrCat(most),
+                          .expected = absl::StrCat("at most ", kFrameBytesMax),
+                          .next_step = "Federate a smaller memory, or use bf16 on the wire."});
+}
+
+absl::Status Check(const Frame& frame, const Plan& plan) {
+  return std::visit(Checker{plan, plan.spec}, frame.body);
+}
+
+}  // namespace mneme::federation

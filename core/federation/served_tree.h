@@ -1,0 +1,73 @@
+// What a node keeps for one tree that it is in, its own among them.
+//
+// Threads  plain values, of the node that has them.
+#ifndef MNEME_CORE_FEDERATION_SERVED_TREE_H_
+#define MNEME_CORE_FEDERATION_SERVED_TREE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/federation/compress.h"
+#include "core/federation/frame.h"
+#include "core/federation/gradient_sum.h"
+#include "core/federation/plan.h"
+#include "core/federation/stat_sum.h"
+
+namespace mneme::federation {
+
+// The newest parameters of a root.
+struct ParamState {
+  bool valid = false;
+  uint64_t root_incarnation = 0;
+  uint64_t tag = 0;
+  uint64_t base_tag = 0;  // round of the numbers in `memory`
+  Numbers memory;
+  std::vector<Boost> boosts;
+  float eta = 0;
+  // Of my own: what `memory` was packed from.
+  std::shared_ptr<const std::vector<float>> packed;
+};
+
+// A sum on its way to a root: grows in content, not in size.
+struct PendingSum {
+  PendingSum(size_t d_v, size_t d_k) : gradient(d_v, d_k), stat(d_v, d_k) {}
+  void Clear() {
+    gradient.Clear();
+    stat.Clear();
+    tally = {};
+    held = 0;
+  }
+
+  uint64_t root_incarnation = 0;  // 0: statistics, which belong to no parameters
+  GradientSum gradient;
+  StatSum stat;
+  Tally tally;
+  uint32_t held = 0;  // rounds that it was not anonymous enough
+  // Barrier only.
+  uint64_t tag = 0;
+  bool mine = false;
+  std::set<NodeIndex> heard;  // children
+};
+
+struct ServedTree {
+  ServedTree(Role its_role, size_t d_v, size_t d_k)
+      : role(std::move(its_role)), sum(d_v, d_k), probe(d_v, d_k) {}
+
+  Role role;
+  ParamState param;
+  float boost = 1;              // of my weight, as the root says
+  PendingSum sum;               // pipelined
+  std::deque<PendingSum> tags;  // barrier: open tags, ascending
+  PendingSum probe;
+  bool probe_due = false;
+  std::optional<ErrorFeedback<float>> residual;
+};
+
+}  // namespace mneme::federation
+
+#endif  // MNEME_CORE_FEDERATION_SERVED_TREE_H_

@@ -1,0 +1,92 @@
+#include "core/federation/steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <utility>
+
+namespace mneme::federation {
+namespace {
+
+constexpr double kSqrtCoefficient = 2;
+constexpr double kAdaptiveCoefficient = 0.25;
+constexpr double kAdaptiveFloor = 1e-12;  // under the root, before anything arrived
+
+double FiniteOrZero(double x) { return std::isfinite(x) && x > 0 ? x : 0; }
+
+}  // namespace
+
+StepSizes::StepSizes(const Spec& spec, StepDelays delays, StepState state)
+    : spec_(spec.steps),
+      decay_(spec.decay),
+      radius_(BallRadius(spec)),
+      max_delay_(spec.max_delay),
+      delays_(delays),
+      state_(std::move(state)) {
+  state_.spread = FiniteOrZero(state_.spread);
+  state_.key_squared_max = FiniteOrZero(state_.key_squared_max);
+  for (double& norm : state_.recent) norm = FiniteOrZero(norm);
+  if (state_.recent.size() > max_delay_) {
+    state_.recent.erase(state_.recent.begin(), state_.recent.end() - max_delay_);
+  }
+}
+
+void StepSizes::SawKey(double key_squared) {
+  state_.key_squared_max = std::max(state_.key_squared_max, FiniteOrZero(key_squared));
+}
+
+void StepSizes::SawArrival(double weighted_norm, uint32_t delay) {
+  if (spec_.schedule != Schedule::kAdaptive) return;
+  const size_t rounds = std::min<size_t>(delay, state_.recent.size());
+  double backlog = 0;
+  for (size_t i = 1; i <= rounds; ++i) backlog += state_.recent[state_.recent.size() - i];
+  state_.spread += 2 * FiniteOrZero(weighted_norm) * backlog;
+}
+
+double StepSizes::Next(double sum_norm) {
+  ++state_.steps;
+  const double eta = Scheduled(FiniteOrZero(sum_norm));
+  const double limit =
+      spec_.schedule == Schedule::kConstant ? Cap() : std::min(Cap(), spec_.eta_max);
+  return FiniteOrZero(std::min(eta, limit));
+}
+
+double StepSizes::Scheduled(double sum_norm) {
+  const auto t = static_cast<double>(state_.steps);
+  switch (spec_.schedule) {
+    case Schedule::kSqrt:
+      return spec_.c.value_or(kSqrtCoefficient) / std::sqrt(t);
+    case Schedule::kHorizon:
+      return radius_ / (spec_.gradient_bound *
+                        std::sqrt(static_cast<double>(spec_.horizon) * (1 + 2 * delays_.mean)));
+    case Schedule::kAdaptive:
+      state_.spread += sum_norm * sum_norm;
+      state_.recent.push_back(sum_norm);
+      if (state_.recent.size() > max_delay_) state_.recent.erase(state_.recent.begin());
+      return spec_.c.value_or(kAdaptiveCoefficient) * radius_ /
+             std::sqrt(kAdaptiveFloor + state_.spread);
+    case Schedule::kConstant:
+      return spec_.eta;
+    case Schedule::kStrong:
+      return 1 / (decay_ * t);
+  }
+  return 0;
+}
+
+double StepSizes::Cap() const {
+  if (!spec_.stability_cap || state_.key_squared_max == 0) {
+    return std::numeric_limits<double>::infinity();
+  }
+  return 1 / (state_.key_squared_max * (1 + static_cast<double>(delays_.point_max)));
+}
+
+double StableStepLimit(uint32_t delay) {
+  return 2 * std::sin(std::numbers::pi / (2 * (2 * static_cast<double>(delay) + 1)));
+}
+
+double RegretBound(double radius, double gradient_bound, double rounds, double mean_delay) {
+  return radius * gradient_bound * std::sqrt(rounds * (1 + 2 * mean_delay));
+}
+
+}  // namespace mneme::federation

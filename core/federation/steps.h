@@ -1,0 +1,75 @@
+// The size of a node's next step: schedules, and the cap that keeps stale gradients stable.
+//
+// Threads     not safe for concurrent use: it belongs to the node whose steps it sizes.
+// Invariants  1. Every step is finite and at least 0, whatever was told.
+//             2. Steps made from equal states and told equal numbers are equal.
+// Source      distributed online gradient descent notes, section 2.4.
+#ifndef MNEME_CORE_FEDERATION_STEPS_H_
+#define MNEME_CORE_FEDERATION_STEPS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/federation/spec.h"
+
+namespace mneme::federation {
+
+// What delays a tree has, seen from its root.
+struct StepDelays {
+  // L: interest-weighted mean of the rounds between an item and its step.
+  double mean = 0;
+  // Longest time between the point at which a gradient was taken and its step: 0 for factors and
+  // statistics, whose gradients are taken at the present memory.
+  uint32_t point_max = 0;
+};
+
+// All that a checkpoint must keep.
+struct StepState {
+  uint64_t steps = 0;          // that were sized
+  double spread = 0;           // of adaptive: the sum under the root
+  double key_squared_max = 0;  // largest |k|^2 seen
+  std::vector<double> recent;  // of adaptive: norms of the last sums applied, newest last
+  friend bool operator==(const StepState&, const StepState&) = default;
+};
+
+class StepSizes {
+ public:
+  // Of a valid spec. `state`: of a checkpoint; what is not finite in it counts as 0.
+  StepSizes(const Spec& spec, StepDelays delays, StepState state = {});
+
+  // New trees: the past is kept.
+  void SetDelays(StepDelays delays) { delays_ = delays; }
+  // An item's key, before the step that uses it.
+  void SawKey(double key_squared);
+  // A contribution to the sum of the next step: the norm of its weighted gradient, and its delay.
+  void SawArrival(double weighted_norm, uint32_t delay);
+  // The step for a sum of this norm.
+  //
+  // Cost  constant; of adaptive, each SawArrival costs its delay.
+  double Next(double sum_norm);
+
+  // The largest step that the cap allows; infinite where it is off or no key was seen.
+  double Cap() const;
+  const StepState& state() const { return state_; }
+
+ private:
+  double Scheduled(double sum_norm);
+
+  StepSpec spec_;
+  double decay_;
+  double radius_;
+  uint32_t max_delay_;
+  StepDelays delays_;
+  StepState state_;
+};
+
+// eta * |k|^2 below which x(t+1) = x(t) - eta |k|^2 x(t - delay) dies out:
+// 2 sin(pi / (2 (2 delay + 1))).
+double StableStepLimit(uint32_t delay);
+
+// R G sqrt(T (1 + 2 L)): what the regret of T rounds cannot exceed, at the best constant step.
+double RegretBound(double radius, double gradient_bound, double rounds, double mean_delay);
+
+}  // namespace mneme::federation
+
+#endif  // MNEME_CORE_FEDERATION_STEPS_H_

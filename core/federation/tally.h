@@ -1,0 +1,29 @@
+// Bookkeeping of sums: who put what into one.
+//
+// Threads  pure functions over values.
+#ifndef MNEME_CORE_FEDERATION_TALLY_H_
+#define MNEME_CORE_FEDERATION_TALLY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "core/federation/frame.h"
+
+namespace mneme::federation {
+
+// One more entry, joined with the one of the same node and incarnation where there is one.
+void Add(const Contributor& contributor, Tally& tally);
+void Add(const Tally& more, Tally& tally);
+
+// Nodes whose items are in it, each counted once.
+size_t ContributorsWithItems(const Tally& tally);
+// Of those with items; nullopt where nobody has any.
+std::optional<uint64_t> OldestTag(const Tally& tally);
+
+// Few enough items would show through a sum: what a child of the root may send.
+bool IsAnonymous(const Tally& tally, const PrivacySpec& privacy);
+
+}  // namespace mneme::federation
+
+#endif  // MNEME_CORE_FEDERATION_TALLY_H_

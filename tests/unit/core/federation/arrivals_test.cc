@@ -1,0 +1,32 @@
+#include "core/federation/arrivals.h"
+
+#include "gtest/gtest.h"
+
+namespace mneme::federation {
+namespace {
+
+TEST(ArrivalShare, CorrectsWhatIsMissingAndOnlyThat) {
+  ArrivalShare all;
+  ArrivalShare half;
+  for (int i = 0; i < 1000; ++i) {
+    all.Add(1, 1);
+    half.Add(i % 2, 1);
+  }
+  EXPECT_EQ(all.Boost(LossCorrection::kAuto), 1);
+  EXPECT_NEAR(half.share(), 0.5, 0.02);
+  EXPECT_NEAR(half.Boost(LossCorrection::kAuto), 2, 0.1);
+  EXPECT_EQ(half.Boost(LossCorrection::kOff), 1);
+  ArrivalShare none;
+  none.Add(0, 1000);
+  EXPECT_LE(none.Boost(LossCorrection::kAuto), kBoostMax);
+  ArrivalShare mild;
+  for (int i = 0; i < 1000; ++i) mild.Add(i % 10 == 0 ? 0 : 1, 1);
+  EXPECT_EQ(mild.Boost(LossCorrection::kAuto), 1) << "above 0.8 it costs more than it gives";
+  EXPECT_NEAR(mild.Boost(LossCorrection::kOn), 1 / 0.9, 0.02);
+  ArrivalShare young;
+  young.Add(0, 5);
+  EXPECT_EQ(young.Boost(LossCorrection::kOn), 1) << "too little is known";
+}
+
+}  // namespace
+}  // namespace mneme::federation

@@ -1,0 +1,272 @@
+// What a node refuses, and that refusing leaves no trace but a count.
+#include <cmath>
+#include <limits>
+
+#include "core/base/random.h"
+#include "gtest/gtest.h"
+#include "tests/unit/core/federation/federated.h"
+
+namespace mneme::federation {
+namespace {
+
+// Node a of the line, with b greeted.
+struct Meeting {
+  explicit Meeting(const Spec& spec = SmallSpec()) : a("a", spec), b(1) {
+    a.Plan(LinePlan(spec));
+    a.Handle(StreamUp{.peer = "b"});
+    a.Handle(FrameIn{.peer = "b", .frame = b.HelloOf(spec)});
+  }
+  std::vector<Action> From(const Frame& frame) {
+    return a.Handle(FrameIn{.peer = "b", .frame = frame});
+  }
+  float Learned() {
+    a.Handle(Tick{});
+    return a->memory()[0];
+  }
+
+  Driven a;
+  Peer b;
+};
+
+TEST(NodeReceive, AGoodSumIsAppliedOnce) {
+  Meeting meeting;
+  const Frame frame = meeting.b.Counted(SumOf(0, 1, 0, -1));
+  meeting.From(frame);
+  meeting.From(frame);
+  EXPECT_FLOAT_EQ(meeting.Learned(), 0.5F) << "eta 0.5 times a gradient of -1";
+  EXPECT_EQ(meeting.a.Dropped(Drop::kDuplicate), 1U);
+  EXPECT_FLOAT_EQ(meeting.Learned(), 0.5F);
+}
+
+TEST(NodeReceive, RefusesWhatIsNotForIt) {
+  struct Wrong {
+    Drop reason;
+    void (*change)(Header&);
+  };
+  const Wrong wrongs[] = {
+      {Drop::kWrongFederation, [](Header& header) { header.federation = {7}; }},
+      {Drop::kOldEpoch, [](Header& header) { header.epoch = 0; }},
+      {Drop::kNotNeighbour, [](Header& header) { header.sender = 2; }},
+      {Drop::kNotNeighbour, [](Header& header) { header.sender = 99; }},
+      {Drop::kOldIncarnation, [](Header& header) { header.incarnation = 0; }},
+      {Drop::kWrongSession, [](Header& header) { header.to_incarnation = 2; }},
+      {Drop::kBadFrame, [](Header& header) { header.edge_seq = 0; }},
+      {Drop::kBadFrame, [](Header& header) { header.ack_seq = 1'000; }},
+  };
+  for (const Wrong& wrong : wrongs) {
+    Meeting meeting;
+    Frame frame = meeting.b.Counted(SumOf(0, 1, 0, -1));
+    wrong.change(frame.header);
+    meeting.From(frame);
+    EXPECT_EQ(meeting.a.Dropped(wrong.reason), 1U) << Name(wrong.reason);
+    EXPECT_EQ(meeting.Learned(), 0) << Name(wrong.reason);
+  }
+}
+
+TEST(NodeReceive, RefusesBodiesOfTheWrongEdgeOrTree) {
+  Meeting meeting;
+  meeting.From(meeting.b.Counted(SumOf(1, 2, 0, -1)));  // for b itself, from its own root
+  meeting.From(meeting.b.Counted(SumOf(2, 1, 0, -1)));  // for c: b is my parent there
+  EXPECT_EQ(meeting.a.Dropped(Drop::kNotNeighbour), 2U);
+  // A sum that names me as one of its contributors.
+  GradUp mine = SumOf(0, 1, 0, -1);
+  mine.tally.contributors[0].node = 0;
+  meeting.From(meeting.b.Counted(mine));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), 1U);
+  EXPECT_EQ(meeting.Learned(), 0);
+}
+
+TEST(NodeReceive, TenBadFramesCloseTheStreamAndNothingIsLearned) {
+  Meeting meeting;
+  std::vector<CloseStream> closed;
+  for (uint32_t i = 0; i < kBadFramesMax + 5; ++i) {
+    const auto actions =
+        meeting.From(meeting.b.Counted(SumOf(0, 1, 0, std::numeric_limits<float>::quiet_NaN())));
+    for (const CloseStream& close : AllOf<CloseStream>(actions)) closed.push_back(close);
+  }
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed[0].peer, "b");
+  EXPECT_NE(closed[0].reason.find("finite"), std::string::npos) << closed[0].reason;
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), kBadFramesMax);
+  EXPECT_EQ(meeting.Learned(), 0);
+  // A new stream is a new chance.
+  meeting.a.Handle(StreamDown{.peer = "b"});
+  meeting.a.Handle(StreamUp{.peer = "b"});
+  meeting.From(meeting.b.Counted(SumOf(0, 1, 0, -1)));
+  EXPECT_GT(meeting.Learned(), 0);
+}
+
+TEST(NodeReceive, FramesBeforeAStreamOrAPlanAreDropped) {
+  Driven a("a");
+  Peer b(1);
+  a.Handle(FrameIn{.peer = "b", .frame = b.HelloOf(SmallSpec())});
+  EXPECT_EQ(a.Dropped(Drop::kWrongSession), 1U);
+  a.Plan(LinePlan(SmallSpec()));
+  a.Handle(StreamUp{.peer = "b"});
+  a.Handle(PlanLost{});
+  a.Handle(FrameIn{.peer = "b", .frame = b.HelloOf(SmallSpec())});
+  EXPECT_EQ(a.Dropped(Drop::kNoPlan), 1U);
+}
+
+TEST(NodeReceive, FramesOfAnEpochToComeWaitForItsPlan) {
+  Meeting meeting;
+  meeting.b.header().epoch = 5;
+  const auto actions = meeting.From(meeting.b.Counted(SumOf(0, 1, 0, -1)));
+  ASSERT_EQ(AllOf<FetchPlan>(actions).size(), 1U);
+  EXPECT_EQ(AllOf<FetchPlan>(actions)[0].epoch, 5U);
+  EXPECT_EQ(meeting.Learned(), 0);
+  GradUp next = SumOf(0, 1, 1, -1, 2);
+  meeting.a.Plan(LinePlan(SmallSpec(), 5));
+  meeting.From(meeting.b.Counted(next));
+  EXPECT_FLOAT_EQ(meeting.Learned(), 1) << "both, each once";
+}
+
+TEST(NodeReceive, HoldsABoundedNumberOfFramesForAPlanToCome) {
+  Meeting meeting;
+  meeting.b.header().epoch = 5;
+  for (size_t i = 0; i < kHeldFramesMax + 7; ++i) meeting.From(meeting.b.Plain(Ack{}));
+  EXPECT_EQ(meeting.a->queue_sizes().held_frames, kHeldFramesMax);
+  EXPECT_EQ(meeting.a.Dropped(Drop::kNewEpochFull), 7U);
+}
+
+TEST(NodeReceive, APredecessorIsToldToStopAndItsSuccessorIsNot) {
+  Meeting meeting;
+  meeting.b.header().incarnation = 3;
+  meeting.From(meeting.b.HelloOf(SmallSpec()));
+  Frame old = Peer(1).Counted(SumOf(0, 1, 0, -1));
+  old.header.incarnation = 2;
+  const auto actions = meeting.From(old);
+  EXPECT_EQ(meeting.a.Dropped(Drop::kOldIncarnation), 1U);
+  const auto sends = AllOf<Send>(actions);
+  ASSERT_EQ(sends.size(), 1U);
+  EXPECT_EQ(std::get<Nack>(sends[0].frame.body).code, NackCode::kOldIncarnation);
+  EXPECT_EQ(sends[0].frame.header.to_incarnation, 2U);
+  EXPECT_EQ(meeting.Learned(), 0);
+}
+
+TEST(NodeReceive, SumsForAnEarlierStartOfTheRootAreDropped) {
+  Driven a("a", SmallSpec(), 4);
+  a.Plan(LinePlan(SmallSpec()));
+  Peer b(1, 4);
+  a.Handle(StreamUp{.peer = "b"});
+  a.Handle(FrameIn{.peer = "b", .frame = b.HelloOf(SmallSpec())});
+  a.Handle(FrameIn{.peer = "b", .frame = b.Counted(SumOf(0, 1, 0, -1))});
+  EXPECT_EQ(a.Dropped(Drop::kOldRoot), 1U);
+  a.Handle(Tick{});
+  EXPECT_EQ(a->memory()[0], 0);
+}
+
+TEST(NodeReceive, ANormAboveTheClipIsRefused) {
+  Spec spec = SmallSpec();
+  spec.clip = 1;
+  Meeting meeting(spec);
+  meeting.From(meeting.b.Counted(SumOf(0, 1, 0, 1e20F)));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kClip), 1U);
+  EXPECT_EQ(meeting.Learned(), 0);
+  meeting.From(meeting.b.Counted(SumOf(0, 1, 0, -0.1F)));
+  EXPECT_GT(meeting.Learned(), 0);
+}
+
+TEST(NodeReceive, WithoutAClipTheBallBoundsWhatOneSumCanDo) {
+  Meeting meeting;
+  meeting.From(meeting.b.Counted(SumOf(0, 1, 0, 1e30F)));
+  meeting.a.Handle(Tick{});
+  double squared = 0;
+  for (const float value : meeting.a->memory()) squared += double{value} * double{value};
+  EXPECT_NEAR(std::sqrt(squared), BallRadius(SmallSpec()), 1e-4);
+}
+
+TEST(NodeReceive, ParametersOutsideTheBallAreRefused) {
+  Meeting meeting;
+  ParamDown down{.root = 1, .root_incarnation = 1};
+  down.memory = Pack(std::vector<float>(kDim * kDim, 1e6F), WireType::kFloat32);
+  meeting.From(meeting.b.Counted(down));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), 1U);
+}
+
+TEST(NodeReceive, AnUnchangedMemoryThatIsNotHereIsAskedFor) {
+  Meeting meeting;
+  const auto actions = meeting.From(meeting.b.Counted(
+      ParamDown{.root = 1, .root_incarnation = 1, .tag = 9, .base_tag = 7, .unchanged = true}));
+  const auto nacks = SentTo<Nack>(actions, "b");
+  ASSERT_EQ(nacks.size(), 1U);
+  EXPECT_EQ(nacks[0].code, NackCode::kMissingBase);
+  EXPECT_EQ(nacks[0].root, 1U);
+  EXPECT_EQ(meeting.a.Dropped(Drop::kMissingBase), 1U);
+}
+
+TEST(NodeReceive, APeerWithAnotherSpecLosesItsStream) {
+  Driven a("a");
+  a.Plan(LinePlan(SmallSpec()));
+  a.Handle(StreamUp{.peer = "b"});
+  Spec other = SmallSpec();
+  other.d_k = 5;
+  const auto actions = a.Handle(FrameIn{.peer = "b", .frame = Peer(1).HelloOf(other)});
+  const auto closed = AllOf<CloseStream>(actions);
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_NE(closed[0].reason.find("another spec"), std::string::npos);
+}
+
+// Any change of any field of good frames: nothing throws, the memory stays finite.
+TEST(NodeReceive, SpoiledFramesOfAnyKindDoNoHarm) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    Random random(seed);
+    Spec spec = SmallSpec();
+    if (random.Below(3) == 0) {
+      spec.transport = Transport::kFactor;
+      spec.privacy.share_items = true;
+    } else if (random.Below(3) == 0) {
+      spec.transport = Transport::kStatistic;
+    }
+    Meeting meeting(spec);
+    const auto any = [&]() -> uint64_t {
+      return random.Below(2) == 0 ? random.Below(4) : random.Next();
+    };
+    const auto spoil = [&](std::string& bytes) {
+      if (random.Below(3) == 0) bytes.resize(random.Below(64));
+      for (char& byte : bytes) {
+        if (random.Below(4) == 0) byte = static_cast<char>(random.Next());
+      }
+    };
+    for (int i = 0; i < 40; ++i) {
+      GradUp up = SumOf(0, 1, any(), 1, 1 + any());
+      up.root = static_cast<uint32_t>(random.Below(3));
+      up.tally.items = random.Below(3) == 0 ? any() : up.tally.items;
+      spoil(up.values.bytes);
+      const std::vector<float> three(kDim, 1);
+      Factor factor{.source = 1, .source_incarnation = 1, .first_item = any(), .count = 1};
+      factor.keys = factor.responses = Pack(three, WireType::kFloat32);
+      spoil(factor.keys.bytes);
+      StatUp stat{.kind = static_cast<StatKind>(random.Below(3)),
+                  .root = static_cast<uint32_t>(random.Below(2)),
+                  .first_item = any(),
+                  .count = any()};
+      stat.squares = Pack(std::vector<float>(6, 1), WireType::kFloat32);
+      stat.products = Pack(std::vector<float>(9, 1), WireType::kFloat32);
+      if (random.Below(2) == 0) spoil(stat.products.bytes);
+      if (stat.kind != StatKind::kFactors) stat.tally = up.tally;
+      ParamDown down{.root = 1, .root_incarnation = any(), .tag = any(), .base_tag = any()};
+      down.memory = Pack(std::vector<float>(9, 1), WireType::kFloat32);
+      spoil(down.memory.bytes);
+      const Body bodies[] = {up,
+                             factor,
+                             stat,
+                             down,
+                             Nack{.code = NackCode::kMissingBase, .root = 9},
+                             Ack{},
+                             Probe{},
+                             ProbeReply{.sent_at = static_cast<int64_t>(any())}};
+      Frame frame = meeting.b.Counted(bodies[random.Below(8)]);
+      if (random.Below(20) == 0) frame.header.edge_seq = any();
+      if (random.Below(20) == 0) frame.header.ack_seq = any();
+      if (random.Below(40) == 0) frame.header.incarnation = any();
+      meeting.From(frame);
+      meeting.a.Handle(StreamUp{.peer = "b"});
+      if (random.Below(4) == 0) meeting.a.Handle(Tick{});
+      for (const float value : meeting.a->memory()) ASSERT_TRUE(std::isfinite(value)) << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mneme::federation
