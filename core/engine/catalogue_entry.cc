@@ -7,15 +7,13 @@
 namespace mneme::engine {
 namespace {
 
-// Version 2: all fields of a linear spec. Version 3: the items' policy, and frozen. What an earlier
-// version lacks is read as its default. Version 4: the index of a dense spec.
-constexpr uint8_t kEntryVersion = 4;
 // Version 2: the count of suppressed items. Version 3: the count of evicted ones, and whether there
 // are more.
 constexpr uint8_t kReplyVersion = 3;
 constexpr uint8_t kCheckpointVersion = 1;
 constexpr uint8_t kDenseTag = 1;
 constexpr uint8_t kLinearTag = 2;
+constexpr uint8_t kFeatureTag = 3;
 constexpr uint8_t kNoIndexTag = 0;
 constexpr uint8_t kBinaryIndexTag = 1;
 constexpr uint8_t kGraphIndexTag = 2;
@@ -94,6 +92,35 @@ absl::Status GetIndex(ByteReader& in, std::optional<models::IndexSpec>* index) {
   return absl::OkStatus();
 }
 
+void PutFeature(ByteWriter& out, const models::FeatureSpec& feature) {
+  out.Put(kFeatureTag);
+  out.Put<uint8_t>(static_cast<uint8_t>(feature.kind));
+  out.Put<uint64_t>(feature.features);
+  out.Put<double>(feature.beta);
+  out.Put<uint64_t>(feature.seed);
+  out.Put<double>(feature.rate);
+  out.Put<int32_t>(feature.steps_max);
+  out.Put<double>(feature.tolerance);
+  out.Put<double>(feature.gamma);
+  out.Put<uint64_t>(feature.items_expected);
+  out.Put<double>(feature.cue_noise);
+}
+
+models::FeatureSpec GetFeature(ByteReader& in) {
+  models::FeatureSpec feature;
+  feature.kind = static_cast<models::FeatureKind>(in.Get<uint8_t>());
+  feature.features = in.Get<uint64_t>();
+  feature.beta = in.Get<double>();
+  feature.seed = in.Get<uint64_t>();
+  feature.rate = in.Get<double>();
+  feature.steps_max = in.Get<int32_t>();
+  feature.tolerance = in.Get<double>();
+  feature.gamma = in.Get<double>();
+  feature.items_expected = in.Get<uint64_t>();
+  feature.cue_noise = in.Get<double>();
+  return feature;
+}
+
 void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
   out.Put<uint64_t>(spec.key_dim);
   out.Put<uint64_t>(spec.response_dim);
@@ -105,6 +132,14 @@ void PutSpec(ByteWriter& out, const models::MemorySpec& spec) {
     out.Put<int32_t>(dense->steps_max);
     out.Put<double>(dense->tolerance);
     PutIndex(out, dense->index);
+    out.Put<uint8_t>(static_cast<uint8_t>(dense->separation));
+    out.Put<int32_t>(dense->power);
+    out.Put<uint8_t>(static_cast<uint8_t>(dense->state));
+    out.Put<uint8_t>(static_cast<uint8_t>(dense->no_support));
+    PutOptional(out, dense->radius);
+    out.Put<uint8_t>(static_cast<uint8_t>(dense->encoder));
+  } else if (const auto* feature = std::get_if<models::FeatureSpec>(&spec.model)) {
+    PutFeature(out, *feature);
   } else {
     const auto& linear = std::get<models::LinearSpec>(spec.model);
     out.Put<uint8_t>(kLinearTag);
@@ -153,6 +188,14 @@ absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) 
     dense.steps_max = in.Get<int32_t>();
     dense.tolerance = in.Get<double>();
     if (version >= 4) MNEME_RETURN_IF_ERROR(GetIndex(in, &dense.index));
+    if (version >= 5) {
+      dense.separation = static_cast<models::Separation>(in.Get<uint8_t>());
+      dense.power = in.Get<int32_t>();
+      dense.state = static_cast<models::StateSpace>(in.Get<uint8_t>());
+      dense.no_support = static_cast<models::NoSupportPolicy>(in.Get<uint8_t>());
+      dense.radius = GetOptional(in);
+    }
+    if (version >= 6) dense.encoder = static_cast<models::Encoder>(in.Get<uint8_t>());
     spec->model = dense;
   } else if (tag == kLinearTag) {
     models::LinearSpec linear;
@@ -173,6 +216,8 @@ absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) 
       for (uint32_t i = 0; i < mean && in.ok(); ++i) linear.key_mean.push_back(in.Get<float>());
     }
     spec->model = std::move(linear);
+  } else if (tag == kFeatureTag && version >= 5) {
+    spec->model = GetFeature(in);
   } else {
     return Corrupt("catalogue entry");
   }
@@ -183,7 +228,7 @@ absl::Status GetSpec(ByteReader& in, uint8_t version, models::MemorySpec* spec) 
 
 std::string EncodeCatalogueEntry(const MemoryInfo& info) {
   ByteWriter out;
-  out.Put(kEntryVersion);
+  out.Put(kCatalogueEntryVersion);
   out.PutBytes(info.name);
   out.Put(info.uid);
   out.Put(info.revision);
@@ -201,10 +246,12 @@ std::string EncodeCatalogueEntry(const MemoryInfo& info) {
   return out.Take();
 }
 
+uint8_t CatalogueEntryVersion(std::string_view bytes) { return ByteReader(bytes).Get<uint8_t>(); }
+
 absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes) {
   ByteReader in(bytes);
   const uint8_t version = in.Get<uint8_t>();
-  MNEME_RETURN_IF_ERROR(CheckVersion("catalogue entry", version, kEntryVersion));
+  MNEME_RETURN_IF_ERROR(CheckVersion("catalogue entry", version, kCatalogueEntryVersion));
   MemoryInfo info;
   info.name = in.GetBytes();
   info.uid = in.Get<uint64_t>();

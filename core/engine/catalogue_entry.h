@@ -17,6 +17,14 @@ std::string EncodeCatalogueEntry(const MemoryInfo& info);
 // newer one.
 absl::StatusOr<MemoryInfo> DecodeCatalogueEntry(std::string_view bytes);
 
+// Newest version of an entry, which this mneme writes. What an earlier version lacks is read as its
+// default. Version 2: all fields of a linear spec. Version 3: the items' policy, and frozen.
+// Version 4: the index of a dense spec. Version 5: its separation, states, policy and radius;
+// feature specs. Version 6: its encoder.
+inline constexpr uint8_t kCatalogueEntryVersion = 6;
+// Of an entry's bytes, which need not be readable otherwise; 0 for none.
+uint8_t CatalogueEntryVersion(std::string_view bytes);
+
 // What a retried write is answered with.
 std::string EncodeWriteReply(const WriteReply& reply);
 absl::StatusOr<WriteReply> DecodeWriteReply(std::string_view bytes);

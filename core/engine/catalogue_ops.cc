@@ -38,12 +38,13 @@ void Merge(const UpdateCommand& command, MemoryInfo& info) {
 class CreateOp final : public WriteOp {
  public:
   CreateOp(Catalogue& catalogue, Random& random, size_t memories_max, MemoryBudget& budget,
-           CreateCommand command, Done<MemoryInfo> done)
+           CreateCommand command, NewModel made, Done<MemoryInfo> done)
       : catalogue_(catalogue),
         random_(random),
         memories_max_(memories_max),
         budget_(budget),
         command_(std::move(command)),
+        made_(std::move(made)),
         done_(std::move(done)),
         key_{.scope = "", .request_id = command_.request_id} {}
 
@@ -72,10 +73,9 @@ class CreateOp final : public WriteOp {
                "Delete a memory, or raise limits.memories_max in the server's configuration."});
     }
     MNEME_RETURN_IF_ERROR(group.disk);
-    // The matrices, and three copies of them while there is a checkpoint.
-    const uint64_t fixed = FixedBytes(command_.spec);
-    MNEME_ASSIGN_OR_RETURN(
-        room_, budget_.Reserve(absl::StrCat("memory '", command_.name, "'"), fixed, 3 * fixed));
+    if (made_.model == nullptr) {
+      MNEME_ASSIGN_OR_RETURN(made_, MakeNewModel(budget_, command_));
+    }
     MemoryInfo info{.name = command_.name,
                     .uid = NewUid(group.now_unix_nanos),
                     .revision = 1,
@@ -84,7 +84,6 @@ class CreateOp final : public WriteOp {
                     .labels = command_.labels,
                     .spec = command_.spec,
                     .item_policy = command_.item_policy};
-    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<models::Model> model, models::MakeModel(info.spec));
     group.batch.PutMemory(info.uid, EncodeCatalogueEntry(info));
     group.touched.insert(TouchName(command_.name));
     if (!key_.request_id.empty()) {
@@ -93,7 +92,7 @@ class CreateOp final : public WriteOp {
                                     .time_unix_nanos = group.now_unix_nanos,
                                     .reply = EncodeWriteReply({.uid = info.uid})});
     }
-    memory_ = std::make_shared<Memory>(std::move(info), std::move(model));
+    memory_ = std::make_shared<Memory>(std::move(info), std::move(made_.model));
     created_ = true;
     ++group.memories_created;
     return Prepared::kReady;
@@ -106,7 +105,7 @@ class CreateOp final : public WriteOp {
   }
 
   void Finish(const absl::Status& status, Sync) override {
-    room_.Release();  // the memory counts by itself now
+    made_.room.Release();  // the memory counts by itself now
     if (!status.ok()) return done_(status);
     done_(memory_->info());
   }
@@ -126,8 +125,8 @@ class CreateOp final : public WriteOp {
   Random& random_;
   const size_t memories_max_;
   MemoryBudget& budget_;
-  MemoryBudget::Reservation room_;
   const CreateCommand command_;
+  NewModel made_;  // no model: made when the commit is prepared
   const Done<MemoryInfo> done_;
   const storage::RequestKey key_;
   std::shared_ptr<Memory> memory_;
@@ -214,11 +213,21 @@ class DropOp final : public WriteOp {
 
 }  // namespace
 
+absl::StatusOr<NewModel> MakeNewModel(MemoryBudget& budget, const CreateCommand& command) {
+  // The matrices, and three copies of them while there is a checkpoint.
+  const uint64_t fixed = FixedBytes(command.spec);
+  NewModel made;
+  MNEME_ASSIGN_OR_RETURN(
+      made.room, budget.Reserve(absl::StrCat("memory '", command.name, "'"), fixed, 3 * fixed));
+  MNEME_ASSIGN_OR_RETURN(made.model, models::MakeModel(command.spec));
+  return made;
+}
+
 std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
-                                      MemoryBudget& budget, CreateCommand command,
+                                      MemoryBudget& budget, CreateCommand command, NewModel made,
                                       Done<MemoryInfo> done) {
   return std::make_unique<CreateOp>(catalogue, random, memories_max, budget, std::move(command),
-                                    std::move(done));
+                                    std::move(made), std::move(done));
 }
 std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
                                       Done<MemoryInfo> done) {

@@ -84,12 +84,20 @@ absl::Status Committer::fatal() const {
 
 EngineCounters Committer::counters() const {
   MutexLock lock(&mutex_);
-  return counters_;
+  EngineCounters out = counters_;
+  out.writes_waiting = queue_.size();
+  out.write_bytes_waiting = queue_bytes_;
+  return out;
 }
 
-bool Committer::TakeQueued(Ops* ops) {
+bool Committer::WaitQueued() {
   MutexLock lock(&mutex_);
   while (queue_.empty() && !stopping_) wake_.Wait(&mutex_);
+  return !queue_.empty();
+}
+
+void Committer::TakeQueued(Ops* ops) {
+  MutexLock lock(&mutex_);
   size_t bytes = 0;
   while (!queue_.empty() && ops->size() < kGroupWritesMax) {
     const size_t op_bytes = queue_.front()->bytes();
@@ -99,12 +107,13 @@ bool Committer::TakeQueued(Ops* ops) {
     queue_.pop_front();
   }
   queue_bytes_ -= bytes;
-  return !ops->empty();
 }
 
 void Committer::Run() {
   Ops ops;
-  while (TakeQueued(&ops)) {
+  while (WaitQueued()) {
+    options_.give_way();
+    TakeQueued(&ops);
     absl::Status fatal;
     {
       MutexLock lock(&mutex_);
@@ -154,6 +163,7 @@ void Committer::CommitOps(Ops ops) {
     }
     if (ready.empty()) continue;
 
+    const int64_t begin_nanos = clock_.NowMonotonicNanos();
     absl::Status committed = storage_.Commit(std::move(batch), sync);
     if (!committed.ok()) {
       GoFatal(committed);
@@ -167,13 +177,7 @@ void Committer::CommitOps(Ops ops) {
       FailAll(rest, Stopped(committed));
       return;
     }
-    {
-      MutexLock lock(&mutex_);
-      ++counters_.commits;
-      counters_.syncs += sync == Sync::kDisk;
-      counters_.writes += ready.size();
-      counters_.group_writes_max = std::max<uint64_t>(counters_.group_writes_max, ready.size());
-    }
+    CountCommit(ready.size(), sync, clock_.NowMonotonicNanos() - begin_nanos);
     MNEME_PASS_FAIL_POINT("commit.before_apply");
     for (auto& op : ready) op->Apply();
     MNEME_PASS_FAIL_POINT("commit.before_publish");
@@ -182,6 +186,21 @@ void Committer::CommitOps(Ops ops) {
     for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
   }
   if (clock_.NowMonotonicNanos() >= next_expiry_nanos_) ExpireRequests();
+}
+
+void Committer::CountCommit(size_t writes, Sync sync, int64_t nanos) {
+  const auto place = [](const auto& bounds, auto value) {
+    return static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) -
+                               bounds.begin());
+  };
+  MutexLock lock(&mutex_);
+  ++counters_.commits;
+  counters_.syncs += sync == Sync::kDisk;
+  counters_.writes += writes;
+  counters_.group_writes_max = std::max<uint64_t>(counters_.group_writes_max, writes);
+  counters_.commit_nanos += static_cast<uint64_t>(nanos);
+  ++counters_.commit_times[place(kCommitNanos, nanos)];
+  ++counters_.group_writes[place(kGroupWrites, uint64_t{writes})];
 }
 
 const absl::Status& Committer::CheckDisk() {
@@ -219,6 +238,8 @@ void Committer::PublishGroup(CommitGroup& group) {
     absl::Status written;
     if (save || (due && memory->law() != models::Law::kAnswersAdd)) {
       written = WriteCheckpoint(storage_, *memory, durable ? Sync::kDisk : Sync::kOs);
+      MutexLock lock(&mutex_);
+      ++counters_.checkpoints;
     } else if (due) {
       // The rows of a scan model are its state: no record of its log is ever read again.
       std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();

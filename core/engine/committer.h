@@ -75,6 +75,9 @@ class WriteOp {
 struct CommitterOptions {
   size_t pending_bytes_max = kPendingWriteBytesMax;
   uint64_t disk_bytes_reserve = 0;  // less free disk than this is short
+  // Called before each group is taken, on the committer's thread. May wait a little: what is
+  // submitted meanwhile joins the group.
+  std::function<void()> give_way = [] {};
   // Called once, on the committer's thread, when the log is in doubt.
   std::function<void(const absl::Status&)> on_fatal = [](const absl::Status&) {};
 };
@@ -99,8 +102,11 @@ class Committer {
 
   void Run();
   // Takes ops until the group is full; false when stopped and empty.
-  bool TakeQueued(Ops* ops);
+  // Waits until there is a write; false once there is none and this was stopped.
+  bool WaitQueued();
+  void TakeQueued(Ops* ops);
   void CommitOps(Ops ops);
+  void CountCommit(size_t writes, Sync sync, int64_t nanos);
   // OK, or why nothing may grow; asks the storage every kDiskCheckMs.
   const absl::Status& CheckDisk();
   void PublishGroup(CommitGroup& group);

@@ -20,6 +20,10 @@ absl::Status CheckNotStarting(const Memory& memory) {
   return absl::IsUnavailable(status) ? status : absl::OkStatus();
 }
 
+bool TakesLongToMake(const models::MemorySpec& spec) {
+  return std::holds_alternative<models::FeatureSpec>(spec.model);
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options)
@@ -67,8 +71,24 @@ void Engine::CreateMemory(CreateCommand command, Done<MemoryInfo> done) {
   absl::Status status = CheckLoaded();
   if (status.ok()) status = ValidateCreate(command, options_.limits);
   if (!status.ok()) return done(status);
-  committer_->Submit(MakeCreateOp(catalogue_, random_, options_.limits.memories_max,
-                                  budget_, std::move(command), std::move(done)));
+  // Frequencies are long to draw: neither for the thread that received the call nor the committer.
+  // A name that is taken is refused, or is that of a retry: nothing to draw.
+  if (TakesLongToMake(command.spec) && !catalogue_.Find(command.name).ok()) {
+    const absl::Status queued =
+        forecast_pool_->Submit([this, command = std::move(command), done]() mutable {
+          absl::StatusOr<NewModel> made = MakeNewModel(budget_, command);
+          if (!made.ok()) return done(made.status());
+          SubmitCreate(std::move(command), *std::move(made), std::move(done));
+        });
+    if (!queued.ok()) done(queued);
+    return;
+  }
+  SubmitCreate(std::move(command), {}, std::move(done));
+}
+
+void Engine::SubmitCreate(CreateCommand command, NewModel made, Done<MemoryInfo> done) {
+  committer_->Submit(MakeCreateOp(catalogue_, random_, options_.limits.memories_max, budget_,
+                                  std::move(command), std::move(made), std::move(done)));
 }
 
 void Engine::UpdateMemory(UpdateCommand command, Done<MemoryInfo> done) {
@@ -142,6 +162,7 @@ EngineCounters Engine::counters() const {
   out.cues_inline = cues_inline_.load(std::memory_order_relaxed);
   out.cues_batched = scan.cues;
   out.batches = scan.batches;
+  out.cues_waiting = scan_pool_->cues_in_flight();
   return out;
 }
 

@@ -37,6 +37,7 @@
 namespace mneme::engine {
 
 struct JobContext;  // core/engine/copies.h
+struct NewModel;    // core/engine/ops.h
 class IndexKeeper;  // core/engine/index_job.h
 
 struct EngineOptions {
@@ -84,6 +85,8 @@ class Engine {
   void UpdateMemory(UpdateCommand command, Done<MemoryInfo> done);
   void DropMemory(DropCommand command, Done<bool> done);
   absl::StatusOr<MemoryInfo> GetMemory(std::string_view name) const;
+  // The memory's own name where `name` is an alias; else `name`.
+  std::string ResolveName(std::string_view name) const { return catalogue_.Resolve(name); }
   // Memories after the name `after`, in order, at most `most`.
   std::vector<MemoryInfo> ListMemories(std::string_view after, size_t most) const;
 
@@ -111,6 +114,16 @@ class Engine {
   // ---- writes
   void Store(StoreCommand command, Done<WriteReply> done);
   void DeleteItems(DeleteCommand command, Done<WriteReply> done);
+  // Adds the sums of another feature memory; `stored` says how many items they bring.
+  // FailedPrecondition: made of other features (FEATURES_DIFFER), a memory that keeps its items
+  // (ITEMS_KEPT). InvalidArgument: SKETCH, SAME_MEMORY. Unimplemented (NO_SKETCH): another model.
+  void MergeSketch(MergeCommand command, Done<WriteReply> done);
+  // For the node of a federation: gives a memory of rule FEDERATED its weights, which are served
+  // from then on, and takes the rows stored since. With a state, it is on disk before `done`, which
+  // is called on the committer's thread. Unimplemented (NOT_FEDERATED): another rule.
+  // (federated.cc)
+  void Exchange(const std::string& memory, models::FederatedExchange exchange,
+                Done<models::FederatedRows> done);
   // Of writes with the request ids request_id(1), request_id(2), ..., which were sent in that
   // order: the last one that was carried out; 0 for none. Outcomes are known for
   // kRequestRetentionNanos. (outcomes.cc)
@@ -128,13 +141,23 @@ class Engine {
   // Of a linear memory for which there is a law, else nullopt. The first call for a memory costs up
   // to 50 ms.
   std::optional<LoadMeter> MeterOf(const MemoryInfo& info) const;
+  // The newest measurement of this memory; null where there is none since the start.
+  std::shared_ptr<const Probe> NewestProbe(const MemoryInfo& info) const;
+
+  // The sums of a feature memory, for MergeSketch here or elsewhere. Unimplemented (NO_SKETCH):
+  // another model. ResourceExhausted (LIMIT): beyond limits.message_bytes_max.
+  absl::StatusOr<SketchReply> ExportSketch(std::string_view name) const;
 
   // ---- jobs
   // Starts training a memory; its end is a JobInfo with the memory as it is then, or the reason.
   absl::StatusOr<JobInfo> Train(TrainCommand command);
-  // Makes a memory's index, if it is not there, and measures its recall anew. FailedPrecondition:
-  // NO_INDEX, NO_ITEMS, or JOB_RUNNING where work on the index is under way.
+  // Makes a memory's index, if it is not there, and measures its recall anew, on the items that are
+  // there now; work on it that is under way is finished first, in the same job. FailedPrecondition:
+  // NO_INDEX, NO_ITEMS, or JOB_RUNNING while a cancelled one ends.
   absl::StatusOr<JobInfo> CalibrateIndex(CalibrateCommand command);
+  // Studies a memory as it is now; the end is a JobInfo with the report. Its samples can be watched
+  // meanwhile (JobInfo::samples). Errors of analysis::Check; what else may go wrong, the job tells.
+  absl::StatusOr<JobInfo> Analyze(AnalyzeCommand command);
   // Begins work on an index that is due, if there is one and none is under way, as the sweep does.
   void KeepIndexes();
   JobRunner& jobs() { return *jobs_; }
@@ -152,6 +175,7 @@ class Engine {
   Engine(std::unique_ptr<storage::Storage> storage, const Clock& clock, EngineOptions options);
 
   void StartSweeping();
+  void SubmitCreate(CreateCommand command, NewModel made, Done<MemoryInfo> done);
   // DeleteItems by filter.
   void DeleteMatching(std::shared_ptr<Memory> memory, DeleteCommand command, Done<WriteReply> done);
   struct Pending;  // a query on its way
@@ -173,7 +197,7 @@ class Engine {
   absl::Status CheckLoaded() const;
   absl::StatusOr<storage::BackupStore*> Backups();
   JobContext job_context();
-  absl::StatusOr<ForecastReply> ForecastNow(const ForecastCommand& command);
+  absl::StatusOr<ForecastReply> ForecastNow(const ForecastCommand& asked);
 
   const std::unique_ptr<storage::Storage> storage_;
   const Clock& clock_;
@@ -185,7 +209,8 @@ class Engine {
   const std::shared_ptr<StartupProgress> startup_;
   std::atomic<uint64_t> cues_inline_{0};
   std::unique_ptr<ReadPool> read_pool_;
-  std::unique_ptr<ReadPool> forecast_pool_;  // one thread: probes must not delay reads
+  // One thread, for probes and for models that are long to make: neither may delay reads.
+  std::unique_ptr<ReadPool> forecast_pool_;
   std::unique_ptr<ScanPool> scan_pool_;
   std::unique_ptr<Committer> committer_;
   Random job_random_;  // the job thread's

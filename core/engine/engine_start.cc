@@ -36,8 +36,9 @@ bool EndsRecovery(const absl::Status& status) {
   return detail.has_value() && detail->reason == "LOG_IN_DOUBT";
 }
 
-CommitterOptions CommitterOptionsOf(const EngineOptions& options) {
+CommitterOptions CommitterOptionsOf(const EngineOptions& options, ScanPool& scans) {
   CommitterOptions out{.disk_bytes_reserve = options.disk_bytes_reserve,
+                       .give_way = [&scans] { scans.WaitIdle(kGiveWayMax); },
                        .on_fatal = options.on_fatal};
   if (options.memory_bytes_max > 0) {
     out.pending_bytes_max =
@@ -56,8 +57,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Begin(std::unique_ptr<storage::S
   engine->forecast_pool_ = std::make_unique<ReadPool>(1);
   engine->scan_pool_ =
       std::make_unique<ScanPool>(engine->options_.scan_threads, engine->options_.scan_nice);
-  engine->committer_ =
-      std::make_unique<Committer>(*engine->storage_, clock, CommitterOptionsOf(engine->options_));
+  engine->committer_ = std::make_unique<Committer>(
+      *engine->storage_, clock, CommitterOptionsOf(engine->options_, *engine->scan_pool_));
   engine->jobs_ = std::make_unique<JobRunner>(clock, engine->options_.train_nice);
   engine->index_keeper_ = std::make_unique<IndexKeeper>(
       *engine->jobs_, IndexContext{.committer = *engine->committer_, .clock = clock});

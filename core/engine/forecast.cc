@@ -56,6 +56,8 @@ RuleOf LawOf(const LinearSpec& spec, bool trained) {
       return {.rule = theory::Rule::kRidge, .known = spec.gamma == 1};
     case LinearRule::kTam:
       return {trained ? theory::Rule::kTam : theory::Rule::kCmm};
+    case LinearRule::kFederated:
+      return {.rule = theory::Rule::kCmm, .known = false};
   }
   return {theory::Rule::kCmm};
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/engine.h"
+#include "core/engine/feature_forecast.h"
 #include "core/engine/probe.h"
 #include "core/engine/row_bytes.h"
 #include "core/engine/validate.h"
@@ -22,12 +23,11 @@ absl::Status Bad(std::string_view field, double given, std::string_view expected
 }
 
 absl::Status NotLinear(std::string_view what) {
-  return Unimplemented(
-      absl::StrFormat("%s is not linear: there is no forecast for it", AbslView(what)),
-      {.reason = "FORECAST_MODEL",
-       .given = "a dense memory",
-       .expected = "a linear memory",
-       .next_step = "Measure it: Retrieve a sample of its own keys."});
+  return Unimplemented(absl::StrFormat("%s is dense: there is no forecast for it", AbslView(what)),
+                       {.reason = "FORECAST_MODEL",
+                        .given = "a dense memory",
+                        .expected = "a linear or feature memory",
+                        .next_step = "Measure it: Retrieve a sample of its own keys."});
 }
 
 absl::Status ValidateForecast(const ForecastCommand& command) {
@@ -123,10 +123,23 @@ std::optional<LoadMeter> Engine::MeterOf(const MemoryInfo& info) const {
   return engine::MeterOf(info.spec, *capacity, info.stats.items);
 }
 
-absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& command) {
+std::shared_ptr<const Probe> Engine::NewestProbe(const MemoryInfo& info) const {
+  const absl::StatusOr<std::shared_ptr<Memory>> memory = catalogue_.Find(info.name);
+  if (!memory.ok() || (*memory)->uid() != info.uid) return nullptr;
+  return (*memory)->newest_probe();
+}
+
+absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& asked) {
+  ForecastCommand command = asked;
   if (command.memory.empty()) {
-    MNEME_RETURN_IF_ERROR(
-        ValidateCreate({.name = "planned", .spec = command.planned}, options_.limits));
+    if (std::holds_alternative<models::FeatureSpec>(command.planned.model)) {
+      ChooseFeatures(command, command.planned);
+    }
+    MNEME_RETURN_IF_ERROR(ValidateCreate(
+        {.name = "planned", .spec = WithoutExpectations(command.planned)}, options_.limits));
+    if (std::holds_alternative<models::FeatureSpec>(command.planned.model)) {
+      return MakeFeatureForecast(command, command.planned, command.planned_items);
+    }
     if (!std::holds_alternative<models::LinearSpec>(command.planned.model)) {
       return NotLinear("the planned memory");
     }
@@ -136,6 +149,12 @@ absl::StatusOr<ForecastReply> Engine::ForecastNow(const ForecastCommand& command
   }
   MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Memory> memory, catalogue_.Find(command.memory));
   MNEME_RETURN_IF_ERROR(memory->CheckServing());
+  if (std::holds_alternative<models::FeatureSpec>(memory->spec().model)) {
+    ForecastReply reply =
+        MakeFeatureForecast(command, memory->spec(), memory->published().view->stats().items);
+    reply.uid = memory->uid();
+    return reply;
+  }
   if (!std::holds_alternative<models::LinearSpec>(memory->spec().model)) {
     return NotLinear(absl::StrFormat("memory '%s'", memory->name()));
   }

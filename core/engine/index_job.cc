@@ -183,7 +183,8 @@ absl::StatusOr<JobInfo> Engine::CalibrateIndex(CalibrateCommand command) {
          .next_step = "Store items first."});
   }
   std::string name = memory->name();
-  return jobs_->Submit(
+  // What the keeper began is finished first; it may have begun before the last items came.
+  return jobs_->SubmitOrJoin(
       JobKind::kIndex, std::move(name),
       [this, memory = std::move(memory)](
           const std::string&, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {

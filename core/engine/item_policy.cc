@@ -44,7 +44,7 @@ absl::Status ValidateItemPolicy(const ItemPolicy& policy, const models::MemorySp
                      "Raise bytes_max, or use smaller vectors or fewer partitions.");
   }
   if (CanForgetById(spec)) return absl::OkStatus();
-  constexpr std::string_view kKeepsAll = "a dense memory, or a linear one with retain ALL";
+  constexpr std::string_view kKeepsAll = "a dense memory, or another with retain ALL";
   if (policy.ttl_nanos > 0) {
     return BadPolicy("items of this memory cannot expire: it keeps no vectors to forget them by",
                      "a ttl", std::string(kKeepsAll),

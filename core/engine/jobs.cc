@@ -1,20 +1,21 @@
 #include "core/engine/jobs.h"
-
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/base/status.h"
+#include "core/base/turns.h"
 #include "core/engine/limits.h"
 
 namespace mneme::engine {
 namespace {
 
-bool IsOnIndex(JobKind kind) { return kind == JobKind::kIndex; }
+// Jobs of one lane are carried out one after another.
+constexpr int kLanes = 3;
+int LaneOf(JobKind kind) {
+  if (kind == JobKind::kIndex) return 1;
+  return kind == JobKind::kAnalyze ? 2 : 0;
+}
 
 absl::Status StoppedByUser() {
   return Cancelled("the job was cancelled; nothing was changed",
@@ -32,11 +33,10 @@ absl::Status StillRunning(const JobInfo& job, std::string_view next_step) {
 }  // namespace
 
 JobRunner::JobRunner(const Clock& clock, int nice) : clock_(clock) {
-  for (const bool on_indexes : {false, true}) {
-    threads_.emplace_back([this, nice, on_indexes] {
-      // Threads that a job starts inherit this.
-      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), nice);
-      Run(on_indexes);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    threads_.emplace_back([this, nice, lane] {
+      TakeShortTurns(nice);
+      Run(lane);
     });
   }
 }
@@ -74,8 +74,25 @@ absl::StatusOr<std::shared_ptr<JobRunner::Job>> JobRunner::FindOrError(std::stri
                    .next_step = "List the operations; after a restart there are none."});
 }
 
-absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work work) {
+absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work work,
+                                          std::shared_ptr<analysis::SampleRing> samples) {
   MutexLock lock(&mutex_);
+  return Add(kind, std::move(memory), std::move(work), std::move(samples));
+}
+
+absl::StatusOr<JobInfo> JobRunner::SubmitOrJoin(JobKind kind, std::string memory, Work work) {
+  MutexLock lock(&mutex_);
+  for (const std::shared_ptr<Job>& job : jobs_) {
+    if (job->info.done || job->cancelled || job->info.kind != kind || job->info.memory != memory)
+      continue;
+    job->work = std::move(work);
+    return job->info;
+  }
+  return Add(kind, std::move(memory), std::move(work), nullptr);
+}
+
+absl::StatusOr<JobInfo> JobRunner::Add(JobKind kind, std::string memory, Work work,
+                                       std::shared_ptr<analysis::SampleRing> samples) {
   if (stopping_) {
     return Unavailable("the server is stopping",
                        {.reason = "STOPPING", .next_step = "Retry once it is back."});
@@ -84,7 +101,7 @@ absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work
   for (const std::shared_ptr<Job>& job : jobs_) {
     if (job->info.done) continue;
     ++pending;
-    if (job->info.memory == memory && IsOnIndex(job->info.kind) == IsOnIndex(kind)) {
+    if (job->info.memory == memory && LaneOf(job->info.kind) == LaneOf(kind)) {
       return StillRunning(job->info, "Wait for it, or cancel it first.");
     }
   }
@@ -101,7 +118,8 @@ absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work
   job->info = {.id = absl::StrFormat("%x-%x", now, ++made_),
                .kind = kind,
                .memory = std::move(memory),
-               .start_unix_nanos = now};
+               .start_unix_nanos = now,
+               .samples = std::move(samples)};
   job->work = std::move(work);
   jobs_.push_front(job);
   wake_.NotifyAll();
@@ -131,6 +149,11 @@ size_t JobRunner::CountPending(JobKind kind) const {
       std::count_if(jobs_.begin(), jobs_.end(), [kind](const std::shared_ptr<Job>& job) {
         return job->info.kind == kind && !job->info.done;
       }));
+}
+
+JobEnds JobRunner::CountEnded(JobKind kind) const {
+  MutexLock lock(&mutex_);
+  return ended_[static_cast<size_t>(kind)];
 }
 
 absl::Status JobRunner::Cancel(std::string_view id) {
@@ -170,6 +193,7 @@ absl::Status JobRunner::Wait(std::string_view id, std::function<void(JobInfo)> d
 }
 
 bool JobRunner::Note(Job& job, const JobProgress& progress) {
+  EndTurnIfOver();
   const int64_t now = clock_.NowUnixNanos();
   MutexLock lock(&mutex_);
   job.info.progress = progress;
@@ -181,17 +205,19 @@ bool JobRunner::Note(Job& job, const JobProgress& progress) {
   return !job.cancelled;
 }
 
-// Ends a job once; a second call finds it done.
-void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result) {
+JobRunner::Work JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result) {
   std::vector<std::function<void(JobInfo)>> waiters;
   JobInfo info;
   {
     MutexLock lock(&mutex_);
-    if (job->info.done) return;
+    if (job->info.done) return nullptr;
+    if (!job->cancelled && job->work != nullptr) return std::exchange(job->work, nullptr);
     job->info.done = true;
     job->running = false;
     job->info.status = result.status();
     job->info.expected_end_unix_nanos = clock_.NowUnixNanos();
+    JobEnds& ends = ended_[static_cast<size_t>(job->info.kind)];
+    ++(result.ok() ? ends.done : absl::IsCancelled(result.status()) ? ends.cancelled : ends.failed);
     if (result.ok()) {
       job->info.progress.phase = "done";
       job->info.progress.share = 1;
@@ -200,41 +226,47 @@ void JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> r
     waiters = std::move(job->waiters);
     waiters_ -= waiters.size();
     info = job->info;
-    size_t ended = 0;
-    jobs_.remove_if(
-        [&](const std::shared_ptr<Job>& kept) { return kept->info.done && ++ended > kJobsKept; });
+    ForgetOldest();
   }
+  if (info.samples != nullptr) info.samples->End();
   for (const auto& waiter : waiters) waiter(info);
+  return nullptr;
 }
 
-void JobRunner::Run(bool on_indexes) {
+void JobRunner::ForgetOldest() {
+  size_t ended = 0, analyses = 0;
+  jobs_.remove_if([&](const std::shared_ptr<Job>& kept) {
+    if (!kept->info.done) return false;
+    const bool is_analysis = kept->info.kind == JobKind::kAnalyze;
+    return ++ended > kJobsKept || (is_analysis && ++analyses > kAnalysesKept);
+  });
+}
+
+void JobRunner::Run(int lane) {
   while (true) {
     std::shared_ptr<Job> job;
-    Work work;
     {
       MutexLock lock(&mutex_);
       while (true) {
         for (const std::shared_ptr<Job>& waiting : jobs_) {
-          if (waiting->info.done || IsOnIndex(waiting->info.kind) != on_indexes) continue;
+          if (waiting->info.done || LaneOf(waiting->info.kind) != lane) continue;
           job = waiting;  // the last one found is the oldest
         }
         if (job != nullptr || stopping_) break;
         wake_.Wait(&mutex_);
       }
       if (job == nullptr) return;
-      if (!job->cancelled) work = std::move(job->work);
       job->running = true;
       job->run_start_unix_nanos = clock_.NowUnixNanos();
     }
-    if (work == nullptr) {
-      End(job, StoppedByUser());
-      continue;
+    const auto report = [&](const JobProgress& progress) { return Note(*job, progress); };
+    Work work = End(job, StoppedByUser());  // null: cancelled before its turn
+    while (work != nullptr) {
+      absl::StatusOr<JobResult> result = work(job->info.id, report);
+      // Whatever the work made of being stopped, its user hears the same.
+      if (absl::IsCancelled(result.status())) result = StoppedByUser();
+      work = End(job, std::move(result));
     }
-    absl::StatusOr<JobResult> result =
-        work(job->info.id, [&](const JobProgress& progress) { return Note(*job, progress); });
-    // Whatever the work made of being stopped, its user hears the same.
-    if (absl::IsCancelled(result.status())) result = StoppedByUser();
-    End(job, std::move(result));
   }
 }
 

@@ -1,7 +1,11 @@
 #include "core/engine/limits.h"
 
+#include "core/analysis/analysis.h"
+#include "core/analysis/sample_ring.h"
+#include "core/engine/jobs.h"
 #include "core/filter/filter.h"
 #include "core/filter/filter_cache.h"
+#include "core/models/features/feature_spec.h"
 
 namespace mneme::engine {
 namespace {
@@ -38,9 +42,24 @@ constexpr NamedLimit kRequestLimits[] = {
      "Recalls of all partitions for the cues of one request."},
     {"train_bytes_max", kTrainBytesMax, "bytes", "Keys and responses of one training."},
     {"train_steps_max", kTrainStepsMax, "steps", "Steps of one training."},
+    {"feature_numbers_max", models::kFrequencyNumbersMax, "numbers",
+     "Features of a feature memory times the dimension of its keys."},
+    {"orthogonal_products_max", models::kOrthogonalProductsMax, "products",
+     "The same times the smaller of the two, where features are orthogonal."},
     {"forecast_lists_max", kForecastListsMax, "lists", "List sizes in one forecast."},
     {"forecast_curve_max", kForecastCurveMax, "points", "Points of a forecast's curve."},
     {"probe_items_max", kProbeItemsMax, "items", "Items that a forecast's probe recalls."},
+    {"analysis_bytes_max", analysis::kAnalysisBytesMax, "bytes",
+     "Numbers that one analysis holds in main memory."},
+    {"basin_items_max", analysis::kBasinItemsMax, "items",
+     "Items that an analysis of basins recalls."},
+    {"basin_probes_max", analysis::kBasinProbesMax, "recalls",
+     "Recalls that it begins between items."},
+    {"trace_cues_max", analysis::kTraceCuesMax, "cues", "Cues whose energies are traced."},
+    {"trace_steps_max", analysis::kTraceStepsMax, "steps", "Steps of such a trace."},
+    {"capacity_seeds_max", analysis::kCapacitySeedsMax, "seeds", "Repeats of a capacity probe."},
+    {"capacity_load_max", analysis::kCapacityLoadMax, "patterns", "Largest load that it tries."},
+    {"simulation_steps_max", analysis::kSimulationStepsMax, "steps", "Steps of one simulation."},
     {"description_bytes_max", kDescriptionBytesMax, "bytes", "Description of a memory."},
     {"labels_max", kLabelsMax, "labels", "Labels of a memory."},
     {"label_bytes_max", kLabelBytesMax, "bytes", "Key or value of a label."},
@@ -66,6 +85,14 @@ constexpr NamedLimit kInnerLimits[] = {
     {"active_batches_max", kActiveBatchesMax, "batches", "Scans under way at once."},
     {"pending_reads_max", kPendingReadsMax, "reads",
      "Reads of items waiting for a thread; further ones are refused with BUSY."},
+    {"analyses_kept", kAnalysesKept, "analyses",
+     "Analyses that ended and whose reports can still be read."},
+    {"samples_kept", analysis::kSamplesKept, "samples",
+     "Newest samples of an analysis that a watcher finds."},
+    {"samples_per_run", analysis::kSamplesPerRun, "samples",
+     "Samples that one analysis gives; steps between them are left out."},
+    {"watchers_max", analysis::kWatchersMax, "watchers",
+     "Watchers that wait for the next sample of one analysis."},
     {"rows_per_sweep", kRowsPerSweep, "rows", "Expired items that one commit takes out."},
     {"evicted_max", kEvictedMax, "rows", "Items that one Store evicts above those that it brings."},
     {"usage_entries_max", kUsageEntriesMax, "items",

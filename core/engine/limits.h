@@ -2,6 +2,7 @@
 #ifndef MNEME_CORE_ENGINE_LIMITS_H_
 #define MNEME_CORE_ENGINE_LIMITS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -24,7 +25,7 @@ struct Limits {
 };
 
 // Writes waiting for the committer: further ones are refused with BUSY.
-inline constexpr size_t kPendingWritesMax = 8'192;
+inline constexpr size_t kPendingWritesMax = 16'384;
 inline constexpr size_t kPendingWriteBytesMax = 512ull << 20;
 // ... but not more than this part of the limit of main memory, where there is one.
 inline constexpr uint64_t kPendingWriteShare = 8;
@@ -34,6 +35,9 @@ inline constexpr int64_t kDiskRetryMs = 1'000;
 // One commit group.
 inline constexpr size_t kGroupWritesMax = 1'024;
 inline constexpr size_t kGroupBytesMax = 32ull << 20;
+// Before a group the committer lets scans under way end, for at most so long: their cores are
+// needed for answers first, and what is stored meanwhile joins the group.
+inline constexpr std::chrono::microseconds kGiveWayMax{2'000};
 // Cues waiting for the scan pool: further ones are refused with BUSY.
 inline constexpr size_t kPendingCuesMax = 65'536;
 // Cues that one scan answers together (a single request may hold more).

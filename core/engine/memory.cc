@@ -125,6 +125,11 @@ absl::Status Memory::CheckServing() const {
 
 absl::Status Memory::Apply(const Mutation& mutation) {
   MNEME_CHECK(mutation.position == applied_position + 1);
+  if (mutation.state != nullptr) {
+    MNEME_RETURN_IF_ERROR(model_->Load(*mutation.state));
+    checkpoint_position = mutation.position;
+    checkpoint_next_row = next_row;
+  }
   if (mutation.forgotten.size() > 0) MNEME_RETURN_IF_ERROR(model_->Forget(mutation.forgotten));
   if (mutation.stored.size() > 0) MNEME_RETURN_IF_ERROR(model_->Absorb(mutation.stored));
   MNEME_RETURN_IF_ERROR(ApplyAttributes(mutation));

@@ -63,6 +63,8 @@ struct Mutation {
   models::RowBlock stored;
   std::span<const int64_t> expire_unix_nanos;  // of the stored rows; empty: they never expire
   std::span<const storage::Payload> payloads;  // of the stored rows; empty: none
+  // Of a merge: the model's state after it, which its commit put as a checkpoint. No rows.
+  const std::string* state = nullptr;
 };
 
 class Memory {

@@ -138,7 +138,7 @@ void MemoryWriteOp::AddRemovals(CommitGroup& group, storage::LogRecord& record) 
 }
 
 void MemoryWriteOp::CloseRecord(CommitGroup& group, storage::LogRecord record, uint64_t stored) {
-  changes_ = record.row_count > 0 || !record.removed_rows.empty();
+  changes_ = record.row_count > 0 || !record.removed_rows.empty() || stored > 0;
   if (changes_) {
     record.position = memory_->next_position++;
     group.batch.AppendLog(memory_->uid(), record);

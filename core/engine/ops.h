@@ -11,7 +11,9 @@
 #include "core/base/random.h"
 #include "core/engine/catalogue.h"
 #include "core/engine/committer.h"
+#include "core/engine/memory_budget.h"
 #include "core/engine/types.h"
+#include "core/models/model.h"
 
 namespace mneme::engine {
 
@@ -29,9 +31,20 @@ struct RowsToDelete {
 };
 std::unique_ptr<WriteOp> MakeDeleteRowsOp(std::shared_ptr<Memory> memory, DeleteCommand command,
                                           RowsToDelete rows, Done<WriteReply> done);
-// `random` is used by the committer's thread only.
+// Adds the sums of a sketch to a feature memory's.
+std::unique_ptr<WriteOp> MakeMergeOp(std::shared_ptr<Memory> memory, MergeCommand command,
+                                     MemoryBudget& budget, Done<WriteReply> done);
+// The model of a memory to be, and the room it takes until the memory counts by itself.
+struct NewModel {
+  MemoryBudget::Reservation room;
+  std::unique_ptr<models::Model> model;
+};
+// Cost     that of models::MakeModel: a feature memory draws its frequencies, seconds at most.
+absl::StatusOr<NewModel> MakeNewModel(MemoryBudget& budget, const CreateCommand& command);
+// `random` is used by the committer's thread only. `made` without a model: it is made when the
+// commit is prepared, for models that are quickly made.
 std::unique_ptr<WriteOp> MakeCreateOp(Catalogue& catalogue, Random& random, size_t memories_max,
-                                      MemoryBudget& budget, CreateCommand command,
+                                      MemoryBudget& budget, CreateCommand command, NewModel made,
                                       Done<MemoryInfo> done);
 std::unique_ptr<WriteOp> MakeUpdateOp(Catalogue& catalogue, UpdateCommand command,
                                       Done<MemoryInfo> done);

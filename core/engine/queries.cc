@@ -42,11 +42,10 @@ absl::Status CheckToken(const ReadToken& token, const Memory& memory, uint64_t p
        .retry_after_ms = kBusyRetryMs});
 }
 
-// Most steps that the query may take; 1 for models without dynamics.
+// Most steps that the query may take.
 int StepsMax(const Memory& memory, const models::QuerySpec& spec) {
-  const auto* dense = std::get_if<models::DenseSpec>(&memory.spec().model);
-  if (dense == nullptr) return 1;
-  return spec.steps_max > 0 ? spec.steps_max : dense->steps_max;
+  const bool moves = !std::holds_alternative<models::LinearSpec>(memory.spec().model);
+  return moves && spec.steps_max > 0 ? spec.steps_max : StepsMaxOf(memory.spec());
 }
 
 // A call in which every cue failed fails itself, with the first cue's error.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/models/dense/dense_choices.h"
+#include "core/models/features/feature_map.h"
 #include "core/models/index/binary_code.h"
 #include "core/models/store/explicit_store.h"
 
@@ -55,9 +57,22 @@ uint64_t IndexFixedBytes(const models::MemorySpec& spec) {
   return std::visit([&](const auto& kind) { return IndexBytes{spec}.Fixed(kind); }, index->kind);
 }
 
+// The sums twice, the writer's and the readers'; and the frequencies.
+uint64_t FeatureBytes(const models::MemorySpec& spec, const models::FeatureSpec& feature) {
+  if (feature.kind == models::FeatureKind::kQuadratic) {
+    return 2 * spec.key_dim * spec.key_dim * sizeof(double);
+  }
+  const models::FeatureMapSpec map = models::MapSpecOf(spec.key_dim, feature);
+  return (2 * map.features() * (1 + spec.response_dim) + feature.features * spec.key_dim) *
+         sizeof(double);
+}
+
 }  // namespace
 
 uint64_t FixedBytes(const models::MemorySpec& spec) {
+  if (const auto* feature = std::get_if<models::FeatureSpec>(&spec.model)) {
+    return FeatureBytes(spec, *feature);
+  }
   const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
   if (linear == nullptr) return IndexFixedBytes(spec);
   const uint64_t weights = spec.key_dim * spec.response_dim;
@@ -68,10 +83,13 @@ uint64_t FixedBytes(const models::MemorySpec& spec) {
 }
 
 uint64_t RowBytes(const models::MemorySpec& spec) {
+  if (std::holds_alternative<models::FeatureSpec>(spec.model)) return 0;
   const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
   if (linear == nullptr) {
-    const uint64_t codes = models::HasCodes(spec.key_dim) ? models::CodedRowBytes(spec.key_dim) : 0;
-    return (spec.key_dim + spec.response_dim) * sizeof(float) + kTileRowBytes + codes +
+    const bool coded = models::UsesCodes(std::get<models::DenseSpec>(spec.model)) &&
+                       models::HasCodes(spec.key_dim);
+    const uint64_t codes = coded ? models::CodedRowBytes(spec.key_dim) : 0;
+    return (spec.key_dim + models::ValueDimOf(spec)) * sizeof(float) + kTileRowBytes + codes +
            IndexRowBytes(spec);
   }
   if (spec.retain == models::Retain::kStatistics) return 0;

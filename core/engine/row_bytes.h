@@ -10,7 +10,7 @@
 namespace mneme::engine {
 
 // The float64 sums, the served weights, and of ridge a factor. Of a dense memory: the projections
-// of a binary index.
+// of a binary index. Of a feature memory: sums and frequencies, which is all there is.
 uint64_t FixedBytes(const models::MemorySpec& spec);
 // Of an item without attributes and with a numeric id, with its place in the index.
 uint64_t RowBytes(const models::MemorySpec& spec);

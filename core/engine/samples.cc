@@ -32,7 +32,11 @@ double ScaleOf(const Sample& sample) {
 class Sampler {
  public:
   Sampler(const storage::Storage& storage, const Memory& memory, uint64_t seed)
-      : storage_(storage), memory_(memory), seed_(seed), view_(memory.published().view) {
+      : storage_(storage),
+        memory_(memory),
+        seed_(seed),
+        feature_(std::get_if<models::FeatureSpec>(&memory.spec().model)),
+        view_(memory.published().view) {
     const models::MemorySpec& spec = memory.spec();
     const size_t dim = spec.response_dim > 0 ? spec.response_dim : spec.key_dim;
     for (size_t j = 0; j < kProjections; ++j) {
@@ -47,7 +51,8 @@ class Sampler {
     for (size_t i = 0; i < numbers.size(); ++i)
       MNEME_RETURN_IF_ERROR(MakeCue(numbers[i], cues.row(i)));
     // Two, to see whether the first is ahead.
-    const models::QuerySpec spec{.top = memory_.keeps_ids() ? size_t{2} : size_t{0}, .exact = true};
+    const bool names_items = memory_.keeps_ids() && feature_ == nullptr;
+    const models::QuerySpec spec{.top = names_items ? size_t{2} : size_t{0}, .exact = true};
     MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<models::Query> query,
                            view_->Begin({.cues = cues.view()}, spec));
     MNEME_ASSIGN_OR_RETURN(const models::Answer answer, RunQuery(*query, cancelled));
@@ -59,6 +64,9 @@ class Sampler {
   absl::Status MakeCue(uint64_t number, std::span<float> cue) const {
     if (!memory_.keeps_keys()) {
       Random(seed_, number).FillUnit(cue);
+      if (feature_ != nullptr && feature_->kind == models::FeatureKind::kQuadratic) {
+        for (float& x : cue) x = x < 0 ? -1.0f : 1.0f;
+      }
       return absl::OkStatus();
     }
     return storage_.ReadRow(
@@ -99,6 +107,7 @@ class Sampler {
   const storage::Storage& storage_;
   const Memory& memory_;
   const uint64_t seed_;
+  const models::FeatureSpec* const feature_;  // null: another model
   const std::shared_ptr<const models::View> view_;
   std::array<std::vector<double>, kProjections> directions_;
 };

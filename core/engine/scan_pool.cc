@@ -1,16 +1,12 @@
 #include "core/engine/scan_pool.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/base/turns.h"
 #include "core/engine/limits.h"
 
 namespace mneme::engine {
@@ -27,25 +23,6 @@ double PartMicros(const models::Query& query) {
 
 absl::Status CancelledError() {
   return absl::CancelledError("the caller is gone or its deadline has passed");
-}
-
-// Gives this thread less priority, and turns so short that a thread of the network that wakes up
-// gets the core within kTurnNanos, and not after a turn of some milliseconds (Linux 6.12 and later;
-// earlier ones take the nice value alone). Failure leaves the default, which is harmless.
-void StepBack(int nice) {
-  if (nice == 0) return;
-  constexpr uint64_t kTurnNanos = 100'000;  // the least that Linux takes
-  // struct sched_attr, which the C library does not declare.
-  struct {
-    uint32_t size = 48, policy = SCHED_OTHER;
-    uint64_t flags = 0;
-    int32_t nice = 0;
-    uint32_t priority = 0;
-    uint64_t runtime = kTurnNanos, deadline = 0, period = 0;
-  } attributes;
-  attributes.nice = nice;
-  if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), nice);
 }
 
 absl::Status Stopping() {
@@ -109,13 +86,18 @@ struct ScanPool::Batch {
 ScanPool::ScanPool(int threads, int nice) {
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this, i, nice] {
-      StepBack(nice);
+      TakeShortTurns(nice);
       Run(static_cast<size_t>(i));
     });
   }
 }
 
 ScanPool::~ScanPool() { Stop(); }
+
+void ScanPool::WaitIdle(std::chrono::nanoseconds most) {
+  MutexLock lock(&mutex_);
+  if (!active_.empty() || !pending_.empty()) idle_.WaitFor(&mutex_, most);
+}
 
 void ScanPool::Stop() {
   std::deque<ScanTask> pending;
@@ -247,6 +229,7 @@ void ScanPool::Work(const std::shared_ptr<Batch>& batch, size_t worker) {
   std::unique_ptr<models::Partial>& partial = batch->partials[worker];
   if (partial == nullptr) partial = batch->query->Empty();
   batch->query->Probe(first, last, *partial);
+  EndTurnIfOver();
   const bool gone = std::all_of(batch->tasks.begin(), batch->tasks.end(), [](const ScanTask& task) {
     return task.cancelled && task.cancelled();
   });
@@ -362,6 +345,7 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
                      [&](const std::shared_ptr<Batch>& other) { return other.get() == &batch; });
     tasks = std::move(batch.tasks);
     active_.erase(it);
+    if (active_.empty() && pending_.empty()) idle_.NotifyAll();
     wake_.NotifyAll();
   }
   cues_in_flight_.fetch_sub(batch.cue_count);

@@ -14,6 +14,7 @@
 #define MNEME_CORE_ENGINE_SCAN_POOL_H_
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <list>
@@ -54,8 +55,12 @@ class ScanPool {
   // Fails what is pending, finishes what runs, ends the threads. Later tasks are refused with
   // STOPPING.
   void Stop();
+  // Returns once nothing waits and nothing runs, or after `most`, or a little earlier.
+  void WaitIdle(std::chrono::nanoseconds most);
   // Nothing waits and nothing runs: a cheap cue may as well run where it is.
-  bool idle() const { return cues_in_flight_.load(std::memory_order_relaxed) == 0; }
+  bool idle() const { return cues_in_flight() == 0; }
+  // That wait, or are being answered.
+  size_t cues_in_flight() const { return cues_in_flight_.load(std::memory_order_relaxed); }
 
   struct Counters {
     uint64_t cues = 0;
@@ -79,6 +84,7 @@ class ScanPool {
 
   mutable Mutex mutex_;
   CondVar wake_;
+  CondVar idle_;  // there is no task any more
   std::deque<ScanTask> pending_ ABSL_GUARDED_BY(mutex_);
   std::list<std::shared_ptr<Batch>> active_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -23,6 +23,47 @@ absl::Status Range(std::string_view field, double given, std::string_view expect
        .next_step = std::string(next_step)});
 }
 
+// What a dense memory with an encoder is asked for; `spec` as its training takes it.
+absl::Status ChooseGoal(const models::DenseSpec& dense, models::TrainSpec& spec) {
+  const bool centre = dense.encoder == models::Encoder::kCentre;
+  using Goal = models::EncoderGoal;
+  const Goal goal = spec.encoder.value_or(centre ? Goal::kCentre : Goal::kNoiseAware);
+  spec.encoder = goal;
+  const std::string_view name = models::Name(goal);
+  const auto refuse = [&](std::string_view given, std::string_view expected,
+                          std::string_view next_step) {
+    return InvalidArgument(
+        absl::StrCat("training: ", AbslView(given), ", expected ", AbslView(expected)),
+        {.reason = "TRAIN",
+         .given = std::string(given),
+         .expected = std::string(expected),
+         .next_step = std::string(next_step)});
+  };
+  if (centre && goal != Goal::kCentre) {
+    return refuse(absl::StrCat("objective=", AbslView(name)),
+                  "CENTRE for a memory with encoder CENTRE",
+                  "Leave objective out, or create a memory with encoder LINEAR.");
+  }
+  if (!(std::isfinite(spec.cue_noise) && spec.cue_noise >= 0) ||
+      (goal == Goal::kNoiseAware && spec.cue_noise == 0)) {
+    return refuse(absl::StrCat("cue_noise=", spec.cue_noise), "a positive finite number",
+                  "Say by how much the numbers of your cues are off, rather more than less.");
+  }
+  const models::TrainSpec plain;
+  if (spec.list_size > 0 || spec.tail_fraction || spec.lambda || spec.learning_rate != 0 ||
+      spec.loss != plain.loss || spec.optimizer != plain.optimizer) {
+    return refuse("a field of linear memories", "objective, cue_noise, steps_max, batch and seed",
+                  "Leave loss, optimizer, list_size, tail_fraction, lambda and learning_rate out.");
+  }
+  return absl::OkStatus();
+}
+
+// The DenseSpec of a memory that trainings give an encoder; else null.
+const models::DenseSpec* EncodedBy(const Memory& memory) {
+  const auto* dense = std::get_if<models::DenseSpec>(&memory.spec().model);
+  return dense != nullptr && dense->encoder != models::Encoder::kNone ? dense : nullptr;
+}
+
 absl::Status ValidateTrain(const models::TrainSpec& spec) {
   if (spec.tail_fraction.has_value() && !(*spec.tail_fraction > 0 && *spec.tail_fraction < 1)) {
     return Range("tail_fraction", *spec.tail_fraction, "a share inside (0, 1)",
@@ -55,11 +96,24 @@ absl::StatusOr<MemoryInfo> ChangeModel(Committer& committer, const std::shared_p
 // One training, from beginning to end.
 class TrainJob {
  public:
+  // `room`: for the rows it holds, until it ends.
   TrainJob(const storage::Storage& storage, Committer& committer, std::shared_ptr<Memory> memory,
-           const models::TrainSpec& spec)
-      : storage_(storage), committer_(committer), memory_(std::move(memory)), spec_(spec) {}
+           const models::TrainSpec& spec, MemoryBudget::Reservation room)
+      : storage_(storage),
+        committer_(committer),
+        memory_(std::move(memory)),
+        spec_(spec),
+        room_(std::move(room)) {}
 
   absl::StatusOr<MemoryInfo> Run(const std::string& id, const JobRunner::Report& report) {
+    const absl::StatusOr<MemoryInfo> end = RunToTheEnd(id, report);
+    training_.reset();
+    room_.Release();
+    return end;
+  }
+
+ private:
+  absl::StatusOr<MemoryInfo> RunToTheEnd(const std::string& id, const JobRunner::Report& report) {
     MNEME_RETURN_IF_ERROR(Begin());
     absl::Status status = Read(report);
     if (status.ok()) status = training_->Run(Reporter(report));
@@ -75,7 +129,6 @@ class TrainJob {
         /*checkpoint=*/true);
   }
 
- private:
   static absl::Status Abandon(Memory& memory) {
     memory.model().AbandonTraining();
     return absl::OkStatus();
@@ -129,6 +182,7 @@ class TrainJob {
   Committer& committer_;
   const std::shared_ptr<Memory> memory_;
   const models::TrainSpec spec_;
+  MemoryBudget::Reservation room_;
   std::unique_ptr<models::Training> training_;
   uint64_t position_ = 0;
   uint64_t end_row_ = 0;
@@ -141,14 +195,24 @@ absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
   MNEME_RETURN_IF_ERROR(memory->CheckServing());
   MNEME_RETURN_IF_ERROR(CheckNotFrozen(*memory));
   MNEME_RETURN_IF_ERROR(ValidateTrain(command.spec));
-  if (memory->law() != models::Law::kTrained) {
+  const models::DenseSpec* const encoded = EncodedBy(*memory);
+  if (encoded != nullptr) {
+    MNEME_RETURN_IF_ERROR(ChooseGoal(*encoded, command.spec));
+  } else if (command.spec.encoder.has_value()) {
+    return InvalidArgument("training: an objective is of a dense memory with an encoder",
+                           {.reason = "TRAIN",
+                            .given = memory->name(),
+                            .expected = "a dense memory with encoder CENTRE or LINEAR",
+                            .next_step = "Leave objective out, or train such a memory."});
+  }
+  if (memory->law() != models::Law::kTrained && encoded == nullptr) {
     return Unimplemented(
         absl::StrFormat("memory '%s' is not trained by jobs: it learns as items are stored",
                         memory->name()),
         {.reason = "NOT_TRAINED",
          .given = memory->name(),
-         .expected = "a linear memory with rule TAM",
-         .next_step = "Create a memory with rule TAM and store the items there."});
+         .expected = "a linear memory with rule TAM, or a dense one with an encoder",
+         .next_step = "Create such a memory and store the items there."});
   }
   if (memory->published().view->stats().items < 2) {
     return FailedPrecondition(
@@ -165,9 +229,17 @@ absl::StatusOr<JobInfo> Engine::Train(TrainCommand command) {
     return OverLimit("bytes of keys and responses in one training", bytes, kTrainBytesMax,
                      "Split the items over several memories.");
   }
+  // The rows as they came, and of an encoder the store that it makes of them.
+  MNEME_ASSIGN_OR_RETURN(
+      MemoryBudget::Reservation room,
+      budget_.Reserve(
+          absl::StrFormat("a training of memory '%s'", memory->name()),
+          encoded != nullptr ? bytes + memory->published().view->stats().row_bytes : bytes,
+          /*peak=*/0));
   command.spec.threads = options_.train_threads;
   std::string memory_name = memory->name();
-  auto job = std::make_shared<TrainJob>(*storage_, *committer_, std::move(memory), command.spec);
+  auto job = std::make_shared<TrainJob>(*storage_, *committer_, std::move(memory), command.spec,
+                                        std::move(room));
   return jobs_->Submit(
       JobKind::kTrain, memory_name,
       [job](const std::string& id, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {

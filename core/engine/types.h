@@ -2,6 +2,7 @@
 #ifndef MNEME_CORE_ENGINE_TYPES_H_
 #define MNEME_CORE_ENGINE_TYPES_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/analysis/analysis.h"
 #include "core/base/ids.h"
 #include "core/math/matrix.h"
 #include "core/models/model.h"
@@ -144,6 +146,24 @@ struct DeleteCommand {
   Sync sync = Sync::kDisk;
 };
 
+// The sums of another memory, to be added: as exported, or those of `from` as they are now.
+struct MergeCommand {
+  std::string memory;
+  std::string sketch;
+  std::string from;  // a memory of this server, in place of `sketch`
+  std::string request_id;
+  uint64_t body_hash = 0;
+  Sync sync = Sync::kDisk;
+};
+
+// The sums of a feature memory as bytes.
+struct SketchReply {
+  MemoryUid uid = 0;
+  uint64_t position = 0;
+  uint64_t items = 0;
+  std::string sketch;
+};
+
 // Something a user should know although the request was carried out.
 struct Warning {
   std::string reason;
@@ -176,6 +196,11 @@ struct TrainCommand {
 
 struct CalibrateCommand {
   std::string memory;
+};
+
+struct AnalyzeCommand {
+  std::string memory;
+  analysis::AnalysisSpec spec;
 };
 
 // A state that a read must contain.
@@ -323,14 +348,28 @@ struct Resources {
   uint64_t disk_bytes_used = 0;
 };
 
+// Upper bounds of what commits are counted by: nanoseconds until they were safe, and writes in
+// them. One more count each for what is above.
+inline constexpr std::array<int64_t, 12> kCommitNanos = {
+    500'000,    1'000'000,   2'500'000,   5'000'000,   10'000'000,    25'000'000,
+    50'000'000, 100'000'000, 250'000'000, 500'000'000, 1'000'000'000, 5'000'000'000};
+inline constexpr std::array<uint64_t, 9> kGroupWrites = {1, 2, 4, 8, 16, 32, 64, 256, 1'024};
+
 struct EngineCounters {
   uint64_t commits = 0;
   uint64_t syncs = 0;
   uint64_t writes = 0;
   uint64_t group_writes_max = 0;
+  std::array<uint64_t, kCommitNanos.size() + 1> commit_times = {};
+  uint64_t commit_nanos = 0;
+  std::array<uint64_t, kGroupWrites.size() + 1> group_writes = {};
+  uint64_t checkpoints = 0;
+  uint64_t writes_waiting = 0;  // now, as are their bytes
+  uint64_t write_bytes_waiting = 0;
   uint64_t cues_inline = 0;
   uint64_t cues_batched = 0;
   uint64_t batches = 0;
+  uint64_t cues_waiting = 0;  // now: in the scan pool, with those that it is at
 };
 
 template <typename T>

@@ -204,6 +204,12 @@ absl::Status ValidateLabels(const Labels& labels) {
   return absl::OkStatus();
 }
 
+int StepsMaxOf(const models::MemorySpec& spec) {
+  if (const auto* dense = std::get_if<models::DenseSpec>(&spec.model)) return dense->steps_max;
+  const auto* feature = std::get_if<models::FeatureSpec>(&spec.model);
+  return feature != nullptr && spec.response_dim == 0 ? feature->steps_max : 1;
+}
+
 absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) {
   MNEME_RETURN_IF_ERROR(ValidateMemoryName(command.name));
   MNEME_RETURN_IF_ERROR(ValidateLabels(command.labels));
@@ -223,10 +229,12 @@ absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) 
                      "Use fewer partitions.");
   }
   MNEME_RETURN_IF_ERROR(models::ValidateSpec(spec));
-  if (const auto* dense = std::get_if<models::DenseSpec>(&spec.model);
-      dense != nullptr && dense->steps_max > kStepsMax) {
-    return OverLimit("steps", static_cast<uint64_t>(dense->steps_max), kStepsMax,
+  if (const int steps = StepsMaxOf(spec); steps > kStepsMax) {
+    return OverLimit("steps", static_cast<uint64_t>(steps), kStepsMax,
                      "A recall that needs more does not converge; look at beta.");
+  }
+  if (const auto* feature = std::get_if<models::FeatureSpec>(&spec.model)) {
+    MNEME_RETURN_IF_ERROR(models::CheckExpectations(spec, *feature));
   }
   MNEME_RETURN_IF_ERROR(ValidateItemPolicy(command.item_policy, spec));
   const uint64_t fixed = FixedBytes(spec);
@@ -286,6 +294,16 @@ absl::Status ValidateStore(const StoreCommand& command, const Memory& memory,
 absl::Status ValidateDelete(const DeleteCommand& command, const Memory& memory,
                             const Limits& limits) {
   MNEME_RETURN_IF_ERROR(ValidateRequestId(command.request_id));
+  if (const auto* feature = std::get_if<models::FeatureSpec>(&memory.spec().model);
+      feature != nullptr && feature->gamma < 1) {
+    return FailedPrecondition(
+        absl::StrFormat("items of memory '%s' fade: how much of one is left is not known",
+                        memory.name()),
+        {.reason = "ITEMS_FADE",
+         .given = "items to delete",
+         .expected = "a memory with gamma 1",
+         .next_step = "Let them fade, or create a memory without gamma."});
+  }
   const bool by_id = memory.keeps_ids();
   const bool needs_pairs = memory.law() != models::Law::kAnswersAdd && !memory.keeps_keys();
   const bool has_pairs = command.keys.rows > 0 || command.responses.rows > 0;

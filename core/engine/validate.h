@@ -12,6 +12,9 @@
 
 namespace mneme::engine {
 
+// Most steps of the dynamics that the spec allows; 1 for models without.
+int StepsMaxOf(const models::MemorySpec& spec);
+
 absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits);
 absl::Status ValidateLabels(const Labels& labels);
 absl::Status ValidateRequestId(std::string_view request_id);

@@ -1,6 +1,7 @@
 #include "core/storage/rocksdb_backup.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -265,7 +266,11 @@ absl::StatusOr<std::unique_ptr<Storage>> RocksDbBackupStore::Open(uint32_t id) c
 absl::StatusOr<std::unique_ptr<BackupStore>> OpenBackupStore(const std::string& directory,
                                                              const Clock& clock,
                                                              rocksdb::Env* env) {
-  auto store = std::make_unique<RocksDbBackupStore>(directory, clock, env);
+  // RocksDB opens a backup's files by absolute paths only.
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(directory, error);
+  auto store =
+      std::make_unique<RocksDbBackupStore>(error ? directory : absolute.string(), clock, env);
   MNEME_RETURN_IF_ERROR(store->Open());
   return store;
 }

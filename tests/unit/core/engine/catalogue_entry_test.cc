@@ -8,6 +8,12 @@
 namespace mneme::engine {
 namespace {
 
+// At the end of an entry: the policy of items and frozen; before it, of a dense spec, what version
+// 5 added, and then what version 6 did.
+constexpr size_t kPolicyBytes = 3 * sizeof(uint64_t) + 2;
+constexpr size_t kEncoderBytes = 1;
+constexpr size_t kSeparationBytes = 3 + sizeof(int32_t) + 1 + sizeof(double) + kEncoderBytes;
+
 MemoryInfo Example() {
   MemoryInfo info{
       .name = "faces", .uid = 77, .revision = 3, .create_unix_nanos = 5, .update_unix_nanos = 6};
@@ -84,13 +90,106 @@ TEST(CatalogueEntry, TheIndexOfADenseSpecComesBackAndVersionThreeHasNone) {
   info.spec.model = models::DenseSpec{.beta = 2.5};
   std::string bytes = EncodeCatalogueEntry(info);
   ASSERT_TRUE(DecodeCatalogueEntry(bytes).ok());
-  // The tag of the index, before the policy: a version 3 entry is one byte shorter.
-  bytes.erase(bytes.size() - (3 * sizeof(uint64_t) + 2) - 1, 1);
+  // The tag of the index, before what version 5 added: a version 3 entry ends with the tolerance.
+  bytes.erase(bytes.size() - kPolicyBytes - kSeparationBytes - 1, 1 + kSeparationBytes);
   bytes[0] = 3;
   const auto old = DecodeCatalogueEntry(bytes);
   ASSERT_TRUE(old.ok()) << old.status();
   EXPECT_EQ(std::get<models::DenseSpec>(old->spec.model).beta, 2.5);
   EXPECT_FALSE(std::get<models::DenseSpec>(old->spec.model).index.has_value());
+}
+
+TEST(CatalogueEntry, TheSeparationOfADenseSpecComesBackAndVersionFourIsExp) {
+  MemoryInfo info = Example();
+  info.spec.retain = models::Retain::kAll;
+  info.spec.response_dim = 0;
+  const models::DenseSpec relu = {.separation = models::Separation::kRelu1,
+                                  .no_support = models::NoSupportPolicy::kWiden,
+                                  .radius = 0.75,
+                                  .steps_max = 32};
+  const models::DenseSpec binary = {.similarity = models::Similarity::kDot,
+                                    .separation = models::Separation::kRectifiedPower,
+                                    .power = 5,
+                                    .state = models::StateSpace::kBinary};
+  const models::DenseSpec encoded = {.similarity = models::Similarity::kCosine,
+                                     .encoder = models::Encoder::kLinear};
+  for (const models::DenseSpec& spec : {relu, binary, encoded}) {
+    info.spec.model = spec;
+    const auto back = DecodeCatalogueEntry(EncodeCatalogueEntry(info));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(std::get<models::DenseSpec>(back->spec.model), spec);
+  }
+  info.spec.model = models::DenseSpec{.beta = 2.5};
+  std::string bytes = EncodeCatalogueEntry(info);
+  bytes.erase(bytes.size() - kPolicyBytes - kSeparationBytes, kSeparationBytes);
+  bytes[0] = 4;
+  const auto old = DecodeCatalogueEntry(bytes);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(std::get<models::DenseSpec>(old->spec.model), models::DenseSpec{.beta = 2.5});
+}
+
+// Byte for byte as version 5 wrote it.
+TEST(CatalogueEntry, VersionFiveIsReadWithoutAnEncoder) {
+  ByteWriter out;
+  out.Put<uint8_t>(5);
+  out.PutBytes("parts");
+  out.Put<uint64_t>(7);  // uid
+  out.Put<uint64_t>(1);  // revision
+  out.Put<int64_t>(10);  // created
+  out.Put<int64_t>(11);  // updated
+  out.PutBytes("");      // description
+  out.Put<uint32_t>(0);  // labels
+  out.Put<uint64_t>(4);  // key_dim
+  out.Put<uint64_t>(0);  // response_dim
+  out.Put<uint8_t>(2);   // retain all
+  out.Put<uint8_t>(1);   // dense
+  out.Put<uint8_t>(2);   // l2
+  out.Put<uint8_t>(0);   // beta absent
+  out.Put<double>(0);
+  out.Put<int32_t>(32);   // steps
+  out.Put<double>(1e-5);  // tolerance
+  out.Put<uint8_t>(0);    // no index
+  out.Put<uint8_t>(1);    // relu
+  out.Put<int32_t>(0);    // power
+  out.Put<uint8_t>(0);    // free states
+  out.Put<uint8_t>(3);    // widen
+  out.Put<uint8_t>(1);    // radius present
+  out.Put<double>(0.75);
+  out.Put<int64_t>(0);   // items do not expire,
+  out.Put<uint64_t>(0);  // nor are they capped in number
+  out.Put<uint64_t>(0);  // or bytes
+  out.Put<uint8_t>(0);   // refuse when full
+  out.Put<uint8_t>(1);   // frozen
+  const auto back = DecodeCatalogueEntry(out.Take());
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_TRUE(back->frozen);
+  EXPECT_EQ(std::get<models::DenseSpec>(back->spec.model),
+            (models::DenseSpec{.separation = models::Separation::kRelu1,
+                               .no_support = models::NoSupportPolicy::kWiden,
+                               .radius = 0.75,
+                               .steps_max = 32}));
+}
+
+TEST(CatalogueEntry, EveryFieldOfAFeatureSpecComesBackAndVersionFourHasNone) {
+  MemoryInfo info = Example();
+  const models::FeatureSpec spec{.kind = models::FeatureKind::kOrthogonal,
+                                 .features = 700,
+                                 .beta = 2.5,
+                                 .seed = 9,
+                                 .rate = 0.5,
+                                 .steps_max = 7,
+                                 .tolerance = 0.25,
+                                 .gamma = 0.75,
+                                 .items_expected = 11,
+                                 .cue_noise = 0.125};
+  info.spec.model = spec;
+  info.spec.retain = models::Retain::kStatistics;
+  std::string bytes = EncodeCatalogueEntry(info);
+  const auto back = DecodeCatalogueEntry(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(std::get<models::FeatureSpec>(back->spec.model), spec);
+  bytes[0] = 4;
+  EXPECT_TRUE(absl::IsDataLoss(DecodeCatalogueEntry(bytes).status()));
 }
 
 TEST(CatalogueEntry, ThePolicyOfItemsComesBackAndVersionTwoHasNone) {
@@ -107,7 +206,7 @@ TEST(CatalogueEntry, ThePolicyOfItemsComesBackAndVersionTwoHasNone) {
   EXPECT_EQ(back->item_policy, info.item_policy);
   EXPECT_TRUE(back->frozen);
 
-  bytes.resize(bytes.size() - (3 * sizeof(uint64_t) + 2));
+  bytes.resize(bytes.size() - kPolicyBytes);
   bytes[0] = 2;
   back = DecodeCatalogueEntry(bytes);
   ASSERT_TRUE(back.ok()) << back.status();

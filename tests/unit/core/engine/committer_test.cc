@@ -196,6 +196,25 @@ TEST_F(CommitterTest, WhatQueuesBehindACommitIsTheNextGroup) {
   EXPECT_EQ(committer.counters().syncs, 1u);
 }
 
+TEST_F(CommitterTest, WhatComesWhileItGivesWayJoinsTheGroup) {
+  std::promise<void> scan_begun, scan_over;
+  std::atomic<bool> once{false};
+  Committer committer(storage_, clock_, {.give_way = [&] {
+                        if (once.exchange(true)) return;
+                        scan_begun.set_value();
+                        scan_over.get_future().wait();
+                      }});
+  storage_.Allow(1);
+  committer.Submit(Op());
+  scan_begun.get_future().wait();
+  for (int i = 0; i < 9; ++i) committer.Submit(Op());
+  EXPECT_EQ(storage_.commits(), 0);
+  scan_over.set_value();
+  committer.Stop();
+  EXPECT_EQ(trace_.ok, 10);
+  EXPECT_EQ(committer.counters().group_writes_max, 10u);
+}
+
 TEST_F(CommitterTest, ARefusedWriteLeavesTheOthersAlone) {
   Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   std::promise<absl::Status> bad, good;

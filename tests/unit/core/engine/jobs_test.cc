@@ -116,6 +116,43 @@ TEST_F(JobRunnerTest, EndsAWaitingJobAtOnceWhenItIsCancelled) {
   EXPECT_FALSE(ran);
 }
 
+TEST_F(JobRunnerTest, AJobThatIsJoinedWhileItRunsCarriesOutTheLatestWorkTooBeforeItEnds) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kIndex, "faces", gate.Work());
+  gate.entered.get_future().wait();
+  std::vector<std::string> done;
+  const auto work = [&done](const std::string& what) {
+    return
+        [&done, what](const std::string&, const JobRunner::Report&) -> absl::StatusOr<JobResult> {
+          done.push_back(what);
+          return MemoryInfo{.name = what};
+        };
+  };
+  EXPECT_EQ(jobs_.SubmitOrJoin(JobKind::kIndex, "faces", work("replaced"))->id, job->id);
+  EXPECT_EQ(jobs_.SubmitOrJoin(JobKind::kIndex, "faces", work("latest"))->id, job->id);
+  const absl::StatusOr<JobInfo> other =
+      jobs_.SubmitOrJoin(JobKind::kIndex, "digits", work("other"));
+  EXPECT_NE(other->id, job->id);
+  gate.go.set_value();
+  const JobInfo end = WaitFor(jobs_, job->id);
+  EXPECT_EQ(std::get<MemoryInfo>(end.result).name, "latest");
+  WaitFor(jobs_, other->id);  // it writes to `done`
+  EXPECT_EQ(done, (std::vector<std::string>{"latest", "other"}));
+}
+
+TEST_F(JobRunnerTest, ACancelledJobIsNotJoined) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kIndex, "faces", gate.Work());
+  gate.entered.get_future().wait();
+  Gate second;
+  ASSERT_TRUE(jobs_.SubmitOrJoin(JobKind::kIndex, "faces", second.Work()).ok());
+  ASSERT_TRUE(jobs_.Cancel(job->id).ok());
+  EXPECT_EQ(ReasonOf(jobs_.SubmitOrJoin(JobKind::kIndex, "faces", second.Work()).status()),
+            "JOB_RUNNING");
+  gate.go.set_value();
+  EXPECT_EQ(ReasonOf(WaitFor(jobs_, job->id).status), "CANCELLED");
+}
+
 TEST_F(JobRunnerTest, TakesOneJobAMemory) {
   Gate gate;
   const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());

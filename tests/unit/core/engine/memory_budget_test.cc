@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
 
 #include "core/engine/row_bytes.h"
 #include "core/models/store/explicit_store.h"
@@ -143,6 +144,78 @@ TEST_F(BudgetTest, AMemoryWhoseMatricesDoNotFitIsNotCreated) {
   EXPECT_EQ(Reason(status), "FULL");
   ASSERT_TRUE(Drop("a").ok());
   EXPECT_TRUE(Create("b", spec).ok());
+}
+
+// Holds commits up until the test lets them through.
+class GatedCommits final : public StorageWrapper {
+ public:
+  using StorageWrapper::StorageWrapper;
+  absl::Status Commit(std::unique_ptr<storage::CommitBatch> batch, storage::Sync sync) override {
+    if (closed_.exchange(false)) {
+      reached_.set_value();
+      opened_.wait();
+    }
+    return StorageWrapper::Commit(std::move(batch), sync);
+  }
+
+  void CloseOnce() { closed_ = true; }
+  void WaitUntilReached() { reached_.get_future().wait(); }
+  void Open() { gate_.set_value(); }
+
+ private:
+  std::atomic<bool> closed_{false};
+  std::promise<void> reached_, gate_;
+  std::shared_future<void> opened_ = gate_.get_future().share();
+};
+
+// The room is taken, then the frequencies are drawn, then the write is submitted.
+TEST_F(BudgetTest, AFeatureMemoryIsMadeBeforeTheCommitterHearsOfIt) {
+  GatedCommits* gate = nullptr;
+  wrap_ = [&gate](std::unique_ptr<storage::Storage> storage) {
+    auto gated = std::make_unique<GatedCommits>(std::move(storage));
+    gate = gated.get();
+    return gated;
+  };
+  const models::MemorySpec spec = {.key_dim = kDim,
+                                   .retain = models::Retain::kStatistics,
+                                   .model = models::FeatureSpec{.features = 512, .beta = 1}};
+  Limit(6 * FixedBytes(spec));
+  ASSERT_TRUE(Create("a", spec).ok());
+  gate->CloseOnce();
+  std::promise<absl::Status> update;
+  engine_->UpdateMemory({.name = "a", .description = "d"},
+                        [&update](const auto& done) { update.set_value(done.status()); });
+  gate->WaitUntilReached();  // the committer is busy
+  models::MemorySpec large = spec;
+  std::get<models::FeatureSpec>(large.model).features = 4'096;
+  EXPECT_EQ(Reason(Create("b", large).status()), "FULL");
+  gate->Open();
+  EXPECT_TRUE(update.get_future().get().ok());
+  // A name that is taken is refused as ever, and what was made for a refused write is given back.
+  EXPECT_EQ(Create("a", large).status().code(), absl::StatusCode::kAlreadyExists);
+  ASSERT_TRUE(Drop("a").ok());
+  EXPECT_TRUE(Create("b", spec).ok());
+}
+
+TEST_F(BudgetTest, ATrainingTakesRoomForItsRowsAndGivesItBack) {
+  models::MemorySpec spec = DenseSpecOf(kDim);
+  spec.model = models::DenseSpec{.similarity = models::Similarity::kCosine,
+                                 .encoder = models::Encoder::kLinear};
+  ASSERT_TRUE(Create("m", spec).ok());
+  ASSERT_TRUE(StoreRows(0).ok());
+  const uint64_t held = engine_->resources().memory_bytes_used;
+  const TrainCommand command{.memory = "m", .spec = {.encoder = models::EncoderGoal::kWhiten}};
+  Limit(held + 100'000);
+  EXPECT_EQ(Reason(engine_->Train(command).status()), "FULL");
+  Limit(8 * held);
+  const auto job = engine_->Train(command);
+  ASSERT_TRUE(job.ok()) << job.status();
+  std::promise<JobInfo> end;
+  ASSERT_TRUE(engine_->jobs().Wait(job->id, [&end](JobInfo info) { end.set_value(info); }).ok());
+  const JobInfo ended = end.get_future().get();
+  EXPECT_TRUE(ended.status.ok()) << ended.status;
+  const models::ModelStats stats = engine_->GetMemory("m")->stats;
+  EXPECT_EQ(engine_->resources().memory_bytes_used, stats.fixed_bytes + stats.row_bytes);
 }
 
 TEST_F(BudgetTest, ARetryOfADoneStoreIsAnsweredAlthoughThereIsNoRoomAnyMore) {

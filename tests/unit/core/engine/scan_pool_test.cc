@@ -142,6 +142,25 @@ TEST(ScanPool, WhatQueuesBehindAScanIsOneBatch) {
   EXPECT_EQ(pool.counters().cues, 21u);
 }
 
+TEST(ScanPool, WaitIdleLastsAsLongAsTheScanOrAsItMay) {
+  Watch watch;
+  std::promise<void> entered, gate;
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
+  ScanPool pool(2, 0);
+  pool.WaitIdle(std::chrono::hours(1));  // nothing to wait for
+  const Matrix cue(1, 2);
+  pool.Submit(
+      {.view = std::make_shared<SumView>(watch, 10), .cues = {.cues = cue}, .done = [](auto) {}});
+  entered.get_future().wait();
+  pool.WaitIdle(std::chrono::milliseconds(1));
+  EXPECT_EQ(watch.parts_probed, 0);
+  std::thread opener([&] { gate.set_value(); });
+  pool.WaitIdle(std::chrono::hours(1));
+  EXPECT_EQ(watch.parts_probed, 10);
+  opener.join();
+}
+
 TEST(ScanPool, AnAbandonedScanStopsBetweenSlices) {
   Watch watch;
   std::promise<void> entered, gate;

@@ -46,6 +46,17 @@ class BackupTest : public ::testing::Test {
   std::unique_ptr<Storage> storage_ = OpenOrDie(directory_.path() + "/data");
 };
 
+TEST_F(BackupTest, LiesInAFolderWhoseNameMayBeRelative) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  const std::string relative =
+      std::filesystem::relative(backups(), std::filesystem::current_path()).string();
+  ASSERT_NE(relative.front(), '/');
+  const std::unique_ptr<BackupStore> store = OpenBackups(relative);
+  const auto opened = store->Open(MakeBackup(*store, "positions"));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->LastPosition(kUid).value(), 1u);
+}
+
 TEST_F(BackupTest, IsOpenedInPlaceAndCopiedBack) {
   for (uint64_t n = 1; n <= 20; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
   const std::unique_ptr<BackupStore> store = OpenBackups(backups());
