@@ -1,0 +1,100 @@
+// The one place where calls are let in: who makes it, whether he may, whether it is too fast; and
+// where the audit log is told how it ended.
+//
+// The rule of a call is found by the type of its request (methods.h), so no handler has to say what
+// it needs, and none can forget it: a unary call is admitted by UnaryCall (server/rpc/call.h), a
+// stream with its opening message. What a memory is called counts, and what an alias stands for:
+// the caller needs the role on both. grpc.health and the reflection service are open to all: they
+// tell nothing of what is stored.
+//
+// A caller learns nothing about memories that he may not read: refusals are the same whether they
+// are there or not, lists leave them out, and operations on them are "not found".
+//
+// Without auth.file and audit.file a call costs one atomic load. Thread-safe.
+#ifndef MNEME_SERVER_AUTH_GATE_H_
+#define MNEME_SERVER_AUTH_GATE_H_
+
+#include <google/protobuf/message.h>
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/auth/audit_log.h"
+#include "server/auth/authenticator.h"
+#include "server/auth/methods.h"
+
+namespace mneme::server {
+
+// What the gate asks about what is stored. Thread-safe functions.
+struct Directory {
+  // The memory's own name where the name is an alias; else the name.
+  std::function<std::string(std::string_view name)> resolve;
+  // What an operation is about: a memory, or "backups/..."; nullopt: there is none of this id.
+  std::function<std::optional<std::string>(std::string_view id)> subject_of;
+};
+
+// A call that came to the gate.
+struct Passage {
+  absl::Status status;  // OK: it may go on
+  Caller caller;
+  const Method* method = nullptr;  // null: neither checked nor audited
+};
+
+class Gate {
+ public:
+  // `audit` null: no audit log. All must outlive the gate.
+  Gate(const Authenticator& authenticator, const Clock& clock, AuditLog* audit, bool audit_reads)
+      : authenticator_(authenticator), clock_(clock), audit_(audit), audit_reads_(audit_reads) {}
+
+  // Once, before calls come.
+  void SetDirectory(Directory directory) { directory_ = std::move(directory); }
+
+  // Unauthenticated: see Authenticator. PermissionDenied (PERMISSION): the role is not granted.
+  // NotFound (OPERATION_NOT_FOUND): no operation, or of a memory that he may not read.
+  // ResourceExhausted (RATE). `bytes`: of the request.
+  Passage Admit(const grpc::ServerContextBase& context, const google::protobuf::Message& request,
+                uint64_t bytes) const;
+
+  // Of a page that tells of all memories (metrics): it takes the role reader on all. Errors as
+  // Admit's.
+  absl::Status CheckPage(std::string_view authorization) const;
+  // Counts an answer against the caller's rate limit.
+  void Charge(const Caller& caller, uint64_t response_bytes) const;
+  // Tells the audit log how the call ended; `response` null where it has none.
+  void Note(const grpc::ServerContextBase& context, const Passage& passage,
+            const google::protobuf::Message& request, const absl::Status& status,
+            const google::protobuf::Message* response) const;
+
+  // Without the names of memories that the caller may not read.
+  absl::Status Redact(const Caller& caller, const absl::Status& status) const;
+
+ private:
+  absl::StatusOr<Caller> Identify(const grpc::ServerContextBase& context) const;
+  absl::Status Check(const Caller& caller, const Method& method,
+                     const google::protobuf::Message& request) const;
+  absl::Status CheckMemory(const Caller& caller, const Method& method, std::string_view name) const;
+  absl::Status CheckOperation(const Caller& caller, const Method& method,
+                              const std::string& name) const;
+
+  const Authenticator& authenticator_;
+  const Clock& clock_;
+  AuditLog* const audit_;
+  const bool audit_reads_;
+  const MethodTable methods_;
+  Directory directory_;
+};
+
+// Whether the caller may know of an operation on this subject (Directory::subject_of).
+bool MaySee(const Caller& caller, std::string_view subject);
+
+// "dns:NAME" and "uri:URI" of the client's certificate, which was verified; empty without one.
+std::vector<std::string> CertificateNames(const grpc::ServerContextBase& context);
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_AUTH_GATE_H_

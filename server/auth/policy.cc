@@ -1,0 +1,307 @@
+#include "server/auth/policy.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "core/base/status.h"
+
+namespace mneme::server {
+namespace {
+
+constexpr v1::Role kGrantable[] = {v1::ROLE_READER, v1::ROLE_WRITER, v1::ROLE_TRAINER,
+                                   v1::ROLE_ADMIN};
+constexpr char kAnonymous[] = "anonymous";
+
+absl::Status BadFile(const YAML::Node& node, std::string_view given, std::string_view expected) {
+  return InvalidArgument(absl::StrFormat("line %d: found %s, expected %s", node.Mark().line + 1,
+                                         AbslView(given), AbslView(expected)),
+                         {.reason = "AUTH_FILE",
+                          .given = std::string(given),
+                          .expected = std::string(expected),
+                          .next_step = "See docs/security.md for what the file may say."});
+}
+
+// Reads the value of one key.
+using Reader = std::function<absl::Status(const YAML::Node&)>;
+
+absl::Status ReadMap(const YAML::Node& node, const std::map<std::string, Reader>& readers) {
+  if (!node.IsMap()) return BadFile(node, "no keys", "`key: value` lines");
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string key = entry.first.as<std::string>("");
+    const auto reader = readers.find(key);
+    if (reader == readers.end()) {
+      std::vector<std::string> known;
+      for (const auto& [name, unused] : readers) known.push_back(name);
+      return BadFile(entry.first, absl::StrCat("the key '", key, "'"),
+                     absl::StrCat("one of ", absl::StrJoin(known, ", ")));
+    }
+    if (!seen.insert(key).second) {
+      return BadFile(entry.first, absl::StrCat("'", key, "' again"), "it once");
+    }
+    MNEME_RETURN_IF_ERROR(reader->second(entry.second));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadList(const YAML::Node& node, size_t most, const Reader& each) {
+  if (!node.IsSequence() || node.size() > most) {
+    return BadFile(node, node.IsSequence() ? absl::StrCat(node.size(), " entries") : "no list",
+                   absl::StrCat("a list of at most ", most));
+  }
+  for (const YAML::Node& entry : node) MNEME_RETURN_IF_ERROR(each(entry));
+  return absl::OkStatus();
+}
+
+Reader Text(std::string* out) {
+  return [out](const YAML::Node& node) -> absl::Status {
+    const bool is_text =
+        node.IsScalar() && !node.Scalar().empty() && node.Scalar().size() <= kIdentityNameBytesMax;
+    if (!is_text) {
+      return BadFile(node, "no text, or a long one",
+                     absl::StrCat("a text of at most ", kIdentityNameBytesMax, " bytes"));
+    }
+    *out = node.Scalar();
+    return absl::OkStatus();
+  };
+}
+
+// A day, which is its first second, or a second; of UTC.
+Reader Time(int64_t* unix_nanos) {
+  return [unix_nanos](const YAML::Node& node) -> absl::Status {
+    absl::Time time;
+    std::string why;
+    const std::string text = node.IsScalar() ? node.Scalar() : "";
+    const bool is_time = absl::ParseTime("%Y-%m-%d", text, &time, &why) ||
+                         absl::ParseTime(absl::RFC3339_full, text, &time, &why);
+    // Beyond these nanoseconds do not fit.
+    if (!is_time || time < absl::FromUnixSeconds(0) ||
+        time > absl::FromUnixNanos(std::numeric_limits<int64_t>::max())) {
+      return BadFile(node, absl::StrCat("'", text, "'"), "2026-01-31 or 2026-01-31T12:00:00Z");
+    }
+    *unix_nanos = absl::ToUnixNanos(time);
+    return absl::OkStatus();
+  };
+}
+
+// A number; with k, M or G the powers of 1024.
+Reader Rate(double* out) {
+  return [out](const YAML::Node& node) -> absl::Status {
+    std::string text = node.IsScalar() ? node.Scalar() : "";
+    const std::string given = text;
+    double unit = 1;
+    const size_t power =
+        text.empty() ? std::string::npos : std::string_view("kMG").find(text.back());
+    if (power != std::string::npos) {
+      unit = std::pow(1024, power + 1);
+      text.pop_back();
+    }
+    double number = 0;
+    if (!YAML::convert<double>::decode(YAML::Node(text), number) ||
+        !(number * unit >= kRateMin && number * unit <= kRateMax)) {
+      return BadFile(
+          node, absl::StrCat("'", given, "'"),
+          absl::StrCat("a number from ", kRateMin, " to ", kRateMax, ", or one with k, M or G"));
+    }
+    *out = number * unit;
+    return absl::OkStatus();
+  };
+}
+
+Reader RoleOf(v1::Role* out) {
+  return [out](const YAML::Node& node) -> absl::Status {
+    std::vector<std::string> names;
+    for (const v1::Role role : kGrantable) {
+      names.push_back(RoleName(role));
+      if (node.IsScalar() && node.Scalar() == names.back()) {
+        *out = role;
+        return absl::OkStatus();
+      }
+    }
+    return BadFile(node, absl::StrCat("'", node.IsScalar() ? node.Scalar() : "", "'"),
+                   absl::StrCat("one of ", absl::StrJoin(names, ", ")));
+  };
+}
+
+absl::Status ReadGrant(const YAML::Node& node, std::vector<Grant>* out) {
+  Grant grant;
+  MNEME_RETURN_IF_ERROR(
+      ReadMap(node, {{"role", RoleOf(&grant.role)}, {"memories", Text(&grant.memories)}}));
+  if (grant.role == v1::ROLE_UNSPECIFIED || grant.memories.empty()) {
+    return BadFile(node, "a grant without role or memories",
+                   "{role: reader, memories: \"*\"}, with the names that are meant");
+  }
+  out->push_back(std::move(grant));
+  return absl::OkStatus();
+}
+
+absl::Status ReadDigest(const YAML::Node& node, KeyDigest* out) {
+  const std::string text = node.IsScalar() ? node.Scalar() : "";
+  const bool is_hex = text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  if (text.size() != 2 * out->size() || !is_hex) {
+    return BadFile(node, absl::StrCat(text.size(), " characters"),
+                   "the SHA-256 of the key in 64 hexadecimal digits");
+  }
+  const std::string bytes = absl::HexStringToBytes(text);
+  std::copy(bytes.begin(), bytes.end(), out->begin());
+  return absl::OkStatus();
+}
+
+// What a policy is made of, entry by entry.
+class Builder {
+ public:
+  explicit Builder(const Policy* before) {
+    if (before == nullptr) return;
+    for (const auto& [digest, identity] : before->keys) Remember(identity);
+    for (const auto& [name, identity] : before->certificates) Remember(identity);
+    Remember(before->anonymous);
+  }
+
+  absl::Status Read(const YAML::Node& root) {
+    const auto list = [this](absl::Status (Builder::*each)(const YAML::Node&)) -> Reader {
+      return [this, each](const YAML::Node& node) {
+        return ReadList(node, kIdentitiesMax,
+                        [this, each](const YAML::Node& entry) { return (this->*each)(entry); });
+      };
+    };
+    return ReadMap(root,
+                   {{"keys", list(&Builder::ReadKey)},
+                    {"certificates", list(&Builder::ReadCertificate)},
+                    {kAnonymous, [this](const YAML::Node& node) { return ReadAnonymous(node); }}});
+  }
+
+  Policy Take() { return std::move(policy_); }
+
+ private:
+  void Remember(const std::shared_ptr<const Identity>& identity) {
+    if (identity != nullptr && identity->limiter != nullptr) {
+      limiters_[identity->name] = identity->limiter;
+    }
+  }
+
+  // The keys that all kinds of identities have, beside `own`.
+  absl::StatusOr<std::shared_ptr<const Identity>> ReadIdentity(const YAML::Node& node,
+                                                               Identity identity,
+                                                               std::map<std::string, Reader> own) {
+    RateLimits limits;
+    own["grants"] = [&](const YAML::Node& grants) {
+      return ReadList(grants, kGrantsMax,
+                      [&](const YAML::Node& grant) { return ReadGrant(grant, &identity.grants); });
+    };
+    own["limits"] = [&](const YAML::Node& rates) {
+      return ReadMap(rates, {{"calls_per_second", Rate(&limits.calls_per_second)},
+                             {"bytes_per_second", Rate(&limits.bytes_per_second)}});
+    };
+    if (identity.name.empty()) {
+      own["name"] = Text(&identity.name);
+      own["not_before"] = Time(&identity.not_before_unix_nanos);
+      own["not_after"] = Time(&identity.not_after_unix_nanos);
+    }
+    MNEME_RETURN_IF_ERROR(ReadMap(node, own));
+    if (identity.name.empty()) return BadFile(node, "an entry without a name", "name: TEXT");
+    if (identity.not_before_unix_nanos >= identity.not_after_unix_nanos) {
+      return BadFile(node, "not_after that is not after not_before", "a time between them");
+    }
+    if (!names_.insert(identity.name).second) {
+      return BadFile(node, absl::StrCat("the name '", identity.name, "' again"),
+                     "a name of its own for each key and certificate");
+    }
+    identity.limiter = LimiterOf(identity.name, limits);
+    return std::make_shared<const Identity>(std::move(identity));
+  }
+
+  std::shared_ptr<RateLimiter> LimiterOf(const std::string& name, const RateLimits& limits) const {
+    if (limits == RateLimits()) return nullptr;
+    const auto known = limiters_.find(name);
+    if (known != limiters_.end() && known->second->limits() == limits) return known->second;
+    return std::make_shared<RateLimiter>(limits);
+  }
+
+  absl::Status ReadKey(const YAML::Node& node) {
+    KeyDigest digest = {};
+    bool has_digest = false;
+    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<const Identity> identity,
+                           ReadIdentity(node, {}, {{"sha256", [&](const YAML::Node& text) {
+                                                      has_digest = true;
+                                                      return ReadDigest(text, &digest);
+                                                    }}}));
+    if (!has_digest) return BadFile(node, "a key without sha256", "sha256: of the key");
+    if (policy_.keys.emplace(digest, std::move(identity)).second) return absl::OkStatus();
+    return BadFile(node, "the same key again", "a key of its own for each name");
+  }
+
+  absl::Status ReadCertificate(const YAML::Node& node) {
+    std::string san;
+    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<const Identity> identity,
+                           ReadIdentity(node, {}, {{"san", Text(&san)}}));
+    if (!(san.starts_with("dns:") || san.starts_with("uri:")) || san.size() == 4) {
+      return BadFile(node, absl::StrCat("the san '", san, "'"), "dns:NAME or uri:URI");
+    }
+    if (policy_.certificates.emplace(san, std::move(identity)).second) return absl::OkStatus();
+    return BadFile(node, absl::StrCat("the san '", san, "' again"), "each once");
+  }
+
+  absl::Status ReadAnonymous(const YAML::Node& node) {
+    Identity identity;
+    identity.name = kAnonymous;
+    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<const Identity> read,
+                           ReadIdentity(node, std::move(identity), {}));
+    if (!read->grants.empty()) policy_.anonymous = std::move(read);
+    return absl::OkStatus();
+  }
+
+  Policy policy_;
+  std::set<std::string> names_;
+  std::map<std::string, std::shared_ptr<RateLimiter>> limiters_;  // of the policy before
+};
+
+}  // namespace
+
+absl::StatusOr<Policy> ParsePolicy(const std::string& yaml, const std::string& where,
+                                   const Policy* before) {
+  // yaml-cpp throws on malformed documents.
+  try {
+    const YAML::Node root = YAML::Load(yaml);
+    Builder builder(before);
+    if (!root.IsNull()) MNEME_RETURN_IF_ERROR(Annotate(builder.Read(root), where));
+    return builder.Take();
+  } catch (const YAML::Exception& e) {
+    return InvalidArgument(absl::StrCat(where, ": ", e.what()),
+                           {.reason = "AUTH_FILE",
+                            .given = "text that is not YAML",
+                            .expected = "a map of keys, certificates, anonymous",
+                            .next_step = "Correct the YAML; docs/security.md shows one."});
+  }
+}
+
+absl::StatusOr<Policy> ReadPolicy(const std::string& path, const Policy* before) {
+  std::ostringstream text;
+  std::ifstream file;
+  std::error_code ignored;
+  // A stream opens a directory too, and throws when it is read.
+  if (!std::filesystem::is_directory(path, ignored)) file.open(path);
+  const uintmax_t bytes = file.is_open() ? std::filesystem::file_size(path, ignored) : 0;
+  if (file.is_open() && bytes <= kAuthFileBytesMax) text << file.rdbuf();
+  if (!file.is_open() || file.bad() || bytes > kAuthFileBytesMax) {
+    return NotFound(
+        absl::StrFormat("auth.file: '%s' cannot be read", path),
+        {.reason = "AUTH_FILE",
+         .given = path,
+         .expected = absl::StrCat("a readable YAML file of at most ", kAuthFileBytesMax, " bytes"),
+         .next_step = "Correct the path or its permissions."});
+  }
+  return ParsePolicy(text.str(), path, before);
+}
+
+}  // namespace mneme::server
