@@ -1,0 +1,327 @@
+#include "server/http/http_server.h"
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <string_view>
+
+#include "core/base/status.h"
+#include "server/http/error.h"
+
+namespace mneme::server {
+namespace {
+
+// A body and what converting it takes, for each of its bytes.
+constexpr uint64_t kBodyCopies = 4;
+// TLS 1.2 and 1.3, as on the port of gRPC.
+constexpr char kTlsPriorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
+absl::Status FromBrowser(std::string_view origin) {
+  return MakeError(absl::StatusCode::kPermissionDenied,
+                   "requests of pages in a browser are not served",
+                   {.reason = "ORIGIN",
+                    .given = absl::StrCat("Origin: ", AbslView(origin)),
+                    .expected = "a request without an Origin header",
+                    .next_step = "Have the page's own server ask mneme."});
+}
+
+absl::Status BodyTooLarge(uint64_t most) {
+  return ResourceExhausted(
+      absl::StrFormat("the body is larger than %d bytes", most),
+      {.reason = "LIMIT",
+       .given = "a larger body",
+       .expected = absl::StrFormat("at most %d bytes", most),
+       .next_step = "Split the batch into several requests, or send Matrix.data "
+                    "in place of values."});
+}
+
+absl::Status ServerStopping() {
+  return Unavailable("the server is stopping",
+                     {.reason = "STOPPING", .next_step = "Retry once it is back."});
+}
+
+std::string Header(MHD_Connection* connection, const char* name) {
+  const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// Of Content-Length; 0 where it is not said.
+uint64_t AnnouncedBytes(MHD_Connection* connection) {
+  const std::string text = Header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+  uint64_t bytes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return bytes;
+}
+
+uint64_t ConnectionsOf(MHD_Daemon* daemon) {
+  const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+  return info == nullptr ? 0 : info->num_connections;
+}
+
+// host:port as an address to listen on.
+struct Address {
+  sockaddr_storage storage = {};
+};
+
+absl::StatusOr<Address> Resolve(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  std::string host = listen.substr(0, colon);
+  const std::string port = listen.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) {
+    return Unavailable(absl::StrFormat("http.listen: %s: %s", listen, gai_strerror(error)),
+                       {.reason = "LISTEN", .next_step = "Correct --http.listen."});
+  }
+  Address out;
+  memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+  return out;
+}
+
+}  // namespace
+
+// One request and its answer. Belongs to libmicrohttpd's thread, but while it is handled.
+struct HttpServer::Exchange {
+  explicit Exchange(HttpServer& s, MHD_Connection* c) : server(s), connection(c) {}
+  ~Exchange() { server.budget_.Give(charged_bytes); }
+  void Charge(uint64_t bytes) {
+    server.budget_.Take(bytes);
+    charged_bytes += bytes;
+  }
+
+  HttpServer& server;
+  MHD_Connection* const connection;
+  HttpRequest request;
+  std::optional<HttpResponse> response;
+  int64_t begin_nanos = 0;  // monotonic
+  uint64_t charged_bytes = 0;
+  bool handled = false;
+};
+
+struct HttpServer::Callbacks {
+  static MHD_Result Access(void* self, MHD_Connection* connection, const char* path,
+                           const char* verb, const char*, const char* data, size_t* size,
+                           void** state) {
+    HttpServer& server = *static_cast<HttpServer*>(self);
+    if (*state == nullptr) {
+      std::unique_ptr<Exchange> exchange = server.Begin(connection, path, verb);
+      Exchange& begun = *exchange;
+      *state = exchange.release();  // Completed takes it
+      const bool now =
+          begun.response.has_value() && AnnouncedBytes(connection) > kHttpDroppedBodyBytesMax;
+      return !now || server.Send(begun) ? MHD_YES : MHD_NO;
+    }
+    Exchange& exchange = *static_cast<Exchange*>(*state);
+    if (*size > 0) {
+      const bool taken = server.TakeBody(exchange, data, *size);
+      *size = 0;
+      return taken ? MHD_YES : MHD_NO;
+    }
+    if (exchange.response.has_value()) return server.Send(exchange) ? MHD_YES : MHD_NO;
+    return server.Handle(exchange) ? MHD_YES : MHD_NO;
+  }
+
+  static void Completed(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
+    delete static_cast<Exchange*>(*state);
+    *state = nullptr;
+  }
+};
+
+std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connection,
+                                                        const char* path, const char* verb) {
+  auto exchange = std::make_unique<Exchange>(*this, connection);
+  exchange->begin_nanos = clock_.NowMonotonicNanos();
+  HttpRequest& request = exchange->request;
+  request.verb = verb;
+  request.path = path;
+  request.authorization = Header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
+  request.traceparent = Header(connection, "traceparent");
+  request.grpc_timeout = Header(connection, "grpc-timeout");
+  if (stopping_.load(std::memory_order_acquire)) {
+    exchange->response = ErrorResponse(ServerStopping());
+  } else if (const std::string origin = Header(connection, MHD_HTTP_HEADER_ORIGIN);
+             !origin.empty()) {
+    exchange->response = ErrorResponse(FromBrowser(origin));
+  } else if (AnnouncedBytes(connection) > options_.body_bytes_max) {
+    exchange->response = ErrorResponse(BodyTooLarge(options_.body_bytes_max));
+    exchange->response->code = 413;
+  } else {
+    exchange->response = handler_.refuse(request);
+  }
+  return exchange;
+}
+
+bool HttpServer::TakeBody(Exchange& exchange, const char* data, size_t size) {
+  const int64_t most = static_cast<int64_t>(options_.request_seconds) * 1'000'000'000;
+  if (clock_.NowMonotonicNanos() - exchange.begin_nanos > most) return false;
+  body_bytes_in_.fetch_add(size, std::memory_order_relaxed);
+  std::string& body = exchange.request.body;
+  if (exchange.response.has_value()) return true;  // read to be dropped
+  absl::Status taken;
+  if (body.size() + size > options_.body_bytes_max) {
+    exchange.response = ErrorResponse(BodyTooLarge(options_.body_bytes_max));
+    exchange.response->code = 413;
+  } else if (taken = budget_.TryTake(kBodyCopies * size); !taken.ok()) {
+    exchange.response = ErrorResponse(taken);
+  } else {
+    exchange.charged_bytes += kBodyCopies * size;
+    body.append(data, size);
+    return true;
+  }
+  body = std::string();
+  budget_.Give(std::exchange(exchange.charged_bytes, 0));
+  return true;
+}
+
+bool HttpServer::Handle(Exchange& exchange) {
+  if (exchange.handled) return true;  // woken with nothing to do yet
+  exchange.handled = true;
+  {
+    MutexLock lock(&mutex_);
+    ++under_way_;
+  }
+  MHD_suspend_connection(exchange.connection);
+  handler_.handle(exchange.request, [this, &exchange](HttpResponse response) {
+    exchange.Charge(response.body.size());
+    exchange.response = std::move(response);
+    MHD_resume_connection(exchange.connection);  // from here on the exchange may be gone
+    MutexLock lock(&mutex_);
+    if (--under_way_ == 0) idle_.NotifyAll();
+  });
+  return true;
+}
+
+bool HttpServer::Send(Exchange& exchange) {
+  HttpResponse& from = *exchange.response;
+  // The exchange holds the bytes until libmicrohttpd is done with them.
+  MHD_Response* to =
+      MHD_create_response_from_buffer(from.body.size(), from.body.data(), MHD_RESPMEM_PERSISTENT);
+  if (to == nullptr) return false;
+  MHD_add_response_header(to, MHD_HTTP_HEADER_CONTENT_TYPE, from.content_type.c_str());
+  for (const auto& [name, value] : from.headers)
+    MHD_add_response_header(to, name.c_str(), value.c_str());
+  const MHD_Result queued =
+      MHD_queue_response(exchange.connection, static_cast<unsigned>(from.code), to);
+  MHD_destroy_response(to);
+  body_bytes_out_.fetch_add(from.body.size(), std::memory_order_relaxed);
+  responses_[from.code / 100 - 1].fetch_add(1, std::memory_order_relaxed);
+  return queued == MHD_YES;
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options,
+                                                              const Clock& clock,
+                                                              ByteBudget& budget,
+                                                              HttpHandler handler) {
+  MNEME_ASSIGN_OR_RETURN(const Address address, Resolve(options.listen));
+  std::unique_ptr<HttpServer> server(new HttpServer(options, clock, budget, std::move(handler)));
+  const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
+  MHD_Daemon* const daemon = server->StartDaemon(options.tls, to, -1);
+  if (daemon == nullptr) {
+    return Unavailable(
+        absl::StrFormat("cannot listen on %s", options.listen),
+        {.reason = "LISTEN",
+         .next_step = "Is another mnemed running there? Choose another --http.listen, or none: "
+                      "--http.listen=none."});
+  }
+  const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+  if (info != nullptr) server->port_ = info->port;
+  MutexLock lock(&server->mutex_);
+  server->daemons_.push_back(daemon);
+  return server;
+}
+
+MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, const sockaddr* address,
+                                    int socket) {
+  std::vector<MHD_OptionItem> more;
+  if (address != nullptr) {
+    more.push_back({MHD_OPTION_SOCK_ADDR, 0, const_cast<sockaddr*>(address)});
+  } else {
+    more.push_back({MHD_OPTION_LISTEN_SOCKET, socket, nullptr});
+  }
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+  if (address != nullptr && address->sa_family == AF_INET6) flags |= MHD_USE_IPv6;
+  if (!tls.certificate.empty()) {
+    flags |= MHD_USE_TLS;
+    more.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, const_cast<char*>(tls.certificate.c_str())});
+    more.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, const_cast<char*>(tls.key.c_str())});
+    more.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(kTlsPriorities)});
+  }
+  more.push_back({MHD_OPTION_END, 0, nullptr});
+  return MHD_start_daemon(
+      flags, 0, nullptr, nullptr, &Callbacks::Access, this, MHD_OPTION_NOTIFY_COMPLETED,
+      &Callbacks::Completed, nullptr, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHttpHeaderBytesMax,
+      MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options_.connections_max),
+      MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+      static_cast<unsigned>(options_.connections_per_address_max), MHD_OPTION_CONNECTION_TIMEOUT,
+      static_cast<unsigned>(options_.idle_seconds), MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+      MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);
+}
+
+absl::Status HttpServer::Renew(const HttpCertificate& tls) {
+  MutexLock lock(&mutex_);
+  // Those that nobody is connected to any more.
+  for (size_t i = 0; i + 1 < daemons_.size();) {
+    if (ConnectionsOf(daemons_[i]) > 0) {
+      ++i;
+      continue;
+    }
+    MHD_stop_daemon(daemons_[i]);
+    daemons_.erase(daemons_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  if (daemons_.size() >= kHttpRenewalsMax) {
+    return FailedPrecondition("connections of too many earlier certificates are open",
+                              {.reason = "RENEWALS",
+                               .given = absl::StrCat(daemons_.size(), " certificates in use"),
+                               .expected = absl::StrCat("fewer than ", kHttpRenewalsMax),
+                               .next_step = "Wait until their clients have left."});
+  }
+  const MHD_DaemonInfo* listening = MHD_get_daemon_info(daemons_.back(), MHD_DAEMON_INFO_LISTEN_FD);
+  const int socket = dup(listening->listen_fd);
+  MHD_Daemon* const daemon = socket < 0 ? nullptr : StartDaemon(tls, nullptr, socket);
+  if (daemon == nullptr) {
+    if (socket >= 0) close(socket);
+    return Unavailable("the HTTP port does not take the certificate",
+                       {.reason = "LISTEN", .next_step = "Correct tls.certificate and tls.key."});
+  }
+  const int before = MHD_quiesce_daemon(daemons_.back());
+  if (before >= 0) close(before);
+  daemons_.push_back(daemon);
+  return absl::OkStatus();
+}
+
+HttpServer::~HttpServer() { Stop(); }
+
+void HttpServer::Stop() {
+  stopping_.store(true, std::memory_order_release);
+  std::vector<MHD_Daemon*> daemons;
+  {
+    MutexLock lock(&mutex_);
+    while (under_way_ > 0) idle_.Wait(&mutex_);
+    daemons.swap(daemons_);
+  }
+  for (MHD_Daemon* daemon : daemons) MHD_stop_daemon(daemon);
+}
+
+HttpCounters HttpServer::counters() const {
+  HttpCounters out;
+  {
+    MutexLock lock(&mutex_);
+    for (MHD_Daemon* daemon : daemons_) out.connections += ConnectionsOf(daemon);
+    out.under_way = under_way_;
+  }
+  for (size_t i = 0; i < 5; ++i) out.responses[i] = responses_[i].load(std::memory_order_relaxed);
+  out.body_bytes_in = body_bytes_in_.load(std::memory_order_relaxed);
+  out.body_bytes_out = body_bytes_out_.load(std::memory_order_relaxed);
+  return out;
+}
+
+}  // namespace mneme::server

@@ -1,0 +1,146 @@
+// The HTTP port: connections, bounds, and one handler that is given whole requests.
+//
+// One thread of libmicrohttpd's takes and sends bytes for all connections. A request is handed over
+// once its body is there; its connection is then suspended until the handler responds, from
+// whatever thread, so nobody waits. Bodies and answers are charged to the byte budget that gRPC's
+// calls are charged to, for as long as they are held.
+//
+// A request that has an Origin header comes from a page in a browser, and is refused: a page that
+// its reader happens to visit must not reach a server on his loopback address.
+//
+// Thread-safe.
+#ifndef MNEME_SERVER_HTTP_HTTP_SERVER_H_
+#define MNEME_SERVER_HTTP_HTTP_SERVER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "server/rpc/budget.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+struct sockaddr;
+
+namespace mneme::server {
+
+// Bytes of a request's line and headers; also what a connection holds while it is idle.
+inline constexpr size_t kHttpHeaderBytesMax = 32 * 1024;
+// A request that is refused before its body came in: up to this size the body is read and dropped,
+// so that the client is there to read why; beyond it the connection is closed.
+inline constexpr uint64_t kHttpDroppedBodyBytesMax = 64 * 1024;
+// Certificates in use at once: of the port, and of connections that began before it was renewed.
+inline constexpr size_t kHttpRenewalsMax = 8;
+
+struct HttpRequest {
+  std::string verb;  // "GET"
+  std::string path;  // "/v1/memories/faces:retrieve", without a query
+  std::string body;
+  // Headers that are used; empty where there is none.
+  std::string authorization;
+  std::string traceparent;
+  std::string grpc_timeout;
+};
+
+struct HttpResponse {
+  int code = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+// Takes the answer to a request; called once.
+using HttpRespond = std::function<void(HttpResponse)>;
+
+// PEM; both empty: plain HTTP.
+struct HttpCertificate {
+  std::string certificate;  // its chain follows it
+  std::string key;
+};
+
+struct HttpOptions {
+  std::string listen;  // host:port
+  uint64_t connections_max = 0;
+  uint64_t connections_per_address_max = 0;
+  uint64_t idle_seconds = 0;     // without a byte either way
+  uint64_t request_seconds = 0;  // for a request's body to come in
+  uint64_t body_bytes_max = 0;
+  HttpCertificate tls;
+};
+
+struct HttpHandler {
+  // By path and headers alone, before the body: an answer where there is nothing to read it for.
+  std::function<std::optional<HttpResponse>(const HttpRequest&)> refuse;
+  // The request lives until `respond` is called. Must not block.
+  std::function<void(HttpRequest& request, HttpRespond respond)> handle;
+};
+
+struct HttpCounters {
+  uint64_t connections = 0;                        // now
+  uint64_t under_way = 0;                          // requests that are handled now
+  uint64_t responses[5] = {};                      // 1xx, 2xx, ... since the start
+  uint64_t body_bytes_in = 0, body_bytes_out = 0;  // since the start
+};
+
+class HttpServer {
+ public:
+  // Unavailable (LISTEN): the address is in use, or not ours, or the certificate is none.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
+                                                           const Clock& clock, ByteBudget& budget,
+                                                           HttpHandler handler);
+  ~HttpServer();  // Stop()
+
+  // New requests are refused; returns when those under way were answered: the handler must see to
+  // it that they are.
+  void Stop();
+  // Connections that begin from now on see this certificate; those that are open go on. Only where
+  // there is TLS already. Unavailable (LISTEN): it is none; FailedPrecondition (RENEWALS): clients
+  // of the last kHttpRenewalsMax certificates are still connected. Then all stays as it is.
+  absl::Status Renew(const HttpCertificate& tls);
+  int port() const { return port_; }
+  HttpCounters counters() const;
+
+ private:
+  struct Exchange;
+  struct Callbacks;
+
+  HttpServer(const HttpOptions& options, const Clock& clock, ByteBudget& budget,
+             HttpHandler handler)
+      : options_(options), clock_(clock), budget_(budget), handler_(std::move(handler)) {}
+
+  // Reactions of libmicrohttpd's thread; false closes the connection.
+  std::unique_ptr<Exchange> Begin(MHD_Connection* connection, const char* path, const char* verb);
+  bool TakeBody(Exchange& exchange, const char* data, size_t size);
+  bool Handle(Exchange& exchange);
+  bool Send(Exchange& exchange);
+  // Listens on `address`, or on a socket that listens already. Null: it cannot.
+  MHD_Daemon* StartDaemon(const HttpCertificate& tls, const sockaddr* address, int socket);
+
+  const HttpOptions options_;
+  const Clock& clock_;
+  ByteBudget& budget_;
+  const HttpHandler handler_;
+  int port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> responses_[5] = {};
+  std::atomic<uint64_t> body_bytes_in_{0};
+  std::atomic<uint64_t> body_bytes_out_{0};
+
+  mutable Mutex mutex_;  // a leaf
+  CondVar idle_;         // nothing is under way any more
+  uint64_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The last one listens; those before it have connections of earlier certificates.
+  std::vector<MHD_Daemon*> daemons_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_HTTP_HTTP_SERVER_H_
