@@ -50,4 +50,8 @@ void InitLog(const std::string& level, const std::string& format) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void LogWarning(const std::string& line) { spdlog::warn("{}", line); }
+
+void SetLogLevel(const std::string& level) { spdlog::set_level(spdlog::level::from_str(level)); }
+
 }  // namespace mneme::server

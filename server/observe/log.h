@@ -10,6 +10,11 @@ namespace mneme::server {
 // checked).
 void InitLog(const std::string& level, const std::string& format);
 
+// A line of level warning.
+void LogWarning(const std::string& line);
+// As InitLog's, from now on.
+void SetLogLevel(const std::string& level);
+
 }  // namespace mneme::server
 
 #endif  // MNEME_SERVER_OBSERVE_LOG_H_
