@@ -44,6 +44,15 @@ Examples:
   mnemed fsck --data.dir=/var/lib/mneme
   mnemed fsck --data.dir=/var/lib/mneme --json | jq '.memories[] | select(.damage != [])')";
 
+constexpr char kUpgradeFooter[] = R"(
+Nothing is written. Back up before an upgrade: what a newer mnemed has written an older one refuses.
+
+Exit codes: 0 this mnemed serves it, 3 it does not (newer, foreign or damaged), or a daemon has it open.
+
+Examples:
+  mnemed upgrade-check /var/lib/mneme
+  mnemed upgrade-check /var/lib/mneme --json)";
+
 constexpr char kDumpFooter[] = R"(
 Examples:
   mnemed dump --data.dir=/var/lib/mneme
@@ -66,8 +75,10 @@ struct Commands {
   CLI::App* print = nullptr;
   CLI::App* fsck = nullptr;
   CLI::App* dump = nullptr;
+  CLI::App* upgrade_check = nullptr;
   bool recovery = false;
-  bool fsck_json = false;
+  bool json = false;
+  std::string upgrade_dir;
   DumpOptions dump_options;
 };
 
@@ -83,7 +94,7 @@ void AddCommands(CLI::App& app, Commands& commands) {
       config->add_subcommand("print", "Print the configuration in use, all keys, as YAML");
   commands.fsck = app.add_subcommand(
       "fsck", "Check a data directory that no daemon serves; nothing is written to it");
-  commands.fsck->add_flag("--json", commands.fsck_json, "One JSON object instead of a table");
+  commands.fsck->add_flag("--json", commands.json, "One JSON object instead of a table");
   commands.fsck->footer(kFsckFooter);
   commands.dump = app.add_subcommand(
       "dump", "Print what a data directory holds, as JSON Lines, while no daemon serves it");
@@ -93,20 +104,31 @@ void AddCommands(CLI::App& app, Commands& commands) {
   commands.dump->add_option("--limit", dump.limit, "Lines a memory; 0: all [0]");
   commands.dump->add_flag("--vectors", dump.vectors, "With items: keys and responses too");
   commands.dump->footer(kDumpFooter);
-  for (CLI::App* sub : {config, commands.check, commands.print, commands.fsck, commands.dump})
+  commands.upgrade_check = app.add_subcommand(
+      "upgrade-check",
+      "Say whether this mnemed can serve a data directory, and what it would change");
+  commands.upgrade_check->add_option("DIR", commands.upgrade_dir, "The directory [data.dir]");
+  commands.upgrade_check->add_flag("--json", commands.json, "One JSON object instead of a table");
+  commands.upgrade_check->footer(kUpgradeFooter);
+  for (CLI::App* sub : {config, commands.check, commands.print, commands.fsck, commands.dump,
+                        commands.upgrade_check})
     sub->fallthrough();
 }
 
 int RunOffline(const Config& config, const Commands& commands) {
   math::SetBlasThreads(1);
-  const absl::StatusOr<OfflineData> data =
-      OpenOffline(config.data_dir, config.storage_memory_bytes);
+  const bool checks_upgrade = commands.upgrade_check->parsed();
+  const std::string& directory =
+      checks_upgrade && !commands.upgrade_dir.empty() ? commands.upgrade_dir : config.data_dir;
+  const absl::StatusOr<OfflineData> data = OpenOffline(directory, config.storage_memory_bytes);
   if (!data.ok()) return Fail(kExitDataDir, data.status());
   absl::Status status;
-  if (commands.fsck->parsed()) {
+  if (checks_upgrade) {
+    status = RunUpgradeCheck(*data->storage, directory, commands.json, std::cout);
+  } else if (commands.fsck->parsed()) {
     std::ostream nowhere(nullptr);
     const bool shown = isatty(STDERR_FILENO) != 0;
-    status = RunFsck(*data->storage, commands.fsck_json, std::cout, shown ? std::cerr : nowhere);
+    status = RunFsck(*data->storage, commands.json, std::cout, shown ? std::cerr : nowhere);
   } else {
     status = RunDump(*data->storage, commands.dump_options, std::cout);
   }
@@ -119,6 +141,7 @@ int Main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app{"mnemed: the mneme associative-memory daemon"};
   app.footer(kFooter);
+  app.set_help_all_flag("--help-all", "Print the help of all commands");
   app.set_version_flag("--version", std::string(kVersion));
   std::string file;
   app.add_option("--config", file, "YAML file with keys")->envname("MNEME_CONFIG");
@@ -138,27 +161,34 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
 
-  Config config;
-  absl::Status status;
-  if (!file.empty()) status = ApplyYamlFile(config, file);
-  if (status.ok()) status = ApplyEnvironment(config, EnvironmentVariables());
-  for (const ConfigKey& key : ConfigKeys()) {
-    if (status.ok() && app.count(key.flag()) > 0)
-      status = Annotate(key.set(config, flags[key.name]), "flag");
-  }
-  if (status.ok()) status = ValidateConfig(config);
-  if (status.ok()) status = ArmFailPoints(fail_points);
-  if (!status.ok()) return Fail(kExitUsage, status);
+  // Again at each reload, from what the file says then.
+  const auto load = [&app, &file, &flags]() -> absl::StatusOr<Config> {
+    Config config;
+    if (!file.empty()) MNEME_RETURN_IF_ERROR(ApplyYamlFile(config, file));
+    MNEME_RETURN_IF_ERROR(ApplyEnvironment(config, EnvironmentVariables()));
+    for (const ConfigKey& key : ConfigKeys()) {
+      if (app.count(key.flag()) == 0) continue;
+      MNEME_RETURN_IF_ERROR(Annotate(key.set(config, flags.at(key.name)), "flag"));
+    }
+    MNEME_RETURN_IF_ERROR(ValidateConfig(config));
+    return config;
+  };
+  const absl::StatusOr<Config> config = load();
+  if (!config.ok()) return Fail(kExitUsage, config.status());
+  if (const absl::Status status = ArmFailPoints(fail_points); !status.ok())
+    return Fail(kExitUsage, status);
   if (commands.check->parsed()) {
     std::puts("the configuration is good");
     return kExitOk;
   }
   if (commands.print->parsed()) {
-    std::fputs(PrintConfig(config).c_str(), stdout);
+    std::fputs(PrintConfig(*config).c_str(), stdout);
     return kExitOk;
   }
-  if (commands.fsck->parsed() || commands.dump->parsed()) return RunOffline(config, commands);
-  return Serve(config, commands.recovery);
+  for (const CLI::App* offline : {commands.fsck, commands.dump, commands.upgrade_check}) {
+    if (offline->parsed()) return RunOffline(*config, commands);
+  }
+  return Serve(*config, load, commands.recovery);
 }
 
 }  // namespace

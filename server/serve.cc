@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -20,15 +21,30 @@
 
 #include "core/base/clock.h"
 #include "core/base/fail_point.h"
+#include "core/base/ids.h"
 #include "core/base/status.h"
 #include "core/engine/engine.h"
 #include "core/math/blas.h"
 #include "core/math/cpu.h"
 #include "core/storage/storage.h"
+#include "server/auth/grpc_log.h"
+#include "server/auth/security.h"
 #include "server/config/memory_limit.h"
+#include "server/http/door.h"
+#include "server/observe/engine_metrics.h"
 #include "server/observe/log.h"
 #include "server/observe/process.h"
+#include "server/observe/process_metrics.h"
+#include "server/observe/service_manager.h"
+#include "server/peer/etcd_client.h"
+#include "server/peer/etcd_host.h"
+#include "server/peer/federation_host.h"
+#include "server/peer/federation_metrics.h"
+#include "server/peer/federation_service.h"
+#include "server/peer/file_host.h"
+#include "server/peer/peer_service.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/call_metrics.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/operations_service.h"
 #include "server/rpc/transport.h"
@@ -38,7 +54,9 @@ namespace {
 
 constexpr char kVersion[] = MNEME_VERSION;
 // Between two lines of the log on how far start-up is.
-constexpr time_t kProgressSeconds = 3;
+constexpr std::chrono::seconds kProgressPause{3};
+// The manager of services waits for so long after such a line.
+constexpr std::chrono::seconds kStartupPatience{60};
 // Calls that were cancelled after the grace, then calls whose work was ended under them, have so
 // long.
 constexpr std::chrono::seconds kCancelledCalls{2};
@@ -113,16 +131,164 @@ bool WritePortFile(const std::string& path, int port) {
   return std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
-std::unique_ptr<grpc::Server> StartServer(const Config& config,
+// What the gate has to know of what is stored.
+Directory DirectoryOf(engine::Engine& engine) {
+  return {.resolve = [&engine](std::string_view name) { return engine.ResolveName(name); },
+          .subject_of = [&engine](std::string_view id) -> std::optional<std::string> {
+            const absl::StatusOr<engine::JobInfo> job = engine.jobs().Get(id);
+            if (!job.ok()) return std::nullopt;
+            return job->memory;
+          }};
+}
+
+void WarnIfInsecure(Config config) {
+  if (!std::exchange(config.allow_insecure, false)) return;
+  if (const absl::Status status = ValidateConfig(config); !status.ok()) {
+    spdlog::warn("insecure, as server.allow_insecure says: {}", Explain(status));
+  }
+}
+
+std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
                                           std::initializer_list<grpc::Service*> services,
                                           uint64_t buffer_bytes_max, int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), port);
+  builder.AddListeningPort(config.listen, security.ClientPortCredentials(), port);
   BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
   for (grpc::Service* service : services) builder.RegisterService(service);
   return builder.BuildAndStart();
+}
+
+// This server's part in federations, and the door for other nodes. All null where it has none.
+struct Federations {
+  std::unique_ptr<FederationHost> host;
+  std::unique_ptr<PeerServiceImpl> service;
+  std::unique_ptr<grpc::Server> server;
+
+  // The nodes save what they are, then the door is shut. Before the engine closes.
+  void Stop() {
+    if (host != nullptr) host->Stop();
+    if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());
+  }
+};
+
+// What has joined begins once the door for other nodes is open, by EtcdHost::Start.
+absl::StatusOr<std::unique_ptr<EtcdHost>> MakeEtcdHost(const Config& config, MakeDialer dialer,
+                                                       engine::Engine& engine) {
+  MNEME_ASSIGN_OR_RETURN(std::shared_ptr<EtcdClient> client,
+                         EtcdClient::Create(config.federation_etcd));
+  return std::make_unique<EtcdHost>(engine, Clock::Real(), std::move(client),
+                                    EtcdHostOptions{.node = config.federation_node,
+                                                    .make_dialer = std::move(dialer),
+                                                    .seed = StableHash(config.federation_node)});
+}
+
+absl::StatusOr<std::unique_ptr<FileHost>> MakeFileHost(const Config& config, MakeDialer dialer,
+                                                       engine::Engine& engine) {
+  FileHostOptions options{.node = config.federation_node,
+                          .federations = {},
+                          .make_dialer = std::move(dialer),
+                          .seed = StableHash(config.federation_node)};
+  MNEME_ASSIGN_OR_RETURN(options.federations, ReadFederationFile(config.federation_file));
+  return FileHost::Create(engine, Clock::Real(), std::move(options));
+}
+
+// Where others dial this server: as configured, or where it listens, with the port in use.
+std::string AdvertisedAddress(const Config& config, int port) {
+  if (!config.peer_advertise.empty()) return config.peer_advertise;
+  if (config.peer_listen.starts_with("unix:")) return config.peer_listen;
+  return absl::StrCat(config.peer_listen.substr(0, config.peer_listen.rfind(':') + 1), port);
+}
+
+absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
+                                             bool recovery_mode, engine::Engine& engine,
+                                             uint64_t buffer_bytes_max) {
+  Federations out;
+  if (config.federation_file.empty() && config.federation_etcd.empty()) return out;
+  if (recovery_mode) return out;
+  const MakeDialer dialer = [tls = security.tls()](const std::string& federation,
+                                                   const std::string& node) {
+    return MakeGrpcDialer(federation, node, tls);
+  };
+  EtcdHost* etcd = nullptr;
+  if (config.federation_etcd.empty()) {
+    MNEME_ASSIGN_OR_RETURN(out.host, MakeFileHost(config, dialer, engine));
+  } else {
+    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<EtcdHost> host, MakeEtcdHost(config, dialer, engine));
+    etcd = host.get();
+    out.host = std::move(host);
+  }
+  out.service = std::make_unique<PeerServiceImpl>(*out.host);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(config.peer_listen, security.PeerPortCredentials(), &port);
+  BoundTransport(builder, federation::kFrameBytesMax / 2, buffer_bytes_max);
+  builder.RegisterService(out.service.get());
+  out.server = builder.BuildAndStart();
+  if (out.server == nullptr) {
+    return Unavailable(absl::StrFormat("cannot listen on %s", config.peer_listen),
+                       {.next_step = "Is another mnemed running there? Choose another "
+                                     "--peer.listen."});
+  }
+  if (etcd != nullptr) etcd->Start(AdvertisedAddress(config, port));
+  spdlog::info("node '{}' of federations in {}, listening for other nodes on {} (port {})",
+               config.federation_node,
+               etcd == nullptr ? config.federation_file : "etcd at " + config.federation_etcd,
+               config.peer_listen, port);
+  return out;
+}
+
+// What the HTTP port shows; nothing where it is plain.
+HttpCertificate HttpTls(const Config& config, Security& security) {
+  if (!config.http_tls) return {};
+  const std::shared_ptr<const TlsMaterial> material = security.tls()->material();
+  return {.certificate = material->certificate, .key = material->key};
+}
+
+// Has the HTTP port show the certificate that is in use now.
+absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door) {
+  if (door != nullptr) MNEME_RETURN_IF_ERROR(door->Renew(HttpTls(config, security)));
+  return "the HTTP port shows it too";
+}
+
+// The HTTP port; null where there is none.
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
+    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
+    engine::Engine& engine, const FederationHost* federations, grpc::Server& server) {
+  if (config.http_listen == "none") return nullptr;
+  DoorOptions options{
+      .http = {.listen = config.http_listen,
+               .connections_max = config.http_connections_max,
+               .connections_per_address_max = config.http_connections_per_address_max,
+               .idle_seconds = config.http_idle_seconds,
+               .request_seconds = config.http_request_seconds,
+               .body_bytes_max = config.limits.message_bytes_max,
+               .tls = HttpTls(config, security)},
+      .call_time = std::chrono::seconds(config.http_call_seconds),
+      .collect = [&security, &bounds, facts, &engine, federations](MetricFamilies& families) {
+        AddProcessMetrics(facts, families);
+        AddCallMetrics(bounds.observer.counters, bounds.budget, families);
+        AddEngineMetrics(engine, families);
+        AddMemoryMetrics(engine, families);
+        AddFederationMetrics(federations, families);
+        AddSample(AddCounter(families, "mneme_audit_lost_total",
+                             "Entries that the audit log had no room or no disk for."),
+                  security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));
+      }};
+  options.allow = [&gate = bounds.gate](const std::string& authorization) {
+    return gate.CheckPage(authorization);
+  };
+  MNEME_ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpDoor> door,
+      HttpDoor::Start(std::move(options), Clock::Real(), bounds.budget, engine, server));
+  spdlog::info("{} on {} (port {})", config.http_tls ? "HTTPS" : "HTTP", config.http_listen,
+               door->port());
+  if (!config.http_port_file.empty() && !WritePortFile(config.http_port_file, door->port())) {
+    return Unavailable(absl::StrFormat("cannot write %s", config.http_port_file),
+                       {.reason = "PORT_FILE", .next_step = "Choose another --http.port_file."});
+  }
+  return door;
 }
 
 pthread_t main_thread;  // for PassOn, which takes no parameter
@@ -136,11 +302,34 @@ sigset_t BlockSignals() {
   main_thread = pthread_self();
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int taken : {SIGTERM, SIGINT, kRecoveryEnded}) sigaddset(&signals, taken);
+  for (const int taken : {SIGTERM, SIGINT, SIGHUP, kRecoveryEnded}) sigaddset(&signals, taken);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  for (const int taken : {SIGTERM, SIGINT}) signal(taken, PassOn);
+  for (const int taken : {SIGTERM, SIGINT, SIGHUP}) signal(taken, PassOn);
   signal(SIGPIPE, SIG_IGN);
   return signals;
+}
+
+// The signal that came, or 0 when none did.
+int WaitForSignal(const sigset_t& signals, std::chrono::microseconds longest) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(longest);
+  const timespec wait{.tv_sec = seconds.count(),
+                      .tv_nsec = std::chrono::nanoseconds(longest - seconds).count()};
+  const int taken = sigtimedwait(&signals, nullptr, &wait);
+  return taken > 0 ? taken : 0;
+}
+
+// Health says NOT_SERVING, but calls are served: who balances load sees it and turns elsewhere. A
+// second SIGTERM or SIGINT ends it.
+void Drain(const sigset_t& signals, std::chrono::seconds time) {
+  if (time.count() > 0) spdlog::info("draining for {} s", time.count());
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return;
+    const int taken = WaitForSignal(signals, left);
+    if (taken == SIGTERM || taken == SIGINT) return;
+  }
 }
 
 // Reads the memories on a thread of its own; tells the main thread when it is done.
@@ -172,9 +361,12 @@ void LogProgress(const engine::Startup& startup) {
       startup.remaining_nanos.has_value()
           ? fmt::format("about {:.0f} s to go", static_cast<double>(*startup.remaining_nanos) / 1e9)
           : "time to go not known yet";
-  spdlog::info("reading memories: {} of {}, {} of {} rows, at '{}', {:.0f} s so far, {}",
-               startup.memories_done, startup.memories_total, startup.rows_done, startup.rows_total,
-               startup.memory, elapsed, remaining);
+  const std::string line =
+      fmt::format("reading memories: {} of {}, {} of {} rows, at '{}', {:.0f} s so far, {}",
+                  startup.memories_done, startup.memories_total, startup.rows_done,
+                  startup.rows_total, startup.memory, elapsed, remaining);
+  spdlog::info("{}", line);
+  TellStarting(line, kStartupPatience);
 }
 
 void LogRecovered(engine::Engine& engine) {
@@ -228,9 +420,9 @@ absl::Status StopServing(grpc::Server& server, engine::Engine& engine, std::chro
 // What the main thread does while others serve.
 class Watch {
  public:
-  Watch(const Config& config, bool recovery_mode, engine::Engine& engine, grpc::Server& server,
+  Watch(Reloader& reloader, bool recovery_mode, engine::Engine& engine, grpc::Server& server,
         int port)
-      : config_(config),
+      : reloader_(reloader),
         recovery_mode_(recovery_mode),
         engine_(engine),
         server_(server),
@@ -240,10 +432,16 @@ class Watch {
   // Until a signal says stop, or the memories cannot be read.
   absl::Status Await(const sigset_t& signals) {
     bool reading = true;
+    // Twice as often as is asked for: one may come late.
+    const std::chrono::microseconds asked = SignOfLifeInterval() / 2;
+    const std::chrono::microseconds pause =
+        asked.count() > 0 ? std::min<std::chrono::microseconds>(asked, kProgressPause)
+                          : kProgressPause;
     while (true) {
-      const timespec wait{.tv_sec = kProgressSeconds, .tv_nsec = 0};
-      const int taken = sigtimedwait(&signals, nullptr, &wait);
+      const int taken = WaitForSignal(signals, pause);
       if (taken == SIGTERM || taken == SIGINT) return absl::OkStatus();
+      if (asked.count() > 0) TellAlive();
+      if (taken == SIGHUP) Reload(reading);
       if (!reading) continue;
       if (!recovery_.ended()) {
         LogProgress(engine_.startup());
@@ -265,13 +463,29 @@ class Watch {
       LogRecovered(engine_);
     }
     SetHealth(server_, !recovery_mode_, true);
-    if (config_.port_file.empty() || WritePortFile(config_.port_file, port_))
-      return absl::OkStatus();
-    return Unavailable(absl::StrFormat("cannot write %s", config_.port_file),
+    TellReady(Serving());
+    const std::string port_file = reloader_.config().port_file;
+    if (port_file.empty() || WritePortFile(port_file, port_)) return absl::OkStatus();
+    return Unavailable(absl::StrFormat("cannot write %s", port_file),
                        {.reason = "PORT_FILE", .next_step = "Choose another --server.port_file."});
   }
 
-  const Config& config_;
+  std::string Serving() const {
+    return fmt::format("serving {} memories on port {}", engine_.memory_count(), port_);
+  }
+
+  void Reload(bool reading) {
+    if (!reading) TellReloading();
+    const absl::StatusOr<ReloadReport> report = reloader_.Reload();
+    if (report.ok()) {
+      spdlog::info("configuration read again: {}", ToLine(*report));
+    } else {
+      spdlog::error("configuration not read again: {}", Explain(report.status()));
+    }
+    if (!reading) TellReady(Serving());
+  }
+
+  Reloader& reloader_;
   const bool recovery_mode_;
   engine::Engine& engine_;
   grpc::Server& server_;
@@ -293,7 +507,7 @@ int Fail(ExitCode code, const absl::Status& status) {
   return code;
 }
 
-int Serve(const Config& config, bool recovery_mode) {
+int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   InitLog(config.log_level, config.log_format);
   BoundAllocator();
   ChooseBlasKernels(config.blas_kernel);
@@ -301,6 +515,10 @@ int Serve(const Config& config, bool recovery_mode) {
   const int64_t start = Clock::Real().NowUnixNanos();
   spdlog::info("mnemed {} starting: data in {}, kernels {}, BLAS {}", kVersion, config.data_dir,
                math::InstructionSet(), math::BlasKernelName());
+  TakeOverGrpcLog();
+  WarnIfInsecure(config);
+  const absl::StatusOr<std::unique_ptr<Security>> security = Security::Open(config, Clock::Real());
+  if (!security.ok()) return Fail(kExitUsage, security.status());
   const MemoryLimit limit = ChooseMemoryLimit(config.memory_bytes_max);
   spdlog::info("main memory: {} bytes ({})", limit.bytes, limit.source);
   const MemoryShares shares = SplitMemory(limit.bytes, config.storage_memory_bytes);
@@ -314,10 +532,14 @@ int Serve(const Config& config, bool recovery_mode) {
       });
   if (!engine.ok()) return Fail(kExitDataDir, engine.status());
 
+  (*security)->gate().SetDirectory(DirectoryOf(**engine));
   ByteBudget budget(shares.calls);
+  CallObserver observer{.slow_nanos = static_cast<int64_t>(config.slow_query_millis) * 1'000'000};
   CallBounds bounds{.message_bytes_max = config.limits.message_bytes_max,
                     .answer_seconds_max = static_cast<int64_t>(config.answer_seconds),
-                    .budget = budget};
+                    .budget = budget,
+                    .observer = observer,
+                    .gate = (*security)->gate()};
   MemoryServiceImpl service(**engine, Clock::Real(),
                             {.version = kVersion,
                              .instruction_set = math::InstructionSet(),
@@ -325,12 +547,31 @@ int Serve(const Config& config, bool recovery_mode) {
                              .start_unix_nanos = start,
                              .memory_limit_source = limit.source},
                             bounds);
-  AdminServiceImpl admin(**engine, bounds);
+  Reloader reloader(config, std::move(load));
+  reloader.OnChange([&bounds, &observer](const Config& now) {
+    SetLogLevel(now.log_level);
+    bounds.answer_seconds_max = static_cast<int64_t>(now.answer_seconds);
+    observer.slow_nanos = static_cast<int64_t>(now.slow_query_millis) * 1'000'000;
+  });
+  reloader.AddPart([&security](const Config&) { return (*security)->Reload(); });
+  std::atomic<HttpDoor*> open_door{nullptr};
+  if (config.http_tls) {
+    reloader.AddPart([&](const Config&) { return RenewDoor(config, **security, open_door); });
+  }
+  AdminServiceImpl admin(**engine, reloader, bounds);
   OperationsServiceImpl operations((*engine)->jobs(), bounds);
+  absl::StatusOr<Federations> federations =
+      StartFederations(config, **security, recovery_mode, **engine, shares.calls);
+  if (!federations.ok()) {
+    return Fail(absl::IsUnavailable(federations.status()) ? kExitListen : kExitUsage,
+                federations.status());
+  }
+  FederationServiceImpl federation(federations->host.get(), bounds);
   int port = 0;
-  const std::unique_ptr<grpc::Server> server =
-      StartServer(config, {&service, &admin, &operations}, shares.calls, &port);
+  const std::unique_ptr<grpc::Server> server = StartServer(
+      config, **security, {&service, &admin, &operations, &federation}, shares.calls, &port);
   if (server == nullptr) {
+    federations->Stop();  // open streams would keep its door from closing
     return Fail(
         kExitListen,
         Unavailable(
@@ -339,15 +580,31 @@ int Serve(const Config& config, bool recovery_mode) {
   }
   SetHealth(*server, false, false);
   spdlog::info("listening on {} (port {})", config.listen, port);
+  const absl::StatusOr<std::unique_ptr<HttpDoor>> door =
+      StartDoor(config, **security, bounds, {.version = kVersion, .start_unix_nanos = start},
+                **engine, federations->host.get(), *server);
+  if (!door.ok()) {
+    federations->Stop();
+    return Fail(kExitListen, door.status());
+  }
+  open_door = door->get();
 
   absl::Status served, closed;
   {
-    Watch watch(config, recovery_mode, **engine, *server, port);
+    Watch watch(reloader, recovery_mode, **engine, *server, port);
     served = watch.Await(signals);
-    const std::chrono::seconds grace(log_in_doubt || !served.ok() ? 1 : config.grace_seconds);
-    spdlog::info("stopping: calls under way have {} s", grace.count());
+    const Config now = reloader.config();
+    const bool in_order = served.ok() && !log_in_doubt;
+    TellStopping("stopping");
     SetHealth(*server, false, false);
+    if (*door != nullptr) (*door)->SetDraining();
+    if (in_order) Drain(signals, std::chrono::seconds(now.drain_seconds));
+    const std::chrono::seconds grace(in_order ? now.grace_seconds : 1);
+    spdlog::info("stopping: calls under way have {} s", grace.count());
+    if (*door != nullptr) (*door)->StopCalls();
+    federations->Stop();
     closed = StopServing(*server, **engine, grace, log_in_doubt ? kExitLogInDoubt : kExitFailed);
+    if (*door != nullptr) (*door)->Stop();
   }
   if (log_in_doubt) return kExitLogInDoubt;
   if (!served.ok()) return ExitCodeOf(served);

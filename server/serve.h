@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "server/config/config.h"
+#include "server/config/reload.h"
 
 namespace mneme::server {
 
@@ -21,9 +22,9 @@ enum ExitCode : int {
 // Prints the status and its next step to stderr; gives `code`.
 int Fail(ExitCode code, const absl::Status& status);
 
-// Until SIGTERM or SIGINT. With `recovery_mode` memories are listed, described and dropped, not
-// loaded. The exit code.
-int Serve(const Config& config, bool recovery_mode);
+// Until SIGTERM or SIGINT; SIGHUP reads the configuration again, by `load`. With `recovery_mode`
+// memories are listed, described and dropped, not loaded. The exit code.
+int Serve(const Config& config, Reloader::Load load, bool recovery_mode);
 
 }  // namespace mneme::server
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/status.h"
+#include "core/federation/records.h"
 
 namespace mneme::server {
 namespace {
@@ -87,6 +88,17 @@ ConfigKey Number(std::string name, std::string help, uint64_t least, uint64_t mo
           [=](const Config& config) { return std::to_string(field(const_cast<Config&>(config))); }};
 }
 
+ConfigKey Switch(std::string name, std::string help, bool Config::*field) {
+  return {.name = name,
+          .help = std::move(help),
+          .set = [name, field](Config& config, std::string_view value) -> absl::Status {
+            if (value != "true" && value != "false") return BadValue(name, value, "true or false");
+            config.*field = value == "true";
+            return absl::OkStatus();
+          },
+          .get = [field](const Config& config) { return config.*field ? "true" : "false"; }};
+}
+
 // 0, or enough to start with.
 ConfigKey MemoryLimit(std::string name, std::string help) {
   ConfigKey key = Number(
@@ -127,27 +139,100 @@ bool HasPort(std::string_view listen) {
   return error == std::errc() && end == digits.data() + digits.size() && port <= 65'535;
 }
 
-bool IsLoopback(std::string_view listen) {
-  for (std::string_view prefix :
-       {"127.", "localhost:", "[::1]:", "ipv4:127.", "ipv6:[::1]", "unix:"}) {
-    if (listen.substr(0, prefix.size()) == prefix) return true;
+// `knows_callers`: those who come to this address are asked who they are.
+absl::Status CheckAddress(const Config& config, std::string_view key, const std::string& listen,
+                          bool knows_callers) {
+  if (!HasPort(listen)) {
+    return BadValue(key, listen, "host:port with a port from 0 to 65535, or unix:PATH");
   }
-  return false;
+  const bool has_tls = !config.tls_certificate.empty();
+  if (IsLoopback(listen) || (has_tls && knows_callers) || config.allow_insecure) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(
+      absl::StrFormat("%s: '%s' is not a loopback address, and there is no %s", AbslView(key),
+                      listen, has_tls ? "authentication" : "TLS"),
+      {.reason = "CONFIG_VALUE",
+       .given = listen,
+       .expected = "127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH",
+       .next_step = has_tls
+                        ? "Set auth.file (docs/security.md), or tls.client_certificates: required."
+                        : "Set tls.certificate, tls.key and auth.file (docs/security.md), or say "
+                          "server.allow_insecure: true where the network itself is safe."});
+}
+
+// TLS that is half configured, or asks for what it does not have.
+absl::Status CheckTls(const Config& config) {
+  const auto needs = [](std::string_view key, std::string_view other) {
+    return BadValue(key, "", absl::StrCat("a PEM file, which ", AbslView(other), " needs"));
+  };
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    return config.tls_key.empty() ? needs("tls.key", "tls.certificate")
+                                  : needs("tls.certificate", "tls.key");
+  }
+  if (!config.tls_client_ca.empty() && config.tls_certificate.empty()) {
+    return needs("tls.certificate", "tls.client_ca");
+  }
+  if (config.tls_client_certificates == "required" && config.tls_client_ca.empty()) {
+    return needs("tls.client_ca", "tls.client_certificates: required");
+  }
+  const bool has_peers = !config.federation_file.empty() && !config.tls_certificate.empty();
+  if (has_peers && config.tls_client_ca.empty()) {
+    return needs("tls.client_ca", "federation.file together with TLS");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHttp(const Config& config) {
+  if (config.http_listen == "none") return absl::OkStatus();
+  if (config.http_listen.starts_with("unix:")) {
+    return BadValue("http.listen", config.http_listen,
+                    "host:port with a port from 0 to 65535, or none");
+  }
+  MNEME_RETURN_IF_ERROR(CheckListen(config, "http.listen", config.http_listen));
+  if (config.http_tls && config.tls_certificate.empty()) {
+    return BadValue("tls.certificate", "", "a PEM file, which http.tls needs");
+  }
+  if (!IsLoopback(config.http_listen) && !config.http_tls && !config.allow_insecure) {
+    return BadValue("http.listen", config.http_listen,
+                    "a loopback address, as it must be without http.tls: true");
+  }
+  // Certificates are not seen there: without keys everybody on this machine would be let in.
+  if (config.tls_client_certificates == "required" && config.auth_file.empty()) {
+    return BadValue("http.listen", config.http_listen,
+                    "none, which tls.client_certificates: required without auth.file needs");
+  }
+  return absl::OkStatus();
+}
+
+// A key whose value may change under a running server.
+ConfigKey Live(ConfigKey key) {
+  key.live = true;
+  return key;
 }
 
 std::vector<ConfigKey> MakeKeys() {
   constexpr uint64_t k32 = std::numeric_limits<uint32_t>::max();
   return {
-      Text("server.listen",
-           "Address for gRPC, host:port (port 0: a free one) or unix:PATH. Loopback only.",
-           &Config::listen),
+      Text(
+          "server.listen",
+          "Address for gRPC, host:port (port 0: a free one) or unix:PATH. Beyond loopback it takes "
+          "TLS and authentication.",
+          &Config::listen),
+      Switch("server.allow_insecure",
+             "Serve addresses beyond loopback although TLS or authentication is missing.",
+             &Config::allow_insecure),
       Text("server.port_file", "Write the port in use to this file once the server listens.",
            &Config::port_file),
-      Number("server.grace_seconds", "On SIGTERM: seconds for calls under way to finish.", 0, 3600,
-             [](Config& c) -> uint64_t& { return c.grace_seconds; }),
-      Number("server.answer_seconds",
-             "Seconds for a client to take a large answer; then the call is dropped.", 1, 86'400,
-             [](Config& c) -> uint64_t& { return c.answer_seconds; }),
+      Live(Number("server.drain_seconds",
+                  "On SIGTERM: seconds to go on serving while health says NOT_SERVING, so that "
+                  "load balancers turn away first.",
+                  0, 3600, [](Config& c) -> uint64_t& { return c.drain_seconds; })),
+      Live(Number("server.grace_seconds", "Then: seconds for calls under way to finish.", 0, 3600,
+                  [](Config& c) -> uint64_t& { return c.grace_seconds; })),
+      Live(Number("server.answer_seconds",
+                  "Seconds for a client to take a large answer; then the call is dropped.", 1,
+                  86'400, [](Config& c) -> uint64_t& { return c.answer_seconds; })),
       Text("data.dir", "Data directory; made if absent.", &Config::data_dir),
       Text(
           "data.backup_dir",
@@ -165,10 +250,13 @@ std::vector<ConfigKey> MakeKeys() {
           "data.write_ahead_log_bytes", "Most bytes of write-ahead log; bounds the time to start.",
           4ull << 20, 1ull << 32, [](Config& c) -> uint64_t& { return c.write_ahead_log_bytes; },
           true),
-      Choice("log.level", "Least level to log: trace, debug, info, warning, error.",
-             &Config::log_level, {"trace", "debug", "info", "warning", "error"}),
+      Live(Choice("log.level", "Least level to log: trace, debug, info, warning, error.",
+                  &Config::log_level, {"trace", "debug", "info", "warning", "error"})),
       Choice("log.format", "text, or json (one object a line).", &Config::log_format,
              {"text", "json"}),
+      Live(Number("log.slow_query_millis",
+                  "Calls that take as many milliseconds are logged; 0: none.", 0, 86'400'000,
+                  [](Config& c) -> uint64_t& { return c.slow_query_millis; })),
       Number("engine.scan_threads", "Threads that answer dear cues; 0: one a core.", 0, 1024,
              [](Config& c) -> uint64_t& { return c.scan_threads; }),
       Number("engine.scan_nice", "How much less priority scans have than the network, 0 to 19.", 0,
@@ -184,6 +272,55 @@ std::vector<ConfigKey> MakeKeys() {
       Text("math.blas_kernel",
            "auto (by CPUID), inherit (from OPENBLAS_CORETYPE), or an OpenBLAS core's name.",
            &Config::blas_kernel),
+      Text("federation.file",
+           "Describes the federations that this server takes part in; the same on all nodes. "
+           "Empty: it takes part in none.",
+           &Config::federation_file),
+      Text("federation.etcd",
+           "Where federations are kept instead of a file: the client addresses of an etcd, "
+           "host:port,host:port.",
+           &Config::federation_etcd),
+      Text("federation.node", "The name of this server's node in federations.",
+           &Config::federation_node),
+      Text("peer.listen",
+           "Address for other nodes of federations, host:port or unix:PATH. Beyond loopback it "
+           "takes TLS and tls.client_ca.",
+           &Config::peer_listen),
+      Text("peer.advertise",
+           "Where other nodes dial this server, host:port or unix:PATH; empty: peer.listen.",
+           &Config::peer_advertise),
+      Text("http.listen",
+           "Address for HTTP (health, metrics, JSON), host:port (port 0: a free one), or none.",
+           &Config::http_listen),
+      Text("http.port_file", "Write the HTTP port in use to this file once it is open.",
+           &Config::http_port_file),
+      Switch("http.tls", "HTTPS with tls.certificate; taken beyond loopback.", &Config::http_tls),
+      Number("http.connections_max", "HTTP connections at once; further ones are closed.", 1,
+             10'000, [](Config& c) -> uint64_t& { return c.http_connections_max; }),
+      Number("http.connections_per_address_max", "... of these, from one address.", 1, 10'000,
+             [](Config& c) -> uint64_t& { return c.http_connections_per_address_max; }),
+      Number("http.idle_seconds", "Seconds without a byte until an HTTP connection is closed.", 1,
+             3600, [](Config& c) -> uint64_t& { return c.http_idle_seconds; }),
+      Number("http.request_seconds", "Seconds for the body of an HTTP request to come in.", 1, 3600,
+             [](Config& c) -> uint64_t& { return c.http_request_seconds; }),
+      Number("http.call_seconds", "Seconds for a call over HTTP that does not say Grpc-Timeout.", 1,
+             86'400, [](Config& c) -> uint64_t& { return c.http_call_seconds; }),
+      Text("tls.certificate", "PEM file of the certificate and its chain; empty: no TLS.",
+           &Config::tls_certificate),
+      Text("tls.key", "PEM file of the certificate's key.", &Config::tls_key),
+      Text("tls.client_ca",
+           "PEM file of the authorities that sign certificates of clients and of other nodes; "
+           "empty: clients are not asked for one.",
+           &Config::tls_client_ca),
+      Choice("tls.client_certificates",
+             "optional: a client without a certificate may come with a key; or required.",
+             &Config::tls_client_certificates, {"optional", "required"}),
+      Text("auth.file", "Who may do what (docs/security.md); empty: everybody everything.",
+           &Config::auth_file),
+      Text("audit.file", "JSON lines on who did what are appended there; empty: none.",
+           &Config::audit_file),
+      Switch("audit.reads", "Audit reads too, not writes and administration alone.",
+             &Config::audit_reads),
       Number("limits.rows_per_store_max", "Rows in one Store or DeleteItems.", 1, 1u << 20,
              [](Config& c) -> uint32_t& { return c.limits.rows_per_store_max; }),
       Number("limits.cues_max", "Cues in one Retrieve or ListwiseQuery.", 1, 1u << 16,
@@ -242,22 +379,43 @@ absl::Status SetKey(Config& config, std::string_view name, std::string_view valu
        .next_step = "Correct or remove the key; `mnemed config print` shows all of them."});
 }
 
+bool IsLoopback(std::string_view listen) {
+  for (std::string_view prefix :
+       {"127.", "localhost:", "[::1]:", "ipv4:127.", "ipv6:[::1]", "unix:"}) {
+    if (listen.substr(0, prefix.size()) == prefix) return true;
+  }
+  return false;
+}
+
+absl::Status CheckListen(const Config& config, std::string_view key, const std::string& listen) {
+  return CheckAddress(config, key, listen,
+                      !config.auth_file.empty() || config.tls_client_certificates == "required");
+}
+
 absl::Status ValidateConfig(const Config& config) {
-  if (!IsLoopback(config.listen)) {
-    return InvalidArgument(
-        absl::StrFormat("server.listen: '%s' is not a loopback address", config.listen),
-        {.reason = "CONFIG_VALUE",
-         .given = config.listen,
-         .expected = "127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH",
-         .next_step = "There is no TLS or authentication yet: listen on loopback, behind a tunnel "
-                      "or a proxy that has both."});
-  }
-  if (!HasPort(config.listen)) {
-    return BadValue("server.listen", config.listen,
-                    "host:port with a port from 0 to 65535, or unix:PATH");
-  }
+  MNEME_RETURN_IF_ERROR(CheckTls(config));
+  MNEME_RETURN_IF_ERROR(CheckListen(config, "server.listen", config.listen));
+  MNEME_RETURN_IF_ERROR(CheckHttp(config));
   if (config.data_dir.empty()) return BadValue("data.dir", "", "a directory");
-  return absl::OkStatus();
+  if (config.federation_file.empty() && config.federation_etcd.empty()) return absl::OkStatus();
+  if (!config.federation_file.empty() && !config.federation_etcd.empty()) {
+    return BadValue("federation.etcd", config.federation_etcd,
+                    "empty where federation.file is set");
+  }
+  if (config.federation_node.empty()) {
+    return BadValue("federation.node", "", "the name of this server's node in its federations");
+  }
+  if (!config.federation_etcd.empty())
+    MNEME_RETURN_IF_ERROR(federation::CheckName("node", config.federation_node));
+  const bool any_address =
+      config.peer_listen.starts_with("0.0.0.0:") || config.peer_listen.starts_with("[::]:");
+  const bool needed = any_address && !config.federation_etcd.empty();
+  if (config.peer_advertise.empty() ? needed : !HasPort(config.peer_advertise)) {
+    return BadValue("peer.advertise", config.peer_advertise,
+                    "where other nodes dial this server, host:port or unix:PATH");
+  }
+  // Other nodes show certificates wherever there is TLS.
+  return CheckAddress(config, "peer.listen", config.peer_listen, !config.tls_certificate.empty());
 }
 
 std::string BackupDirectory(const Config& config) {

@@ -28,6 +28,11 @@ absl::StatusOr<OfflineData> OpenOffline(const std::string& directory, uint64_t m
 absl::Status RunFsck(storage::Storage& storage, bool json, std::ostream& out,
                      std::ostream& progress);
 
+// Tells the versions of what lies in the directory and what becomes of them under this mnemed.
+// FailedPrecondition (FORMAT_VERSION) for what is newer than it reads.
+absl::Status RunUpgradeCheck(const storage::Storage& storage, const std::string& directory,
+                             bool json, std::ostream& out);
+
 struct DumpOptions {
   std::string memory;              // name; empty: all
   std::string what = "catalogue";  // or "log", "items", "state"

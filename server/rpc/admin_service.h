@@ -1,5 +1,6 @@
-// mneme.v1.AdminService: aliases, copies, indexes, backups, usage. As in MemoryServiceImpl no
-// handler blocks: what reads the disk at once runs on a thread of the service's own.
+// mneme.v1.AdminService: aliases, copies, indexes, analyses, sketches, backups, usage. As in
+// MemoryServiceImpl no handler blocks: what reads the disk at once runs on a thread of the
+// service's own.
 #ifndef MNEME_SERVER_RPC_ADMIN_SERVICE_H_
 #define MNEME_SERVER_RPC_ADMIN_SERVICE_H_
 
@@ -8,6 +9,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/read_pool.h"
 #include "mneme/v1/admin_service.grpc.pb.h"
+#include "server/config/reload.h"
 #include "server/rpc/call.h"
 
 namespace mneme::server {
@@ -17,8 +19,9 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
 
-  // Engine and bounds must outlive the service.
-  AdminServiceImpl(engine::Engine& engine, CallBounds& bounds) : engine_(engine), bounds_(bounds) {}
+  // All must outlive the service.
+  AdminServiceImpl(engine::Engine& engine, Reloader& reloader, CallBounds& bounds)
+      : engine_(engine), reloader_(reloader), bounds_(bounds) {}
 
   // aliases.cc
   Reactor* SetAlias(Context*, const v1::SetAliasRequest*, v1::Alias*) override;
@@ -30,6 +33,14 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
                        google::longrunning::Operation*) override;
   Reactor* CalibrateIndex(Context*, const v1::CalibrateIndexRequest*,
                           google::longrunning::Operation*) override;
+  // analyze.cc
+  Reactor* Analyze(Context*, const v1::AnalyzeRequest*, google::longrunning::Operation*) override;
+  grpc::ServerWriteReactor<v1::AnalysisSample>* WatchAnalysis(
+      Context*, const v1::WatchAnalysisRequest*) override;
+  // sketch.cc
+  Reactor* ExportSketch(Context*, const v1::ExportSketchRequest*,
+                        v1::ExportSketchResponse*) override;
+  Reactor* MergeSketch(Context*, const v1::MergeSketchRequest*, v1::MergeSketchResponse*) override;
   // backups.cc
   Reactor* CreateBackup(Context*, const v1::CreateBackupRequest*,
                         google::longrunning::Operation*) override;
@@ -39,6 +50,9 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
                         google::protobuf::Empty*) override;
   Reactor* RestoreBackup(Context*, const v1::RestoreBackupRequest*,
                          google::longrunning::Operation*) override;
+  // reload.cc
+  Reactor* ReloadConfig(Context*, const v1::ReloadConfigRequest*,
+                        v1::ReloadConfigResponse*) override;
 
  private:
   // work: () -> StatusOr<Reply>, on the service's thread; `done` gets what it gives.
@@ -49,6 +63,7 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   }
 
   engine::Engine& engine_;
+  Reloader& reloader_;
   CallBounds& bounds_;
   engine::ReadPool disk_{1};
 };

@@ -5,6 +5,7 @@
 #include "server/rpc/admin_service.h"
 #include "server/rpc/convert_admin.h"
 #include "server/rpc/tokens.h"
+#include "server/rpc/visible.h"
 
 namespace mneme::server {
 namespace {
@@ -56,23 +57,32 @@ AdminServiceImpl::Reactor* AdminServiceImpl::DeleteAlias(Context* context,
 AdminServiceImpl::Reactor* AdminServiceImpl::ListAliases(Context* context,
                                                          const v1::ListAliasesRequest* request,
                                                          v1::ListAliasesResponse* response) {
-  return ServeNow(
-      bounds_, context, request, response,
-      [this](const v1::ListAliasesRequest& from, v1::ListAliasesResponse* to) -> absl::Status {
-        std::string after;
-        if (!from.page_token().empty()) {
-          MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(from.page_token()));
-        }
-        const size_t size = PageSize(from.page_size());
-        const std::vector<engine::AliasInfo> aliases = engine_.ListAliases(after, size + 1);
-        for (size_t i = 0; i < std::min(size, aliases.size()); ++i) {
-          EncodeAlias(aliases[i], to->add_aliases());
-        }
-        if (aliases.size() > size) {
-          to->set_next_page_token(EncodeNameToken(aliases[size - 1].alias));
-        }
-        return absl::OkStatus();
-      });
+  return ServeNow(bounds_, context, request, response,
+                  [this](const v1::ListAliasesRequest& from, v1::ListAliasesResponse* to,
+                         const Caller& caller) -> absl::Status {
+                    std::string after;
+                    if (!from.page_token().empty()) {
+                      MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(from.page_token()));
+                    }
+                    const size_t size = PageSize(from.page_size());
+                    const std::vector<engine::AliasInfo> aliases = ListVisible(
+                        std::move(after), size + 1,
+                        [this](const std::string& last, size_t most) {
+                          return engine_.ListAliases(last, most);
+                        },
+                        [](const engine::AliasInfo& info) { return info.alias; },
+                        [&](const engine::AliasInfo& info) {
+                          return caller.MayDo(v1::ROLE_READER, info.alias) &&
+                                 caller.MayDo(v1::ROLE_READER, info.memory);
+                        });
+                    for (size_t i = 0; i < std::min(size, aliases.size()); ++i) {
+                      EncodeAlias(aliases[i], to->add_aliases());
+                    }
+                    if (aliases.size() > size) {
+                      to->set_next_page_token(EncodeNameToken(aliases[size - 1].alias));
+                    }
+                    return absl::OkStatus();
+                  });
 }
 
 }  // namespace mneme::server

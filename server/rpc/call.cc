@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/base/status.h"
 #include "core/engine/validate.h"
 #include "server/rpc/status.h"
 
@@ -23,6 +24,10 @@ absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most) {
 
 absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   const uint64_t bytes = request.ByteSizeLong();
+  meter_.AddIn(bytes);
+  request_ = &request;
+  passage_ = bounds_.gate.Admit(*context_, request, bytes);
+  MNEME_RETURN_IF_ERROR(passage_.status);
   if (absl::Status fits = CheckMessageBytes(bytes, bounds_.message_bytes_max); !fits.ok()) {
     return fits;
   }
@@ -34,22 +39,25 @@ absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
 void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* response,
                        bool is_write) {
   arena_.reset();
-  if (!status.ok()) return Finish(ToGrpc(status));
-  const uint64_t bytes = kAnswerCopies * response->ByteSizeLong();
+  if (!status.ok()) return End(status, nullptr);
+  const uint64_t sent_bytes = response->ByteSizeLong();
+  bounds_.gate.Charge(passage_.caller, sent_bytes);
+  const uint64_t bytes = kAnswerCopies * sent_bytes;
   if (is_write) {
     bounds_.budget.Take(bytes);
   } else if (absl::Status taken = bounds_.budget.TryTake(bytes); !taken.ok()) {
     // Given back here and now, not when the client has read that it gets none.
     std::unique_ptr<google::protobuf::Message> empty(response->New());
     response->GetReflection()->Swap(response, empty.get());
-    return Finish(ToGrpc(taken));
+    return End(taken, nullptr);
   }
   charged_bytes_ += bytes;
+  meter_.AddOut(sent_bytes);
   if (bytes > ByteBudget::kSmallBytes) {
     parties_ = 2;
     patience_ = std::make_unique<grpc::Alarm>();
     patience_->Set(
-        std::chrono::system_clock::now() + std::chrono::seconds(bounds_.answer_seconds_max),
+        std::chrono::system_clock::now() + std::chrono::seconds(bounds_.answer_seconds_max.load()),
         [this](bool over) {
           {
             MutexLock lock(&mutex_);
@@ -58,7 +66,14 @@ void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* re
           Leave();
         });
   }
-  Finish(grpc::Status::OK);
+  End(absl::OkStatus(), response);
+}
+
+void UnaryCall::End(const absl::Status& status, const google::protobuf::Message* response) {
+  const int code = static_cast<int>(status.code());
+  meter_.LogIfSlow(meter_.End(code), code, *context_, request_, response);
+  bounds_.gate.Note(*context_, passage_, *request_, status, response);
+  Finish(ToGrpc(bounds_.gate.Redact(passage_.caller, status)));
 }
 
 void UnaryCall::OnDone() {

@@ -1,5 +1,6 @@
 // A unary call on its way, and the one path that all handlers take: admit, decode, hand over,
-// encode, answer.
+// encode, answer. The gate (server/auth/gate.h) decides at its beginning who may make it, and is
+// told at its end how it went.
 //
 // A call is charged to the budget with its request from the start, with its answer from Answer on,
 // until gRPC has let go of both; with what decoding could not borrow, from then until the answer.
@@ -15,20 +16,25 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
+#include "server/auth/gate.h"
 #include "server/rpc/budget.h"
+#include "server/rpc/call_meter.h"
 #include "server/rpc/convert.h"
 
 namespace mneme::server {
 
 // What all calls share. Outlives them.
 struct CallBounds {
-  uint64_t message_bytes_max = 0;  // of a request
-  int64_t answer_seconds_max = 0;  // for a client to take a large answer
+  uint64_t message_bytes_max = 0;               // of a request
+  std::atomic<int64_t> answer_seconds_max = 0;  // for a client to take a large answer; may change
   ByteBudget& budget;
+  CallObserver& observer;
+  const Gate& gate;
 };
 
 // OK, or RESOURCE_EXHAUSTED (LIMIT) for a request over the configured size.
@@ -37,17 +43,21 @@ absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most);
 // Owns itself: gone when gRPC is done with it.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(CallBounds& bounds, grpc::CallbackServerContext* context)
-      : bounds_(bounds), context_(context) {}
+  // `method`: its place in AllRpcs.
+  UnaryCall(CallBounds& bounds, grpc::CallbackServerContext* context, size_t method)
+      : bounds_(bounds), context_(context), meter_(bounds.observer, method) {}
 
-  // Whether the request may be handled at all.
+  // Whether the request may be handled at all. It must live until the call is done, as gRPC's do.
   absl::Status Admit(const google::protobuf::Message& request);
+  // Who makes it; of one that was admitted.
+  const Caller& caller() const { return passage_.caller; }
   // Answers, once. An answer that does not fit into the budget becomes BUSY, unless the call
   // changed something (`is_write`): then it is sent whatever it takes.
   void Answer(const absl::Status& status, google::protobuf::Message* response, bool is_write);
 
   // For what decoding could not borrow; lives until the answer.
   DecodeArena& arena() { return *arena_; }
+  CallMeter& meter() { return meter_; }
 
   void OnDone() override;
   // OnDone is short and waits for nothing: it needs no thread of gRPC's executor, which would be
@@ -57,9 +67,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   ~UnaryCall() override = default;
   void Leave();
+  // Counts the answer, tells the audit log, and hands it to gRPC.
+  void End(const absl::Status& status, const google::protobuf::Message* response);
 
   CallBounds& bounds_;
   grpc::CallbackServerContext* const context_;
+  CallMeter meter_;
+  Passage passage_;
+  const google::protobuf::Message* request_ = nullptr;  // from Admit on
   std::optional<DecodeArena> arena_{std::in_place, bounds_.budget};
   uint64_t charged_bytes_ = 0;
   std::unique_ptr<grpc::Alarm> patience_;  // with large answers
@@ -79,7 +94,7 @@ template <Verb verb, typename Request, typename Response, typename Decode, typen
 grpc::ServerUnaryReactor* Serve(CallBounds& bounds, grpc::CallbackServerContext* context,
                                 const Request* request, Response* response, Decode decode,
                                 Submit submit, Encode encode) {
-  auto* call = new UnaryCall(bounds, context);
+  auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
   const auto admit = [&]() {
     const absl::Status admitted = call->Admit(*request);
     return admitted.ok() ? decode(*request, call->arena())
@@ -90,20 +105,29 @@ grpc::ServerUnaryReactor* Serve(CallBounds& bounds, grpc::CallbackServerContext*
     call->Answer(command.status(), response, false);
     return call;
   }
+  call->meter().Pass(CallStage::kDecoded);
   submit(*std::move(command), [call, response, encode = std::move(encode)](auto reply) {
+    call->meter().Pass(CallStage::kAnswered);
     if (reply.ok()) encode(*reply, response);
     call->Answer(reply.status(), response, verb == Verb::kWrite);
   });
   return call;
 }
 
-// A call that is answered at once. work: (const Request&, Response*) -> absl::Status
+// A call that is answered at once. work: (const Request&, Response*) -> absl::Status, or, where
+// what it answers depends on who asks, (const Request&, Response*, const Caller&)
 template <Verb verb = Verb::kRead, typename Request, typename Response, typename Work>
 grpc::ServerUnaryReactor* ServeNow(CallBounds& bounds, grpc::CallbackServerContext* context,
                                    const Request* request, Response* response, Work work) {
-  auto* call = new UnaryCall(bounds, context);
+  auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
   absl::Status status = call->Admit(*request);
-  if (status.ok()) status = work(*request, response);
+  if (status.ok()) {
+    if constexpr (std::is_invocable_v<Work, const Request&, Response*, const Caller&>) {
+      status = work(*request, response, call->caller());
+    } else {
+      status = work(*request, response);
+    }
+  }
   call->Answer(status, response, status.ok() && verb == Verb::kWrite);
   return call;
 }

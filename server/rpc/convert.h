@@ -70,9 +70,13 @@ std::string FormatMemoryName(std::string_view name);
 absl::StatusOr<uint32_t> DecodeBackupName(std::string_view resource);
 std::string FormatBackupName(uint32_t id);
 
-// InvalidArgument (SPEC) for an inverse temperature that is positive and beyond float32.
-absl::Status CheckBeta(std::string_view what, double beta);
+v1::NoSupportPolicy EncodeAnsweredBy(models::NoSupportPolicy policy);
+// InvalidArgument, with the reason given, for an inverse temperature that is positive and beyond
+// float32.
+absl::Status CheckBeta(std::string_view what, double beta, std::string_view reason);
 absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory);
+absl::StatusOr<models::FeatureSpec> DecodeFeature(const v1::FeatureSpec& from);
+void EncodeFeature(const models::FeatureSpec& from, v1::FeatureSpec* to);
 models::IndexSpec DecodeIndex(const v1::IndexSpec& from);
 void EncodeIndex(const models::IndexSpec& from, v1::IndexSpec* to);
 void EncodeIndexUse(const models::IndexUse& from, v1::IndexReport* to);

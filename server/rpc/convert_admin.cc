@@ -4,6 +4,7 @@
 
 #include "core/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/convert_analysis.h"
 #include "server/rpc/status.h"
 #include "server/rpc/tokens.h"
 
@@ -32,7 +33,9 @@ v1::TrainMetadata MakeTrainMetadata(const engine::JobInfo& job) {
 v1::AdminMetadata MakeAdminMetadata(const engine::JobInfo& job, std::string_view kind) {
   v1::AdminMetadata out;
   out.set_kind(std::string(kind));
-  const bool of_memory = job.kind == engine::JobKind::kClone || job.kind == engine::JobKind::kIndex;
+  const bool of_memory = job.kind == engine::JobKind::kClone ||
+                         job.kind == engine::JobKind::kIndex ||
+                         job.kind == engine::JobKind::kAnalyze;
   out.set_subject(of_memory ? FormatMemoryName(job.memory) : job.memory);
   out.set_phase(job.progress.phase);
   out.set_progress(job.progress.share);
@@ -56,6 +59,9 @@ void PackMetadata(const engine::JobInfo& job, google::protobuf::Any* to) {
       return;
     case engine::JobKind::kIndex:
       to->PackFrom(MakeAdminMetadata(job, "index"));
+      return;
+    case engine::JobKind::kAnalyze:
+      to->PackFrom(MakeAdminMetadata(job, "analyze"));
       return;
   }
 }
@@ -82,6 +88,11 @@ struct ResponsePacker {
       EncodeMemory(info, std::nullopt, response.add_memories());
     }
     response.set_samples_compared(reply.samples_compared);
+    to->PackFrom(response);
+  }
+  void operator()(const std::shared_ptr<const analysis::Report>& report) const {
+    v1::AnalyzeResponse response;
+    EncodeReport(*report, response.mutable_report());
     to->PackFrom(response);
   }
 

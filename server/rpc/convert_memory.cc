@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/models/dense/dense_choices.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/tokens.h"
 
@@ -20,6 +21,36 @@ constexpr EnumRow<v1::Similarity, models::Similarity> kSimilarities[] = {
     {v1::SIMILARITY_L2, models::Similarity::kL2},
     {v1::SIMILARITY_DOT, models::Similarity::kDot},
     {v1::SIMILARITY_COSINE, models::Similarity::kCosine},
+    {v1::SIMILARITY_L1, models::Similarity::kL1},
+};
+constexpr EnumRow<v1::Separation, models::Separation> kSeparations[] = {
+    {v1::SEPARATION_EXP, models::Separation::kExp},
+    {v1::SEPARATION_RELU, models::Separation::kRelu1},
+    {v1::SEPARATION_POWER, models::Separation::kPower},
+    {v1::SEPARATION_RECTIFIED, models::Separation::kRectifiedPower},
+    {v1::SEPARATION_ARGMAX, models::Separation::kArgMax},
+};
+constexpr EnumRow<v1::StateSpace, models::StateSpace> kStates[] = {
+    {v1::STATE_SPACE_FREE, models::StateSpace::kFree},
+    {v1::STATE_SPACE_SPHERE, models::StateSpace::kSphere},
+    {v1::STATE_SPACE_BINARY, models::StateSpace::kBinary},
+};
+constexpr EnumRow<v1::Encoder, models::Encoder> kEncoders[] = {
+    {v1::ENCODER_NONE, models::Encoder::kNone},
+    {v1::ENCODER_CENTRE, models::Encoder::kCentre},
+    {v1::ENCODER_LINEAR, models::Encoder::kLinear},
+};
+constexpr EnumRow<v1::EncoderObjective, models::EncoderGoal> kGoals[] = {
+    {v1::ENCODER_OBJECTIVE_NOISE_AWARE, models::EncoderGoal::kNoiseAware},
+    {v1::ENCODER_OBJECTIVE_CENTRE, models::EncoderGoal::kCentre},
+    {v1::ENCODER_OBJECTIVE_WHITEN, models::EncoderGoal::kWhiten},
+    {v1::ENCODER_OBJECTIVE_SEPARATION, models::EncoderGoal::kSeparation},
+};
+constexpr EnumRow<v1::NoSupportPolicy, models::NoSupportPolicy> kNoSupport[] = {
+    {v1::NO_SUPPORT_POLICY_REPORT, models::NoSupportPolicy::kReport},
+    {v1::NO_SUPPORT_POLICY_NEAREST, models::NoSupportPolicy::kNearest},
+    {v1::NO_SUPPORT_POLICY_BLEND, models::NoSupportPolicy::kBlend},
+    {v1::NO_SUPPORT_POLICY_WIDEN, models::NoSupportPolicy::kWiden},
 };
 constexpr EnumRow<v1::Retain, models::Retain> kRetains[] = {
     {v1::RETAIN_ALL, models::Retain::kAll},
@@ -34,6 +65,7 @@ constexpr EnumRow<v1::LinearRule, models::LinearRule> kRules[] = {
     {v1::LINEAR_RULE_GATED_DELTA, models::LinearRule::kGatedDelta},
     {v1::LINEAR_RULE_RLS, models::LinearRule::kRls},
     {v1::LINEAR_RULE_TAM, models::LinearRule::kTam},
+    {v1::LINEAR_RULE_FEDERATED, models::LinearRule::kFederated},
 };
 constexpr EnumRow<v1::LoadPolicy, models::LoadPolicy> kPolicies[] = {
     {v1::LOAD_POLICY_NONE, models::LoadPolicy::kNone},
@@ -102,16 +134,36 @@ absl::StatusOr<models::LinearSpec> DecodeLinear(const v1::LinearSpec& from) {
   return to;
 }
 
+// What was left out depends on what was not.
+absl::Status DecodeChoices(const v1::DenseSpec& from, models::DenseSpec& to) {
+  models::DenseChoices choices;
+  if (from.similarity() != v1::SIMILARITY_UNSPECIFIED) {
+    MNEME_ASSIGN_OR_RETURN(choices.similarity,
+                           DecodeEnum("dense.similarity", kSimilarities, from.similarity()));
+  }
+  if (from.state() != v1::STATE_SPACE_UNSPECIFIED) {
+    MNEME_ASSIGN_OR_RETURN(choices.state, DecodeEnum("dense.state", kStates, from.state()));
+  }
+  constexpr uint32_t kMost = 1u << 20;  // what is above the limits stays above them
+  if (from.power() > 0) choices.power = static_cast<int>(std::min(from.power(), kMost));
+  if (from.steps_max() > 0) choices.steps_max = static_cast<int>(std::min(from.steps_max(), kMost));
+  models::FillIn(choices, to);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<models::DenseSpec> DecodeDense(const v1::DenseSpec& from) {
   models::DenseSpec to;
-  MNEME_ASSIGN_OR_RETURN(to.similarity,
-                         DecodeEnum("dense.similarity", kSimilarities, from.similarity()));
+  MNEME_ASSIGN_OR_RETURN(to.separation,
+                         DecodeEnum("dense.separation", kSeparations, from.separation()));
+  MNEME_ASSIGN_OR_RETURN(to.no_support,
+                         DecodeEnum("dense.no_support", kNoSupport, from.no_support()));
+  MNEME_ASSIGN_OR_RETURN(to.encoder, DecodeEnum("dense.encoder", kEncoders, from.encoder()));
+  MNEME_RETURN_IF_ERROR(DecodeChoices(from, to));
   if (from.has_beta()) {
-    MNEME_RETURN_IF_ERROR(CheckBeta("dense.beta", from.beta()));
+    MNEME_RETURN_IF_ERROR(CheckBeta("dense.beta", from.beta(), "SPEC"));
     to.beta = from.beta();
   }
-  if (from.steps_max() > 0)
-    to.steps_max = static_cast<int>(std::min<uint32_t>(from.steps_max(), 1u << 20));
+  if (from.has_radius()) to.radius = from.radius();
   if (from.tolerance() != 0) to.tolerance = from.tolerance();
   if (from.has_index()) to.index = DecodeIndex(from.index());
   return to;
@@ -123,6 +175,12 @@ void EncodeDense(const models::DenseSpec& from, v1::DenseSpec* to) {
   to->set_steps_max(static_cast<uint32_t>(from.steps_max));
   to->set_tolerance(from.tolerance);
   if (from.index.has_value()) EncodeIndex(*from.index, to->mutable_index());
+  to->set_separation(EncodeEnum(kSeparations, from.separation));
+  to->set_power(static_cast<uint32_t>(from.power));
+  to->set_state(EncodeEnum(kStates, from.state));
+  to->set_no_support(EncodeEnum(kNoSupport, from.no_support));
+  if (from.radius.has_value()) to->set_radius(*from.radius);
+  to->set_encoder(EncodeEnum(kEncoders, from.encoder));
 }
 
 v1::Normalization EncodeNormalization(bool unit) {
@@ -162,6 +220,30 @@ void EncodeTrained(engine::MemoryUid uid, const models::TrainedStats& from, v1::
   to->set_delta_count(from.delta_items);
 }
 
+void EncodeFigures(const models::EncoderFigureStats& from, v1::EncoderFigures* to) {
+  to->set_largest_cosine(from.largest_cosine);
+  to->set_top1(from.top1);
+  to->set_margin(from.margin);
+}
+
+void EncodeEncoder(engine::MemoryUid uid, const models::EncoderStats& from, v1::EncoderState* to) {
+  to->mutable_epoch()->set_uid(FormatUid(uid));
+  to->mutable_epoch()->set_position(from.position);
+  to->mutable_epoch()->set_job(from.job);
+  to->set_objective(EncodeEnum(kGoals, from.goal));
+  to->set_items(from.items);
+  to->set_cue_noise(from.cue_noise);
+  const bool steps = from.goal == models::EncoderGoal::kSeparation ||
+                     from.goal == models::EncoderGoal::kNoiseAware;
+  if (steps) {
+    EncodeFigures(from.start, to->mutable_start());
+    EncodeFigures(from.kept, to->mutable_kept());
+  }
+  to->set_kept_step(static_cast<uint32_t>(from.kept_step));
+  to->set_loss(from.loss);
+  to->set_warning(from.warning);
+}
+
 v1::Health EncodeHealth(engine::Health health) {
   switch (health) {
     case engine::Health::kServing:
@@ -193,6 +275,12 @@ void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::Loa
   to->set_evicted_count(info.evicted);
   to->set_checkpoint_position(info.checkpoint_position);
   EncodeBytes(stats.bytes, to->mutable_bytes());
+  to->set_radius(stats.radius);
+  if (stats.shadowed.has_value()) {
+    to->set_shadowed_count(stats.shadowed->shadowed);
+    to->set_shadowed_items(stats.shadowed->items);
+  }
+  if (stats.encoder.has_value()) EncodeEncoder(info.uid, *stats.encoder, to->mutable_encoder());
   if (stats.index.has_value()) EncodeIndexStats(*stats.index, to->mutable_index());
   to->set_suppressed_count(stats.suppressed);
   if (const auto load = engine::LoadOf(info.spec, stats.items, stats.partitions)) {
@@ -218,14 +306,20 @@ void EncodeState(const engine::MemoryInfo& info, const std::optional<engine::Loa
 
 }  // namespace
 
+// Of an answer: what answered in place of supports.
+v1::NoSupportPolicy EncodeAnsweredBy(models::NoSupportPolicy policy) {
+  if (policy == models::NoSupportPolicy::kReport) return v1::NO_SUPPORT_POLICY_UNSPECIFIED;
+  return EncodeEnum(kNoSupport, policy);
+}
+
 // Scores are float32, so what multiplies them must be one that is not 0.
-absl::Status CheckBeta(std::string_view what, double beta) {
+absl::Status CheckBeta(std::string_view what, double beta, std::string_view reason) {
   if (!(beta > 0) ||
       (beta >= std::numeric_limits<float>::min() && beta <= std::numeric_limits<float>::max())) {
     return absl::OkStatus();  // what is not positive the spec refuses itself
   }
   return InvalidArgument(absl::StrFormat("%s is %g, beyond float32", AbslView(what), beta),
-                         {.reason = "SPEC",
+                         {.reason = std::string(reason),
                           .given = absl::StrCat(beta),
                           .expected = "1.2e-38 to 3.4e38",
                           .next_step = "Scale the keys, or leave beta out."});
@@ -243,6 +337,11 @@ absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
       MNEME_ASSIGN_OR_RETURN(spec.model, DecodeLinear(memory.linear()));
       return spec;
     }
+    case v1::Memory::kFeature: {
+      MNEME_ASSIGN_OR_RETURN(spec.model, DecodeFeature(memory.feature()));
+      if (memory.retain() == v1::RETAIN_UNSPECIFIED) spec.retain = models::Retain::kStatistics;
+      return spec;
+    }
     case v1::Memory::MODEL_NOT_SET:
       break;
   }
@@ -250,8 +349,8 @@ absl::StatusOr<models::MemorySpec> DecodeSpec(const v1::Memory& memory) {
       "the memory has no model",
       {.reason = "SPEC",
        .given = "no model",
-       .expected = "dense or linear",
-       .next_step = "Set one of dense and linear; an empty message takes the defaults."});
+       .expected = "dense, linear or feature",
+       .next_step = "Set one of them; an empty dense or linear takes the defaults."});
 }
 
 void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::LoadMeter>& meter,
@@ -268,6 +367,8 @@ void EncodeMemory(const engine::MemoryInfo& info, const std::optional<engine::Lo
   to->set_retain(EncodeEnum(kRetains, info.spec.retain));
   if (const auto* dense = std::get_if<models::DenseSpec>(&info.spec.model)) {
     EncodeDense(*dense, to->mutable_dense());
+  } else if (const auto* feature = std::get_if<models::FeatureSpec>(&info.spec.model)) {
+    EncodeFeature(*feature, to->mutable_feature());
   } else {
     EncodeLinear(std::get<models::LinearSpec>(info.spec.model), to->mutable_linear());
   }

@@ -6,7 +6,7 @@ namespace mneme::server {
 
 std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
   return {
-      {"server.answer_seconds", static_cast<uint64_t>(bounds.answer_seconds_max), "s",
+      {"server.answer_seconds", static_cast<uint64_t>(bounds.answer_seconds_max.load()), "s",
        "For a client to take a large answer; then the call is dropped.", /*configurable=*/true},
       {"call_bytes_max", bounds.budget.bytes_max(), "bytes",
        "Requests and answers of all calls under way; further ones are refused with BUSY."},
@@ -18,7 +18,8 @@ std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
       {"streams_max", kStreamsMax, "streams",
        "Streams of Stores open at once; further ones are refused with BUSY."},
       {"stream_window", kStreamWindow, "chunks",
-       "Chunks of a stream without an ack; as many may come in one message."},
+       "Chunks of a stream without an ack, the most that one is given; as many may come in one "
+       "message."},
       {"stream_bytes_max", kStreamBytesMax, "bytes",
        "Chunks of a stream without an ack; no message is read while there are more."},
       {"session_id_bytes_max", kSessionIdBytesMax, "bytes", "Id of a session of StoreStream."},

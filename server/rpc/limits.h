@@ -24,8 +24,12 @@ inline constexpr int64_t kWaitSecondsMax = 60;
 // Streams of Stores that are open at once: further ones are refused with BUSY.
 inline constexpr uint32_t kStreamsMax = 1'024;
 // Chunks of one stream that are held, from their arrival until their ack is written; as many may
-// come in one message.
+// come in one message. Each stream has the least, and more out of what streams share: together no
+// more than the committer queues, so that streams that keep to their windows are never BUSY.
 inline constexpr uint32_t kStreamWindow = 1'024;
+inline constexpr uint32_t kStreamWindowMin = 8;
+inline constexpr uint32_t kStreamWindowsShared = 8'192;
+static_assert(kStreamsMax * kStreamWindowMin + kStreamWindowsShared <= engine::kPendingWritesMax);
 // Bytes of chunks held; no message is read while there are more.
 inline constexpr uint64_t kStreamBytesMax = 64ull << 20;
 // With a slash and a number it is a request id.

@@ -6,6 +6,7 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/tokens.h"
+#include "server/rpc/visible.h"
 
 namespace mneme::server {
 namespace {
@@ -73,21 +74,29 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetMemory(Context* context,
 MemoryServiceImpl::Reactor* MemoryServiceImpl::ListMemories(Context* context,
                                                             const v1::ListMemoriesRequest* request,
                                                             v1::ListMemoriesResponse* response) {
-  return ServeNow(
-      bounds_, context, request, response,
-      [this](const v1::ListMemoriesRequest& from, v1::ListMemoriesResponse* to) -> absl::Status {
-        std::string after;
-        if (!from.page_token().empty()) {
-          MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(from.page_token()));
-        }
-        const uint32_t size = PageSize(from.page_size());
-        const std::vector<engine::MemoryInfo> memories = engine_.ListMemories(after, size + 1);
-        for (size_t i = 0; i < std::min<size_t>(size, memories.size()); ++i)
-          EncodeMemory(memories[i], std::nullopt, to->add_memories());
-        if (memories.size() > size)
-          to->set_next_page_token(EncodeNameToken(memories[size - 1].name));
-        return absl::OkStatus();
-      });
+  return ServeNow(bounds_, context, request, response,
+                  [this](const v1::ListMemoriesRequest& from, v1::ListMemoriesResponse* to,
+                         const Caller& caller) -> absl::Status {
+                    std::string after;
+                    if (!from.page_token().empty()) {
+                      MNEME_ASSIGN_OR_RETURN(after, DecodeNameToken(from.page_token()));
+                    }
+                    const uint32_t size = PageSize(from.page_size());
+                    const std::vector<engine::MemoryInfo> memories = ListVisible(
+                        std::move(after), size + 1,
+                        [this](const std::string& last, size_t most) {
+                          return engine_.ListMemories(last, most);
+                        },
+                        [](const engine::MemoryInfo& info) { return info.name; },
+                        [&](const engine::MemoryInfo& info) {
+                          return caller.MayDo(v1::ROLE_READER, info.name);
+                        });
+                    for (size_t i = 0; i < std::min<size_t>(size, memories.size()); ++i)
+                      EncodeMemory(memories[i], std::nullopt, to->add_memories());
+                    if (memories.size() > size)
+                      to->set_next_page_token(EncodeNameToken(memories[size - 1].name));
+                    return absl::OkStatus();
+                  });
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::UpdateMemory(Context* context,

@@ -12,6 +12,7 @@
 #include "core/engine/engine.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
 #include "server/rpc/call.h"
+#include "server/rpc/store_stream.h"
 
 namespace mneme::server {
 
@@ -67,7 +68,7 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   const Clock& clock_;
   const ServerFacts facts_;
   CallBounds& bounds_;
-  std::atomic<uint32_t> streams_{0};  // of StoreStream, open
+  StreamCounts streams_;
 };
 
 }  // namespace mneme::server

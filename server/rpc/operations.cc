@@ -12,6 +12,7 @@
 #include "server/rpc/limits.h"
 #include "server/rpc/operations_service.h"
 #include "server/rpc/status.h"
+#include "server/rpc/visible.h"
 
 namespace mneme::server {
 namespace {
@@ -19,34 +20,26 @@ namespace {
 constexpr std::string_view kOperationPrefix = "operations/";
 constexpr int kPageDefault = 100;
 
-absl::StatusOr<std::string> DecodeOperationName(std::string_view name) {
-  if (name.starts_with(kOperationPrefix) && name.size() > kOperationPrefix.size()) {
-    return std::string(name.substr(kOperationPrefix.size()));
-  }
-  return InvalidArgument(absl::StrFormat("name is '%s'", AbslView(name)),
-                         {.reason = "NAME",
-                          .given = std::string(name),
-                          .expected = "operations/{id}",
-                          .next_step = "Send the name that Train answered with."});
-}
-
 // A wait that ends when the job does, when the time is over, or when the caller has gone: whichever
 // comes first answers.
 class WaitReactor final : public grpc::ServerUnaryReactor {
  public:
   WaitReactor(engine::JobRunner& jobs, std::string id, int64_t timeout_nanos,
-              google::longrunning::Operation* response)
-      : jobs_(jobs), id_(std::move(id)), response_(response) {
+              google::longrunning::Operation* response, CallObserver& observer)
+      : jobs_(jobs),
+        id_(std::move(id)),
+        response_(response),
+        meter_(observer, RpcOf<google::longrunning::WaitOperationRequest>()) {
     shared_->reactor = this;
     const absl::Status waiting = jobs_.Wait(id_, [shared = shared_](engine::JobInfo job) {
       if (shared->answered.exchange(true)) return;
       EncodeJob(job, shared->reactor->response_);
-      shared->reactor->Finish(grpc::Status::OK);
+      shared->reactor->End(grpc::Status::OK);
     });
     if (!waiting.ok()) {
       shared_->answered = true;
       parties_ = 1;  // there is no alarm
-      Finish(ToGrpc(waiting));
+      End(ToGrpc(waiting));
       return;
     }
     alarm_.Set(std::chrono::system_clock::now() + std::chrono::nanoseconds(timeout_nanos),
@@ -69,9 +62,15 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
     if (!shared_->answered.exchange(true)) {
       const absl::StatusOr<engine::JobInfo> job = jobs_.Get(id_);
       if (job.ok()) EncodeJob(*job, response_);
-      Finish(ToGrpc(job.status()));
+      End(ToGrpc(job.status()));
     }
     Leave();
+  }
+
+  void End(const grpc::Status& status) {
+    if (status.ok()) meter_.AddOut(response_->ByteSizeLong());
+    meter_.End(status.error_code());
+    Finish(status);
   }
 
   // Call and alarm each leave once, and look at nothing afterwards.
@@ -82,6 +81,7 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
   engine::JobRunner& jobs_;
   const std::string id_;
   google::longrunning::Operation* const response_;
+  CallMeter meter_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   grpc::Alarm alarm_;
   std::atomic<int> parties_{2};
@@ -89,17 +89,32 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
+absl::StatusOr<std::string> DecodeOperationName(std::string_view name) {
+  if (name.starts_with(kOperationPrefix) && name.size() > kOperationPrefix.size()) {
+    return std::string(name.substr(kOperationPrefix.size()));
+  }
+  return InvalidArgument(absl::StrFormat("name is '%s'", AbslView(name)),
+                         {.reason = "NAME",
+                          .given = std::string(name),
+                          .expected = "operations/{id}",
+                          .next_step = "Send the name that Train answered with."});
+}
+
 OperationsServiceImpl::Reactor* OperationsServiceImpl::ListOperations(
     Context* context, const google::longrunning::ListOperationsRequest* request,
     google::longrunning::ListOperationsResponse* response) {
   return ServeNow(
       bounds_, context, request, response,
       [this](const google::longrunning::ListOperationsRequest& from,
-             google::longrunning::ListOperationsResponse* to) {
+             google::longrunning::ListOperationsResponse* to, const Caller& caller) {
         const size_t size = static_cast<size_t>(
             from.page_size() <= 0 ? kPageDefault
                                   : std::min(from.page_size(), static_cast<int>(kPageMax)));
-        const std::vector<engine::JobInfo> jobs = jobs_.List(from.page_token(), size + 1);
+        const auto id_of = [](const engine::JobInfo& job) { return job.id; };
+        const std::vector<engine::JobInfo> jobs = ListVisible(
+            from.page_token(), size + 1,
+            [this](const std::string& after, size_t most) { return jobs_.List(after, most); },
+            id_of, [&](const engine::JobInfo& job) { return MaySee(caller, job.memory); });
         for (size_t i = 0; i < std::min(size, jobs.size()); ++i) {
           EncodeJob(jobs[i], to->add_operations());
         }
@@ -146,7 +161,10 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::CancelOperation(
 OperationsServiceImpl::Reactor* OperationsServiceImpl::WaitOperation(
     Context* context, const google::longrunning::WaitOperationRequest* request,
     google::longrunning::Operation* response) {
-  const absl::StatusOr<std::string> id = DecodeOperationName(request->name());
+  const Passage passage = bounds_.gate.Admit(*context, *request, request->ByteSizeLong());
+  bounds_.gate.Note(*context, passage, *request, passage.status, nullptr);
+  const absl::StatusOr<std::string> id =
+      passage.status.ok() ? DecodeOperationName(request->name()) : passage.status;
   if (!id.ok()) {
     Reactor* reactor = context->DefaultReactor();
     reactor->Finish(ToGrpc(id.status()));
@@ -158,7 +176,7 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::WaitOperation(
     nanos = std::min(
         nanos, seconds * 1'000'000'000 + std::clamp(request->timeout().nanos(), 0, 999'999'999));
   }
-  return new WaitReactor(jobs_, *id, nanos, response);
+  return new WaitReactor(jobs_, *id, nanos, response, bounds_.observer);
 }
 
 }  // namespace mneme::server

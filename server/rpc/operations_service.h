@@ -4,11 +4,18 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
 #include "core/engine/jobs.h"
 #include "google/longrunning/operations.grpc.pb.h"
 #include "server/rpc/call.h"
 
 namespace mneme::server {
+
+// "operations/7" -> "7".
+absl::StatusOr<std::string> DecodeOperationName(std::string_view name);
 
 // Handlers never block: WaitOperation is answered by the job's end or by an alarm. (operations.cc)
 class OperationsServiceImpl final : public google::longrunning::Operations::CallbackService {

@@ -22,7 +22,7 @@ absl::Status DecodeCommon(const Request& request, engine::QueryCommand& command,
                                                          command.cues.cues.cols, arena));
   }
   if (request.has_beta()) {
-    MNEME_RETURN_IF_ERROR(CheckBeta("beta", request.beta()));
+    MNEME_RETURN_IF_ERROR(CheckBeta("beta", request.beta(), "BETA"));
     command.spec.beta = request.beta();
   }
   if (!request.read_token().empty()) {
@@ -169,6 +169,11 @@ void EncodeRecalls(const engine::QueryReply& reply, RecallForm form, v1::Retriev
     result.set_n_support(cue.n_support);
     result.set_z_best(cue.z_best);
     result.set_z_gap(cue.z_gap);
+    result.set_beta(cue.beta);
+    result.set_radius(cue.radius);
+    if (cue.status != models::AnswerStatus::kNoSupport) {
+      result.set_answered_by(EncodeAnsweredBy(cue.fallback));
+    }
     EncodeTop(reply, i, result.mutable_top());
     if (i < reply.shortfalls.size()) result.set_shortfall(EncodeShortfall(reply.shortfalls[i]));
   }

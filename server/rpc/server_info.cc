@@ -68,31 +68,33 @@ void EncodeResources(const engine::Resources& resources, v1::Resources* to) {
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
     Context* context, const v1::GetServerInfoRequest* request, v1::ServerInfo* response) {
-  return ServeNow(bounds_, context, request, response,
-                  [this](const v1::GetServerInfoRequest&, v1::ServerInfo* info) {
-                    info->set_version(facts_.version);
-                    EncodeTimestamp(facts_.start_unix_nanos, info->mutable_start_time());
-                    EncodeDuration(clock_.NowUnixNanos() - facts_.start_unix_nanos,
-                                   info->mutable_uptime());
-                    EncodeLimits(engine_.limits(), info->mutable_limits());
-                    EncodeNamed(engine::AllLimits(engine_.limits()), info->mutable_all_limits());
-                    EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
-                    EncodeCounters(engine_.counters(), info->mutable_counters());
-                    const std::vector<engine::MemoryInfo> memories =
-                        engine_.ListMemories("", engine_.memory_count());
-                    uint64_t bytes = 0;
-                    for (const engine::MemoryInfo& memory : memories)
-                      bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
-                    info->set_memory_count(static_cast<uint32_t>(memories.size()));
-                    info->set_memory_bytes(bytes);
-                    info->set_instruction_set(facts_.instruction_set);
-                    info->set_blas_core(facts_.blas_core);
-                    info->set_scan_threads(static_cast<uint32_t>(engine_.scan_threads()));
-                    EncodeStartup(engine_.startup(), info->mutable_startup());
-                    EncodeResources(engine_.resources(), info->mutable_resources());
-                    info->mutable_resources()->set_memory_limit_source(facts_.memory_limit_source);
-                    return absl::OkStatus();
-                  });
+  return ServeNow(
+      bounds_, context, request, response,
+      [this](const v1::GetServerInfoRequest&, v1::ServerInfo* info, const Caller& caller) {
+        info->set_version(facts_.version);
+        EncodeTimestamp(facts_.start_unix_nanos, info->mutable_start_time());
+        EncodeDuration(clock_.NowUnixNanos() - facts_.start_unix_nanos, info->mutable_uptime());
+        EncodeLimits(engine_.limits(), info->mutable_limits());
+        EncodeNamed(engine::AllLimits(engine_.limits()), info->mutable_all_limits());
+        EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
+        EncodeCounters(engine_.counters(), info->mutable_counters());
+        const std::vector<engine::MemoryInfo> memories =
+            engine_.ListMemories("", engine_.memory_count());
+        uint64_t bytes = 0;
+        for (const engine::MemoryInfo& memory : memories)
+          bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
+        info->set_memory_count(static_cast<uint32_t>(memories.size()));
+        info->set_memory_bytes(bytes);
+        info->set_instruction_set(facts_.instruction_set);
+        info->set_blas_core(facts_.blas_core);
+        info->set_scan_threads(static_cast<uint32_t>(engine_.scan_threads()));
+        engine::Startup startup = engine_.startup();
+        if (!caller.MayDo(v1::ROLE_READER, startup.memory)) startup.memory.clear();
+        EncodeStartup(startup, info->mutable_startup());
+        EncodeResources(engine_.resources(), info->mutable_resources());
+        info->mutable_resources()->set_memory_limit_source(facts_.memory_limit_source);
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace mneme::server

@@ -46,22 +46,66 @@ absl::Status CheckSessionId(const std::string& id) {
 
 }  // namespace
 
+bool StreamCounts::Enter() {
+  if (open_.fetch_add(1) < kStreamsMax) return true;
+  open_.fetch_sub(1);
+  return false;
+}
+
+uint32_t StreamCounts::TakeWindow() {
+  uint32_t given = shared_.load();
+  uint32_t more;
+  do {
+    more = std::min(kStreamWindow - kStreamWindowMin, (kStreamWindowsShared - given) / 2);
+  } while (!shared_.compare_exchange_weak(given, given + more));
+  return kStreamWindowMin + more;
+}
+
+void StreamCounts::Leave(uint32_t window) {
+  if (window > 0) shared_.fetch_sub(window - kStreamWindowMin);
+  open_.fetch_sub(1);
+}
+
 StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bounds,
-                                       std::atomic<uint32_t>& streams)
-    : engine_(engine), bounds_(bounds), streams_(streams) {
-  if (streams_.fetch_add(1) < kStreamsMax) {
-    StartRead(incoming_.get());
-    return;
+                                       StreamCounts& streams,
+                                       const grpc::CallbackServerContext& context)
+    : engine_(engine),
+      bounds_(bounds),
+      meter_(bounds.observer, RpcOf<v1::StoreStreamRequest>()),
+      streams_(streams),
+      context_(context) {
+  absl::Status status = Admit(opening_);
+  if (status.ok()) {
+    entered_ = streams.Enter();
+    if (entered_) {
+      StartRead(incoming_.get());
+      return;
+    }
+    status = TooManyStreams();
   }
   {
     MutexLock lock(&mutex_);
     finished_ = true;
   }
-  Finish(ToGrpc(TooManyStreams()));
+  End(status, 0);
+}
+
+absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message) {
+  if (!opened_ && message.has_open()) *opening_.mutable_open() = message.open();
+  passage_ = bounds_.gate.Admit(context_, opening_, message.ByteSizeLong());
+  return passage_.status;
+}
+
+void StoreStreamReactor::End(const absl::Status& status, uint64_t position) {
+  v1::StoreResponse last;  // tells the audit log how far it got
+  last.set_position(position);
+  meter_.End(static_cast<int>(status.code()));
+  bounds_.gate.Note(context_, passage_, opening_, status, position > 0 ? &last : nullptr);
+  Finish(ToGrpc(bounds_.gate.Redact(passage_.caller, status)));
 }
 
 void StoreStreamReactor::OnDone() {
-  streams_.fetch_sub(1);
+  if (entered_) streams_.Leave(window_);
   delete this;
 }
 
@@ -81,7 +125,7 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
     out.back()->index = arrived_++;
   };
   const int several = message->chunks().chunks_size();
-  if (several == 0 || several > static_cast<int>(kStreamWindow)) {
+  if (several == 0 || several > static_cast<int>(window_)) {
     add(message->has_chunk() ? message->mutable_chunk() : nullptr);
   } else {
     for (v1::StoreStreamChunk& chunk : *message->mutable_chunks()->mutable_chunks()) add(&chunk);
@@ -91,7 +135,10 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
 
 void StoreStreamReactor::OnReadDone(bool ok) {
   std::vector<std::shared_ptr<Chunk>> incoming;
-  if (ok) incoming = TakeIncoming();
+  if (ok) {
+    meter_.AddIn(incoming_->ByteSizeLong());
+    incoming = TakeIncoming();
+  }
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
@@ -99,8 +146,12 @@ void StoreStreamReactor::OnReadDone(bool ok) {
     chunks_.insert(chunks_.end(), incoming.begin(), incoming.end());
     reads_over_ = !ok;
   }
+  const absl::Status admitted =
+      incoming.empty() ? absl::OkStatus() : Admit(*incoming.front()->message);
   for (const std::shared_ptr<Chunk>& chunk : incoming) {
-    if (!opened_ && chunk->message->has_open()) {
+    if (!admitted.ok()) {
+      Settle(*chunk, admitted);
+    } else if (!opened_ && chunk->message->has_open()) {
       Open(chunk);
     } else {
       Submit(chunk);
@@ -115,6 +166,7 @@ void StoreStreamReactor::OnReadDone(bool ok) {
 void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
   const v1::StoreStreamOpen& open = chunk->message->open();
   opened_ = true;
+  window_ = streams_.TakeWindow();
   session_ = open.session_id();
   upsert_ = open.upsert();
   durability_ = open.durability();
@@ -136,7 +188,7 @@ void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
       }
       chunk->opened.emplace();
       chunk->opened->set_last_sequence(*last);
-      chunk->opened->set_window(kStreamWindow);
+      chunk->opened->set_window(window_);
     }
     Settle(*chunk, last.status());
   });
@@ -166,9 +218,9 @@ absl::Status StoreStreamReactor::CheckSequence(uint64_t sequence) {
 absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
   if (chunk.chunk == nullptr) {
     const int several = chunk.message->chunks().chunks_size();
-    if (several > 0) {
+    if (opened_ && several > 0) {
       return BadMessage(absl::StrCat(several, " chunks in one message"),
-                        absl::StrCat("at most ", kStreamWindow));
+                        absl::StrCat("at most ", window_));
     }
     return BadMessage(opened_ ? "no chunk" : "the first message is not `open`",
                       opened_ ? "a chunk" : "`open`");
@@ -206,6 +258,7 @@ void StoreStreamReactor::Submit(const std::shared_ptr<Chunk>& chunk) {
     if (reply.ok()) {
       chunk->ack.set_sequence(chunk->chunk->sequence());
       EncodeStored(*reply, chunk->ack.mutable_response());
+      chunk->position = reply->position;
     }
     Settle(*chunk, reply.status());
   });
@@ -255,7 +308,7 @@ bool StoreStreamReactor::CanRead() const {
   if (chunks_.empty()) return true;
   // What was read ahead of others' calls would keep them out.
   const bool crowded = bounds_.budget.held() > bounds_.budget.bytes_max() / 2;
-  return chunks_.size() < kStreamWindow && charged_bytes_ < kStreamBytesMax && !crowded;
+  return chunks_.size() < window_ && charged_bytes_ < kStreamBytesMax && !crowded;
 }
 
 std::optional<absl::Status> StoreStreamReactor::Ending() const {
@@ -271,6 +324,7 @@ std::optional<absl::Status> StoreStreamReactor::Ending() const {
 void StoreStreamReactor::PopFront() {
   bounds_.budget.Give(chunks_.front()->charged_bytes);
   charged_bytes_ -= chunks_.front()->charged_bytes;
+  position_ = std::max(position_, chunks_.front()->position);
   chunks_.pop_front();
 }
 
@@ -294,6 +348,7 @@ void StoreStreamReactor::Advance() {
     if (CanWrite()) {
       writing_ = true;
       FillOutgoing();
+      meter_.AddOut(outgoing_.ByteSizeLong());
       mutex_.Unlock();
       StartWrite(&outgoing_);
       mutex_.Lock();
@@ -307,8 +362,9 @@ void StoreStreamReactor::Advance() {
     if (const std::optional<absl::Status> ending = Ending(); ending.has_value()) {
       finished_ = true;
       while (!chunks_.empty()) PopFront();
+      const uint64_t position = position_;
       mutex_.Unlock();
-      Finish(ToGrpc(*ending));
+      End(*ending, position);
       return;  // from here on this may be gone
     }
   } while (again_);
@@ -316,8 +372,8 @@ void StoreStreamReactor::Advance() {
   mutex_.Unlock();
 }
 
-MemoryServiceImpl::StreamReactor* MemoryServiceImpl::StoreStream(Context*) {
-  return new StoreStreamReactor(engine_, bounds_, streams_);
+MemoryServiceImpl::StreamReactor* MemoryServiceImpl::StoreStream(Context* context) {
+  return new StoreStreamReactor(engine_, bounds_, streams_, *context);
 }
 
 }  // namespace mneme::server

@@ -8,10 +8,14 @@
 // A message brings one chunk or several, and acks go out in messages as they came in: with single
 // rows a message costs more than a Store.
 //
-// Invariants: (1) no message is read while kStreamWindow chunks or kStreamBytesMax are held, from
-// their arrival until their ack is written, so that gRPC's flow control stops the client. (2) The
-// next read starts after the chunks before it were submitted: they reach the committer in order.
-// (3) Reads, writes and the end are started by one thread at a time (Advance), none after the end.
+// The gate is asked at the beginning, when nothing is known of the stream but its caller, and again
+// with each message: a key that is taken back ends the streams that it opened.
+//
+// Invariants: (1) no message is read while as many chunks as its window or kStreamBytesMax are
+// held, from their arrival until their ack is written, so that gRPC's flow control stops the
+// client. (2) The next read starts after the chunks before it were submitted: they reach the
+// committer in order. (3) Reads, writes and the end are started by one thread at a time (Advance),
+// none after the end.
 #ifndef MNEME_SERVER_RPC_STORE_STREAM_H_
 #define MNEME_SERVER_RPC_STORE_STREAM_H_
 
@@ -31,12 +35,28 @@
 
 namespace mneme::server {
 
+// What all streams share. Thread-safe.
+class StreamCounts {
+ public:
+  // False when there are too many; then nothing is counted.
+  bool Enter();
+  // A window for a stream that has entered: half of what is shared yet, within its bounds.
+  uint32_t TakeWindow();
+  // The stream ends; `window`: that it was given, or 0.
+  void Leave(uint32_t window);
+
+ private:
+  std::atomic<uint32_t> open_{0};
+  std::atomic<uint32_t> shared_{0};  // given out, beyond the least windows
+};
+
 // Owns itself: gone when gRPC is done with it.
 class StoreStreamReactor final
     : public grpc::ServerBidiReactor<v1::StoreStreamRequest, v1::StoreStreamResponse> {
  public:
-  // `streams`: how many there are; this one is counted.
-  StoreStreamReactor(engine::Engine& engine, CallBounds& bounds, std::atomic<uint32_t>& streams);
+  // `context`: of the call; outlives the reactor.
+  StoreStreamReactor(engine::Engine& engine, CallBounds& bounds, StreamCounts& streams,
+                     const grpc::CallbackServerContext& context);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -55,12 +75,18 @@ class StoreStreamReactor final
     std::optional<DecodeArena> arena;             // from decoding until it is settled
     uint64_t index = 0;                           // 0, 1, 2, ... as they came in
     uint64_t charged_bytes = 0;
+    uint64_t position = 0;  // that its rows were stored at
     bool done = false;
     absl::Status status;  // of one that is done
   };
 
   ~StoreStreamReactor() override = default;
 
+  // Asks the gate about a message, as part of a stream to the memory that was opened.
+  absl::Status Admit(const v1::StoreStreamRequest& message);
+  // Ends the call; nothing of this may be touched after it. `position`: of what was stored last; 0:
+  // nothing was.
+  void End(const absl::Status& status, uint64_t position);
   // The chunks of the message that came in; one without any for another message.
   std::vector<std::shared_ptr<Chunk>> TakeIncoming();
   void Open(const std::shared_ptr<Chunk>& chunk);
@@ -84,10 +110,16 @@ class StoreStreamReactor final
 
   engine::Engine& engine_;
   CallBounds& bounds_;
-  std::atomic<uint32_t>& streams_;
+  CallMeter meter_;
+  StreamCounts& streams_;
+  const grpc::CallbackServerContext& context_;
+  bool entered_ = false;
 
-  // Set by the reads, which come one after another.
+  // Set by the reads, which come one after another, before the chunk that they brought is settled.
+  v1::StoreStreamRequest opening_;  // `open` alone; what the gate is shown
+  Passage passage_;                 // of the last message
   bool opened_ = false;
+  uint32_t window_ = 0;  // chunks; 0: not open yet
   std::string memory_;
   std::string session_;
   bool upsert_ = false;
@@ -102,6 +134,7 @@ class StoreStreamReactor final
   Mutex mutex_;
   std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);  // oldest first
   uint64_t charged_bytes_ ABSL_GUARDED_BY(mutex_) = 0;                 // of these
+  uint64_t position_ ABSL_GUARDED_BY(mutex_) = 0;                      // of the last one stored
   size_t outgoing_chunks_ ABSL_GUARDED_BY(mutex_) = 0;                 // answered by outgoing_
   uint64_t first_sequence_max_ ABSL_GUARDED_BY(mutex_) = 0;            // 0: not open yet
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;

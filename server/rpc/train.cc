@@ -1,5 +1,6 @@
 // Train.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/base/status.h"
@@ -44,6 +45,23 @@ absl::StatusOr<models::TrainSpec::Optimizer> DecodeOptimizer(v1::TrainOptimizer 
   }
 }
 
+absl::StatusOr<std::optional<models::EncoderGoal>> DecodeGoal(v1::EncoderObjective objective) {
+  switch (objective) {
+    case v1::ENCODER_OBJECTIVE_UNSPECIFIED:
+      return std::nullopt;
+    case v1::ENCODER_OBJECTIVE_CENTRE:
+      return models::EncoderGoal::kCentre;
+    case v1::ENCODER_OBJECTIVE_WHITEN:
+      return models::EncoderGoal::kWhiten;
+    case v1::ENCODER_OBJECTIVE_SEPARATION:
+      return models::EncoderGoal::kSeparation;
+    case v1::ENCODER_OBJECTIVE_NOISE_AWARE:
+      return models::EncoderGoal::kNoiseAware;
+    default:
+      return UnknownEnum("objective", objective);
+  }
+}
+
 absl::StatusOr<engine::TrainCommand> DecodeTrain(const v1::TrainRequest& request) {
   engine::TrainCommand command;
   MNEME_ASSIGN_OR_RETURN(command.memory, DecodeMemoryName(request.memory(), "memory"));
@@ -66,7 +84,10 @@ absl::StatusOr<engine::TrainCommand> DecodeTrain(const v1::TrainRequest& request
   spec.steps_max = fista ? kFistaStepsDefault : kStepsDefault;
   if (request.steps_max() > 0) {
     spec.steps_max = static_cast<int>(std::min<uint32_t>(request.steps_max(), 1u << 30));
+    spec.encoder_steps = spec.steps_max;
   }
+  MNEME_ASSIGN_OR_RETURN(spec.encoder, DecodeGoal(request.objective()));
+  spec.cue_noise = request.cue_noise();
   spec.learning_rate = request.learning_rate();
   if (request.batch() > 0) spec.batch = request.batch();
   if (request.seed() > 0) spec.seed = request.seed();

@@ -72,7 +72,7 @@ TEST(Config, TheEnvironmentIsReadByNameAndStrangersAreReported) {
   EXPECT_FALSE(ApplyEnvironment(config, {{"MNEME_LOG_LEVLE", "error"}}).ok());
 }
 
-TEST(Config, OnlyLoopbackIsServed) {
+TEST(Config, OnlyLoopbackIsServedWithoutTlsAndAuthentication) {
   Config config;
   for (const char* good : {"127.0.0.1:7411", "localhost:0", "[::1]:1", "unix:/tmp/s"}) {
     config.listen = good;
@@ -82,6 +82,90 @@ TEST(Config, OnlyLoopbackIsServed) {
     config.listen = bad;
     EXPECT_FALSE(ValidateConfig(config).ok()) << bad;
   }
+}
+
+TEST(Config, OtherAddressesTakeTlsAndAuthenticationOrTheWordThatTheyNeedNot) {
+  const auto listens = [](void (*change)(Config&)) {
+    Config config;
+    config.listen = "0.0.0.0:7411";
+    change(config);
+    return ValidateConfig(config).ok();
+  };
+  EXPECT_FALSE(listens([](Config& c) { c.auth_file = "a"; }));
+  EXPECT_FALSE(listens([](Config& c) { c.tls_certificate = c.tls_key = "a"; }));
+  EXPECT_FALSE(listens([](Config& c) { c.tls_certificate = c.tls_key = c.tls_client_ca = "a"; }));
+  EXPECT_TRUE(listens([](Config& c) { c.tls_certificate = c.tls_key = c.auth_file = "a"; }));
+  EXPECT_TRUE(listens([](Config& c) {
+    c.tls_certificate = c.tls_key = c.tls_client_ca = "a";
+    c.tls_client_certificates = "required";
+    c.http_listen = "none";
+  }));
+  EXPECT_FALSE(listens([](Config& c) {  // HTTP would let in who has no certificate
+    c.tls_certificate = c.tls_key = c.tls_client_ca = "a";
+    c.tls_client_certificates = "required";
+  }));
+  EXPECT_FALSE(listens([](Config& c) {  // HTTP has no TLS
+    c.tls_certificate = c.tls_key = c.auth_file = "a";
+    c.http_listen = "0.0.0.0:7412";
+  }));
+  EXPECT_TRUE(listens([](Config& c) { c.allow_insecure = true; }));
+  // Nodes know each other by certificates, with or without an auth.file.
+  const auto peers = [](void (*change)(Config&)) {
+    Config config;
+    config.federation_file = config.federation_node = "a";
+    config.peer_listen = "0.0.0.0:7413";
+    change(config);
+    return ValidateConfig(config).ok();
+  };
+  EXPECT_FALSE(peers([](Config&) {}));
+  EXPECT_FALSE(peers([](Config& c) { c.auth_file = "a"; }));
+  EXPECT_FALSE(peers([](Config& c) { c.tls_certificate = c.tls_key = "a"; }));
+  EXPECT_TRUE(peers([](Config& c) { c.tls_certificate = c.tls_key = c.tls_client_ca = "a"; }));
+  EXPECT_TRUE(peers([](Config& c) { c.allow_insecure = true; }));
+}
+
+TEST(Config, FederationsAreInAFileOrInAnEtcd) {
+  const auto refusal = [](void (*change)(Config&)) -> std::string {
+    Config config;
+    config.federation_etcd = "10.0.0.9:2379";
+    config.federation_node = "north-1";
+    change(config);
+    return std::string(ValidateConfig(config).message());
+  };
+  EXPECT_EQ(refusal([](Config&) {}), "");
+  EXPECT_THAT(refusal([](Config& c) { c.federation_file = "a"; }), HasSubstr("federation.etcd"));
+  EXPECT_THAT(refusal([](Config& c) { c.federation_node = ""; }), HasSubstr("federation.node"));
+  EXPECT_THAT(refusal([](Config& c) { c.federation_node = "a/b"; }), HasSubstr("a/b"));
+  EXPECT_THAT(refusal([](Config& c) { c.peer_advertise = "host"; }), HasSubstr("peer.advertise"));
+  EXPECT_EQ(refusal([](Config& c) { c.peer_advertise = "host:7413"; }), "");
+  // Nobody can dial "any address".
+  const auto any = [](Config& c) {
+    c.allow_insecure = true;
+    c.peer_listen = "0.0.0.0:7413";
+  };
+  EXPECT_THAT(refusal(any), HasSubstr("peer.advertise"));
+  EXPECT_EQ(refusal([](Config& c) {
+              c.allow_insecure = true;
+              c.peer_listen = "[::]:7413";
+              c.peer_advertise = "10.0.0.1:7413";
+            }),
+            "");
+}
+
+TEST(Config, HalfOfTlsIsRefused) {
+  const auto refusal = [](void (*change)(Config&)) {
+    Config config;
+    change(config);
+    return std::string(ValidateConfig(config).message());
+  };
+  EXPECT_THAT(refusal([](Config& c) { c.tls_certificate = "a"; }), HasSubstr("tls.key"));
+  EXPECT_THAT(refusal([](Config& c) { c.tls_key = "a"; }), HasSubstr("tls.certificate"));
+  EXPECT_THAT(refusal([](Config& c) { c.tls_client_ca = "a"; }), HasSubstr("tls.certificate"));
+  EXPECT_THAT(refusal([](Config& c) {
+                c.tls_certificate = c.tls_key = "a";
+                c.tls_client_certificates = "required";
+              }),
+              HasSubstr("tls.client_ca"));
 }
 
 TEST(Config, APortIsANumberThatAPortCanHave) {

@@ -1,0 +1,98 @@
+#include "server/rpc/watch_analysis.h"
+
+#include <utility>
+
+#include "core/base/status.h"
+#include "core/engine/limits.h"
+#include "server/rpc/convert_analysis.h"
+#include "server/rpc/status.h"
+
+namespace mneme::server {
+namespace {
+
+absl::Status ClientGone() {
+  return Cancelled("the watcher is gone", {.reason = "CANCELLED", .next_step = "Watch again."});
+}
+
+absl::Status TooManyWatchers() {
+  return ResourceExhausted("too many watch this analysis",
+                           {.reason = "BUSY",
+                            .given = "one more watcher",
+                            .expected = absl::StrCat("at most ", analysis::kWatchersMax),
+                            .next_step = "Wait until one has left.",
+                            .retry_after_ms = engine::kBusyRetryMs});
+}
+
+}  // namespace
+
+bool WatchReactor::Waiting::Take() {
+  MutexLock lock(&mutex);
+  return std::exchange(waiting, false);
+}
+
+WatchReactor::WatchReactor(std::shared_ptr<analysis::SampleRing> samples,
+                           const grpc::Status& refusal, CallObserver& observer)
+    : samples_(std::move(samples)), meter_(observer, RpcOf<v1::WatchAnalysisRequest>()) {
+  if (samples_ == nullptr) {
+    End(refusal);
+  } else {
+    Advance();
+  }
+}
+
+void WatchReactor::End(const grpc::Status& status) {
+  meter_.End(status.error_code());
+  Finish(status);
+}
+
+void WatchReactor::Advance() {
+  if (const std::optional<analysis::Sample> sample = samples_->Take(next_)) {
+    message_.Clear();
+    EncodeSample(*sample, &message_);
+    if (!named_) {
+      for (const std::string& name : samples_->observables()) message_.add_observables(name);
+      named_ = true;
+    }
+    meter_.AddOut(message_.ByteSizeLong());
+    StartWrite(&message_);
+  } else if (samples_->IsOver(next_)) {
+    End(grpc::Status::OK);
+  } else {
+    Wait();
+  }
+}
+
+void WatchReactor::Wait() {
+  // Held here, for the reactor may be gone as soon as somebody else ends the wait.
+  const std::shared_ptr<Waiting> waiting = waiting_;
+  const std::shared_ptr<analysis::SampleRing> samples = samples_;
+  const uint64_t next = next_;
+  bool cancelled = false;
+  {
+    MutexLock lock(&waiting->mutex);
+    cancelled = waiting->cancelled;
+    waiting->waiting = !cancelled;
+  }
+  if (cancelled) return End(ToGrpc(ClientGone()));
+  const bool watching = samples->WhenReady(next, [this, waiting] {
+    if (waiting->Take()) Advance();
+  });
+  if (!watching && waiting->Take()) End(ToGrpc(TooManyWatchers()));
+}
+
+void WatchReactor::OnWriteDone(bool ok) {
+  if (ok) return Advance();
+  End(ToGrpc(ClientGone()));
+}
+
+void WatchReactor::OnCancel() {
+  bool ends = false;
+  {
+    MutexLock lock(&waiting_->mutex);
+    waiting_->cancelled = true;
+    ends = std::exchange(waiting_->waiting, false);
+  }
+  if (ends) End(ToGrpc(ClientGone()));
+}
+
+}  // namespace mneme::server

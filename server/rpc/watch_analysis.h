@@ -1,0 +1,62 @@
+// One WatchAnalysis: the samples of an analysis, one message each, as fast as the client takes
+// them.
+//
+// The ring keeps the newest; a slow client misses some and is told how many. Between messages the
+// stream waits in the ring, for the next sample or the end, and costs nothing.
+//
+// Invariants: (1) at most one write is under way, and while it is nothing else is started.
+// (2) Whoever takes `waiting` away, under its lock, goes on: the ring's thread, or the one that
+// tells that the client is gone. (3) After Finish nothing is touched.
+#ifndef MNEME_SERVER_RPC_WATCH_ANALYSIS_H_
+#define MNEME_SERVER_RPC_WATCH_ANALYSIS_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "core/analysis/sample_ring.h"
+#include "core/base/mutex.h"
+#include "mneme/v1/admin_service.pb.h"
+#include "mneme/v1/analysis.pb.h"
+#include "server/rpc/call_meter.h"
+
+namespace mneme::server {
+
+// Owns itself: gone when gRPC is done with it.
+class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
+ public:
+  // `samples` null: refused with the status.
+  WatchReactor(std::shared_ptr<analysis::SampleRing> samples, const grpc::Status& refusal,
+               CallObserver& observer);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override { delete this; }
+
+ private:
+  // Outlives the reactor: the ring calls what it holds.
+  struct Waiting {
+    Mutex mutex;
+    bool waiting ABSL_GUARDED_BY(mutex) = false;
+    bool cancelled ABSL_GUARDED_BY(mutex) = false;
+    // True for one caller only, if there is a wait to end.
+    bool Take();
+  };
+
+  ~WatchReactor() override = default;
+  void End(const grpc::Status& status);
+  // Writes the next sample, ends, or waits.
+  void Advance();
+  void Wait();
+
+  const std::shared_ptr<analysis::SampleRing> samples_;
+  CallMeter meter_;
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+  uint64_t next_ = 0;
+  bool named_ = false;  // the observables were told
+  v1::AnalysisSample message_;
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_RPC_WATCH_ANALYSIS_H_

@@ -1,0 +1,196 @@
+// Against a real etcd, over loopback.
+#include "server/peer/etcd_coordinator.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "core/base/status.h"
+#include "tests/sim/coordinator_contract.h"
+#include "tests/support/etcd_server.h"
+
+namespace mneme::server {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kPatience{60};  // longer is a failure
+constexpr int kPollMillis = 20;
+constexpr int64_t kLeaseSeconds = 2;  // the shortest that etcd grants
+
+// One server for all; each world is a federation of its own.
+test::EtcdServer& Server() {
+  static test::EtcdServer server;
+  return server;
+}
+
+template <typename Done>
+bool WaitFor(Done done) {
+  const auto start = steady_clock::now();
+  while (!done()) {
+    if (steady_clock::now() - start > kPatience) return false;
+    poll(nullptr, 0, kPollMillis);
+  }
+  return true;
+}
+
+class EtcdWorld {
+ public:
+  EtcdWorld() {
+    if (!Server().address().empty()) return;
+    ADD_FAILURE() << "etcd does not start: is etcd-server installed (deploy/install-deps test)?";
+    std::abort();
+  }
+  std::unique_ptr<federation::Coordinator> Client() {
+    std::shared_ptr<EtcdClient> client = *EtcdClient::Create(Server().address());
+    return std::make_unique<EtcdCoordinator>(std::move(client), name_, kLeaseSeconds);
+  }
+  void Crash(std::unique_ptr<federation::Coordinator> /*client*/) {}
+  template <typename Done>
+  bool Eventually(Done done) {
+    return WaitFor(done);
+  }
+  void SetUp(bool up) {
+    if (up) {
+      EXPECT_TRUE(Server().Start());
+    } else {
+      Server().Kill();
+    }
+  }
+  const std::string& name() const { return name_; }
+
+ private:
+  static inline int worlds_ = 0;
+  const std::string name_ = absl::StrCat("f", ++worlds_);
+};
+
+}  // namespace
+}  // namespace mneme::server
+
+namespace mneme::sim {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Etcd, CoordinatorContract, server::EtcdWorld);
+
+}  // namespace mneme::sim
+
+namespace mneme::server {
+namespace {
+
+TEST(EtcdCoordinator, ANodeComesBackWithItsIncarnationAfterAnOutage) {
+  EtcdWorld world;
+  auto node = world.Client();
+  ASSERT_EQ(*node->Register("a", "x:1"), 1U);
+  world.SetUp(false);
+  ASSERT_TRUE(absl::IsUnavailable(node->ReadAll().status()));
+  world.SetUp(true);
+  ASSERT_TRUE(WaitFor([&] { return sim::Holds(*node, "nodes/a"); }));
+  EXPECT_EQ(node->ReadAll()->records.at("nodes/a").value, "1\nx:1\n");
+  EXPECT_EQ(*world.Client()->Register("a", "x:1"), 2U);
+}
+
+TEST(EtcdCoordinator, ALeaseThatRanOutIsGrantedAgainAndTheNodeAnnouncedAsTheSameStart) {
+  EtcdWorld world;
+  auto node = world.Client();
+  ASSERT_EQ(*node->Register("a", "x:1"), 1U);
+  const uint64_t before = node->ReadAll()->records.at("nodes/a").create_revision;
+  // As an expiry does it: the lease is gone, and its keys with it.
+  const auto channel = grpc::CreateChannel(Server().address(), grpc::InsecureChannelCredentials());
+  const auto kv = etcdserverpb::KV::NewStub(channel);
+  const auto leases = etcdserverpb::Lease::NewStub(channel);
+  etcdserverpb::RangeRequest range;
+  range.set_key("/mneme/federations/" + world.name() + "/nodes/a");
+  etcdserverpb::RangeResponse found;
+  grpc::ClientContext range_context;
+  ASSERT_TRUE(kv->Range(&range_context, range, &found).ok());
+  etcdserverpb::LeaseRevokeRequest revoke;
+  revoke.set_id(found.kvs(0).lease());
+  etcdserverpb::LeaseRevokeResponse revoked;
+  grpc::ClientContext revoke_context;
+  ASSERT_TRUE(leases->LeaseRevoke(&revoke_context, revoke, &revoked).ok());
+  ASSERT_TRUE(WaitFor([&] {
+    const auto contents = node->ReadAll();
+    return contents.ok() && contents->records.contains("nodes/a") &&
+           contents->records.at("nodes/a").create_revision > before;
+  }));
+  EXPECT_EQ(node->ReadAll()->records.at("nodes/a").value, "1\nx:1\n");
+  // But not over a later start of the same node.
+  auto later = world.Client();
+  ASSERT_EQ(*later->Register("a", "x:2"), 2U);
+  EXPECT_EQ(later->ReadAll()->records.at("nodes/a").value, "2\nx:2\n");
+}
+
+TEST(EtcdCoordinator, ACompactedWatchIsLostAndAReadingGoesOn) {
+  EtcdWorld world;
+  auto node = world.Client();
+  ASSERT_TRUE(node->Put("interest/a", "1", federation::Lifetime::kForEver).ok());
+  const uint64_t old = node->ReadAll()->revision;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(node->Put("interest/a", absl::StrCat(i), federation::Lifetime::kForEver).ok());
+  }
+  const auto client = *EtcdClient::Create(Server().address());
+  etcdserverpb::CompactionRequest compact;
+  compact.set_revision(static_cast<int64_t>(node->ReadAll()->revision));
+  ASSERT_TRUE(client->Compact(compact).ok());
+  const auto seen = std::make_shared<sim::Seen>();
+  const auto watch = node->StartWatch(
+      old, [seen](const federation::Change& change) { seen->Add(change); },
+      [seen] { seen->Lose(); });
+  ASSERT_TRUE(watch.ok());
+  EXPECT_TRUE(WaitFor([&] { return seen->IsLost(); }));
+  EXPECT_EQ(node->ReadAll()->records.at("interest/a").value, "4");
+}
+
+TEST(EtcdCoordinator, AWatchIsLostWhenTheEngineIsKilled) {
+  EtcdWorld world;
+  auto node = world.Client();
+  const auto seen = std::make_shared<sim::Seen>();
+  const auto watch = node->StartWatch(
+      node->ReadAll()->revision, [seen](const federation::Change& change) { seen->Add(change); },
+      [seen] { seen->Lose(); });
+  ASSERT_TRUE(node->Put("interest/a", "1", federation::Lifetime::kForEver).ok());
+  ASSERT_TRUE(WaitFor([&] { return seen->Get().size() == 1; }));
+  EXPECT_FALSE(seen->IsLost());
+  world.SetUp(false);
+  EXPECT_TRUE(WaitFor([&] { return seen->IsLost(); }));
+  world.SetUp(true);
+}
+
+TEST(EtcdCoordinator, AsksTheNextEndpointWhereOneDoesNotAnswer) {
+  EtcdWorld world;
+  std::shared_ptr<EtcdClient> client = *EtcdClient::Create("127.0.0.1:1," + Server().address());
+  EtcdCoordinator node(std::move(client), world.name(), kLeaseSeconds);
+  EXPECT_EQ(*node.Register("a", "x:1"), 1U);
+  EXPECT_TRUE(sim::Holds(node, "nodes/a"));
+}
+
+TEST(EtcdCoordinator, ListsFederationsThatHaveADescription) {
+  EtcdWorld with, without;
+  ASSERT_TRUE(with.Client()->PutIf("spec", "x", 0).ok());
+  ASSERT_TRUE(without.Client()->Put("interest/spec", "x", federation::Lifetime::kForEver).ok());
+  const auto client = *EtcdClient::Create(Server().address());
+  const auto names = *EtcdCoordinator::ListFederations(*client);
+  EXPECT_NE(std::ranges::find(names, with.name()), names.end());
+  EXPECT_EQ(std::ranges::find(names, without.name()), names.end());
+}
+
+TEST(EtcdCoordinator, RefusesWhatNoKeyCanHold) {
+  EtcdWorld world;
+  for (const char* name : {"", "a/b", "a b", "\n"}) {
+    EXPECT_EQ(GetErrorDetail(world.Client()->Register(name, "x:1").status())->reason, "NAME");
+  }
+}
+
+TEST(EtcdClient, RefusesEndpointsThatAreNone) {
+  for (const char* endpoints : {"", ",", "host", ":1", "host:", "http://host:1", "a:1,b"}) {
+    const auto made = EtcdClient::Create(endpoints);
+    ASSERT_FALSE(made.ok()) << endpoints;
+    EXPECT_EQ(GetErrorDetail(made.status())->reason, "CONFIG_VALUE");
+  }
+  EXPECT_TRUE(EtcdClient::Create("a:1, b:2").ok());
+}
+
+}  // namespace
+}  // namespace mneme::server

@@ -1,0 +1,206 @@
+#include "server/http/http_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/status.h"
+
+namespace mneme::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr HttpOptions kOptions{.listen = "127.0.0.1:0",
+                               .connections_max = 16,
+                               .connections_per_address_max = 8,
+                               .idle_seconds = 30,
+                               .request_seconds = 5,
+                               .body_bytes_max = 1'000};
+
+// Answers with the length of the body; GET /none is refused by its path.
+HttpHandler Lengths() {
+  return {.refuse = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+            if (request.path != "/none") return std::nullopt;
+            return HttpResponse{.code = 404, .body = "none"};
+          },
+          .handle =
+              [](HttpRequest& request, HttpRespond respond) {
+                respond({.body = std::to_string(request.body.size())});
+              }};
+}
+
+struct Server {
+  explicit Server(HttpOptions options = kOptions) {
+    auto started = HttpServer::Start(options, clock, budget, Lengths());
+    MNEME_CHECK(started.ok());
+    http = *std::move(started);
+  }
+  ManualClock clock{1};
+  ByteBudget budget{100'000};
+  std::unique_ptr<HttpServer> http;
+};
+
+class Client {
+ public:
+  explicit Client(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    MNEME_CHECK(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
+  }
+  ~Client() { close(socket_); }
+  void Send(std::string_view text) {
+    EXPECT_EQ(send(socket_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  // Until `end` has come, or the connection is closed.
+  std::string ReadUntil(std::string_view end) {
+    std::string out;
+    char byte = 0;
+    while (!out.ends_with(end) && recv(socket_, &byte, 1, 0) == 1) out += byte;
+    return out;
+  }
+
+ private:
+  const int socket_;
+};
+
+TEST(HttpServer, AnswersRequestAfterRequestOnOneConnection) {
+  Server server;
+  Client client(server.http->port());
+  for (const char* body : {"", "abc"}) {
+    const size_t size = std::string_view(body).size();
+    client.Send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) +
+                "\r\n\r\n" + body);
+    EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+    EXPECT_EQ(client.ReadUntil(std::to_string(size)), std::to_string(size));
+  }
+  const HttpCounters counters = server.http->counters();
+  EXPECT_EQ(counters.responses[1], 2u);
+  EXPECT_EQ(counters.body_bytes_in, 3u);
+  EXPECT_EQ(counters.under_way, 0u);
+}
+
+TEST(HttpServer, RefusesByThePathBeforeALargeBodyHasCome) {
+  HttpOptions options = kOptions;
+  options.body_bytes_max = 1'000'000;
+  Server server(options);
+  Client client(server.http->port());
+  client.Send("POST /none HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("none"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(client.ReadUntil("forever"), IsEmpty());  // and closes
+}
+
+TEST(HttpServer, RefusesABodyThatTheBudgetHasNoRoomForAndGivesAllBack) {
+  Server server;
+  ASSERT_TRUE(server.budget.TryTake(99'000).ok());
+  Client client(server.http->port());
+  client.Send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" + std::string(900, 'x'));
+  const std::string head = client.ReadUntil("\r\n\r\n");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 200"));  // small ones use what is kept for them
+  server.budget.Take(20'000);
+  client.ReadUntil("900");
+  client.Send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" + std::string(900, 'x'));
+  const std::string refused = client.ReadUntil("\r\n\r\n");
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After"));
+  server.http->Stop();
+  EXPECT_EQ(server.budget.held(), 119'000u);
+}
+
+TEST(HttpServer, ClosesAConnectionWhoseBodyTakesTooLong) {
+  Server server;
+  Client client(server.http->port());
+  client.Send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 100"));  // it has begun
+  server.clock.Advance(6'000'000'000);
+  client.Send("x");
+  EXPECT_THAT(client.ReadUntil("forever"), IsEmpty());
+}
+
+TEST(HttpServer, RefusesAnAddressThatIsTakenOrIsNone) {
+  Server server;
+  HttpOptions options = kOptions;
+  for (const std::string& listen :
+       {"127.0.0.1:" + std::to_string(server.http->port()), std::string("203.0.113.1:0"),
+        std::string("no-such-host.invalid:0")}) {
+    options.listen = listen;
+    const auto second = HttpServer::Start(options, server.clock, server.budget, Lengths());
+    ASSERT_FALSE(second.ok()) << listen;
+    EXPECT_EQ(GetErrorDetail(second.status())->reason, "LISTEN");
+    EXPECT_THAT(GetErrorDetail(second.status())->next_step, HasSubstr("--http.listen"));
+  }
+}
+
+std::string Output(const std::string& command) {
+  std::string out;
+  std::FILE* pipe = popen(command.c_str(), "r");
+  char line[4096];
+  while (std::fgets(line, sizeof(line), pipe) != nullptr) out += line;
+  pclose(pipe);
+  return out;
+}
+
+HttpCertificate MakeCertificate(const std::string& name) {
+  std::string folder = std::filesystem::temp_directory_path() / "mneme-http-XXXXXX";
+  MNEME_CHECK(mkdtemp(folder.data()) != nullptr);
+  Output("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" +
+         name + " -keyout " + folder + "/key -out " + folder + "/pem 2>/dev/null");
+  const auto read = [&](const char* file) {
+    std::ostringstream text;
+    text << std::ifstream(folder + file).rdbuf();
+    return text.str();
+  };
+  HttpCertificate out{.certificate = read("/pem"), .key = read("/key")};
+  std::filesystem::remove_all(folder);
+  return out;
+}
+
+TEST(HttpServer, ShowsARenewedCertificateToThoseWhoConnectAndKeepsItWhenTheNextIsNone) {
+  HttpOptions options = kOptions;
+  options.tls = MakeCertificate("first");
+  ASSERT_THAT(options.tls.key, Not(IsEmpty()));
+  Server server(options);
+  const std::string ask =
+      "echo | openssl s_client -connect 127.0.0.1:" + std::to_string(server.http->port()) +
+      " 2>/dev/null | grep subject";
+  EXPECT_THAT(Output(ask), HasSubstr("CN = first"));
+  ASSERT_TRUE(server.http->Renew(MakeCertificate("second")).ok());
+  EXPECT_THAT(Output(ask), HasSubstr("CN = second"));
+  const absl::Status bad = server.http->Renew({.certificate = "none", .key = "none"});
+  EXPECT_EQ(GetErrorDetail(bad)->reason, "LISTEN");
+  EXPECT_THAT(Output(ask), HasSubstr("CN = second"));
+}
+
+TEST(HttpServer, ConnectionsOfEarlierCertificatesGoOnAndAreBounded) {
+  Server server;
+  Client client(server.http->port());
+  std::vector<std::unique_ptr<Client>> held;
+  const auto ask = [](Client& of) {
+    of.Send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    return of.ReadUntil("\r\n\r\n0");
+  };
+  EXPECT_THAT(ask(client), StartsWith("HTTP/1.1 200"));
+  for (size_t i = 1; i < kHttpRenewalsMax; ++i) {
+    ASSERT_TRUE(server.http->Renew({}).ok()) << i;
+    held.push_back(std::make_unique<Client>(server.http->port()));
+    EXPECT_THAT(ask(*held.back()), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(ask(client), StartsWith("HTTP/1.1 200"));
+  }
+  EXPECT_EQ(GetErrorDetail(server.http->Renew({}))->reason, "RENEWALS");
+  EXPECT_THAT(ask(client), StartsWith("HTTP/1.1 200"));
+}
+
+}  // namespace
+}  // namespace mneme::server
