@@ -2,8 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
 
 namespace mneme::cli {
 namespace {
@@ -21,12 +29,58 @@ constexpr char kFooter[] =
     "\n"
     "--json prints one JSON object; retrieve, query and items list print one a line.";
 
+// What a value should have been that is none of its flag's: no flag takes whole numbers beyond 64
+// bits, and those that take fewer have 32.
+std::string ExpectedInsteadOf(const std::string& text) {
+  uint64_t whole = 0;
+  double number = 0;
+  if (absl::SimpleAtoi(text, &whole)) return "a whole number of at most 4,294,967,295";
+  if (!absl::SimpleAtod(text, &number)) return "a number";
+  return number < 0 || text.find_first_not_of("0123456789") != text.npos
+             ? "a whole number, 0 or more"
+             : "a smaller whole number";
+}
+
+// CLI11's "Could not convert: --steps = 5000000000", as all other refusals are told.
+std::optional<absl::Status> RefusalOf(const CLI::ConversionError& error) {
+  constexpr std::string_view kBegin = "Could not convert: ", kBetween = " = ";
+  const std::string what = error.what();
+  const size_t between = what.find(kBetween);
+  if (!what.starts_with(kBegin) || between == what.npos) return std::nullopt;
+  const std::string flag = what.substr(kBegin.size(), between - kBegin.size());
+  const std::string given = what.substr(between + kBetween.size());
+  const std::string expected = ExpectedInsteadOf(given);
+  return UsageError(absl::StrCat(flag, " is ", given, ", expected ", expected), given, expected,
+                    "Give another value; --help tells what it is for.");
+}
+
+void AddCompletionCommand(CLI::App& app, Context& context) {
+  CLI::App* completion =
+      app.add_subcommand("completion", "Print the script by which a shell completes mnemectl");
+  completion->footer(
+      "Examples:\n"
+      "  mnemectl completion bash > /etc/bash_completion.d/mnemectl\n"
+      "  mnemectl completion zsh > /usr/local/share/zsh/site-functions/_mnemectl\n"
+      "  mnemectl completion fish > ~/.config/fish/completions/mnemectl.fish");
+  auto shell = std::make_shared<std::string>();
+  completion->add_option("SHELL", *shell, "bash, zsh or fish")->required();
+  completion->callback([&app, &context, shell] {
+    context.action = [&app, &context, shell]() -> absl::Status {
+      const absl::StatusOr<std::string> script = CompletionScript(app, *shell);
+      if (script.ok()) context.io.out << *script;
+      return script.status();
+    };
+  });
+}
+
 }  // namespace
 
 ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
+  const bool json = std::ranges::count(arguments, "--json") > 0;
   Context context{.io = io};
   CLI::App app("The command line client of mneme, the associative memory server.", "mnemectl");
   app.footer(kFooter);
+  app.set_help_all_flag("--help-all", "Print the help of all commands");
   app.set_version_flag("--version", std::string(MNEME_VERSION));
   app.require_subcommand(1);
   app.fallthrough();
@@ -34,6 +88,18 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   app.add_option("--server,-s", context.server, "Where mnemed listens: HOST:PORT or unix:PATH")
       ->envname("MNEME_SERVER");
   app.add_option("--timeout", context.timeout, "Time for each request, retries included");
+  app.add_flag("--tls", context.tls,
+               "Connect by TLS, to a server whose certificate the system's authorities signed");
+  app.add_option("--tls-ca", context.tls_ca,
+                 "Connect by TLS; PEM file of who signed the server's certificate")
+      ->envname("MNEME_TLS_CA");
+  app.add_option("--tls-certificate", context.tls_certificate,
+                 "PEM file of a certificate to show to the server");
+  app.add_option("--tls-key", context.tls_key, "PEM file of its key");
+  app.add_option("--api-key-file", context.api_key_file,
+                 "File with the key to call with; without it the key in MNEME_API_KEY");
+  app.add_flag("--allow-plaintext-key", context.allow_plaintext_key,
+               "Send the key to another machine without TLS");
   app.add_flag("--json", context.json, "Print JSON for programs instead of text for people");
   AddMemoryCommands(app, context);
   AddAliasCommands(app, context);
@@ -42,15 +108,24 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   AddRetrieveCommand(app, context);
   AddQueryCommand(app, context);
   AddTrainCommand(app, context);
+  AddAnalyzeCommands(app, context);
   AddOperationCommands(app, context);
   AddForecastCommand(app, context);
+  AddFederationCommands(app, context);
   AddItemsCommands(app, context);
   AddBackupCommands(app, context);
   AddRestoreCommand(app, context);
   AddServerCommands(app, context);
+  AddAuthCommands(app, context);
+  AddCompletionCommand(app, context);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
+  } catch (const CLI::ConversionError& error) {
+    const std::optional<absl::Status> refusal = RefusalOf(error);
+    if (!refusal) return app.exit(error, io.out, io.err) == 0 ? kExitOk : kExitUsage;
+    PrintError(*refusal, "mnemectl", json, io.err);
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error, io.out, io.err) == 0 ? kExitOk : kExitUsage;
   }

@@ -1,8 +1,6 @@
 // mnemectl forecast
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
 #include <map>
 #include <memory>
 
@@ -12,10 +10,9 @@
 #include "client/cli/describe.h"
 #include "client/cli/forecast_chart.h"
 #include "client/cli/json.h"
+#include "client/cli/plot_file.h"
 #include "client/cli/spec_flags.h"
 #include "client/cli/text.h"
-#include "client/plot/svg.h"
-#include "client/plot/text_plot.h"
 
 namespace mneme::cli {
 namespace {
@@ -24,13 +21,12 @@ using client::ForecastResult;
 using client::Prediction;
 
 constexpr uint32_t kCurvePoints = 100;
-constexpr char kTerminal[] = "-";
 
 struct ForecastFlags {
   std::string memory;
   bool is_planned = false;
   client::PlannedMemory planned;
-  SpecFlags model{Models::kLinear};
+  SpecFlags model{Models::kForecast};
   std::string probe = "newest";
   std::string plot_file;
   client::ForecastOptions options;
@@ -43,6 +39,10 @@ const std::map<std::string, client::ProbeMode> kProbes = {{"newest", client::Pro
 std::string Subject(const ForecastFlags& flags) {
   if (!flags.is_planned) return flags.memory;
   const client::MemorySpec& spec = flags.planned.spec;
+  if (const auto* feature = std::get_if<client::FeatureSpec>(&spec.model)) {
+    return absl::StrCat("planned: feature memory of ", spec.key_dim, " numbers, ",
+                        Name(feature->kind));
+  }
   return absl::StrCat("planned: ", spec.key_dim, " -> ", spec.response_dim, ", rule ",
                       Name(std::get<client::LinearSpec>(spec.model).rule));
 }
@@ -136,10 +136,12 @@ void PrintForecast(const ForecastResult& forecast, const ForecastFlags& flags, s
   out << Subject(flags) << "\n";
   Fields fields(out);
   fields.Add("items", FormatCount(forecast.items));
-  fields.Add("load", FormatNumber(forecast.load));
-  fields.Add("effective", absl::StrCat("load ", FormatNumber(forecast.load_effective),
-                                       ", dimensions ", FormatNumber(forecast.key_dim_effective),
-                                       " -> ", FormatNumber(forecast.response_dim_effective)));
+  if (forecast.load > 0) fields.Add("load", FormatNumber(forecast.load));
+  if (forecast.load_effective > 0) {
+    fields.Add("effective", absl::StrCat("load ", FormatNumber(forecast.load_effective),
+                                         ", dimensions ", FormatNumber(forecast.key_dim_effective),
+                                         " -> ", FormatNumber(forecast.response_dim_effective)));
+  }
   fields.Add("phase", ForPeople(forecast.phase));
   if (!forecast.capacity_formula.empty()) {
     fields.Add("capacity", absl::StrCat(FormatCount(forecast.capacity_items), " items by ",
@@ -151,31 +153,6 @@ void PrintForecast(const ForecastResult& forecast, const ForecastFlags& flags, s
   AddAssumptions(forecast, fields);
   PrintPredictions(forecast, out);
   PrintDisagreement(forecast, out);
-}
-
-// Whole or not at all.
-absl::Status WriteFile(const std::string& name, const std::string& content) {
-  const std::string partial = name + ".part";
-  std::ofstream file(partial, std::ios::binary);
-  file << content;
-  file.close();
-  if (file && std::rename(partial.c_str(), name.c_str()) == 0) return absl::OkStatus();
-  std::remove(partial.c_str());
-  return UsageError("the picture cannot be written", name, "a place that can be written",
-                    "Check the folder and its permissions.");
-}
-
-absl::Status Plot(const ForecastResult& forecast, const ForecastFlags& flags, std::ostream& out) {
-  const plot::Figure figure = ForecastFigure(forecast, Subject(flags));
-  if (figure.panels.empty()) {
-    return client::MakeError({.code = absl::StatusCode::kFailedPrecondition,
-                              .reason = "NOTHING_TO_DRAW",
-                              .message = "the server sent neither a curve nor a profile",
-                              .next_step = "Leave out --plot."});
-  }
-  if (flags.plot_file != kTerminal) return WriteFile(flags.plot_file, plot::Svg(figure));
-  for (const plot::Panel& panel : figure.panels) out << "\n" << plot::TextPlot(panel);
-  return absl::OkStatus();
 }
 
 absl::Status CheckFlags(const ForecastFlags& flags) {
@@ -206,7 +183,9 @@ absl::Status Run(ForecastFlags& flags, const Context& context) {
     PrintWarnings(forecast->warnings, context.io.err);
   }
   if (flags.plot_file.empty()) return absl::OkStatus();
-  return Plot(*forecast, flags, context.json ? context.io.err : out);
+  return DrawFigure(ForecastFigure(*forecast, Subject(flags)), flags.plot_file,
+                    "the server sent neither a curve nor a profile",
+                    context.json ? context.io.err : out);
 }
 
 void AddPlanFlags(CLI::App& forecast, ForecastFlags& flags) {
@@ -215,10 +194,10 @@ void AddPlanFlags(CLI::App& forecast, ForecastFlags& flags) {
   client::PlannedMemory& plan = flags.planned;
   CLI::Option* key_dim =
       forecast.add_option("--key-dim,--dim", plan.spec.key_dim, "Planned: numbers in a key");
-  CLI::Option* response_dim = forecast.add_option("--response-dim", plan.spec.response_dim,
-                                                  "Planned: numbers in a response");
+  CLI::Option* response_dim = forecast.add_option(
+      "--response-dim", plan.spec.response_dim, "Planned: numbers in a response (linear: needed)");
   CLI::Option* items = forecast.add_option("--items", plan.items, "Planned: items it is to hold");
-  planned->needs(key_dim)->needs(response_dim)->needs(items);
+  planned->needs(key_dim)->needs(items);
   for (CLI::Option* option : {key_dim, response_dim, items}) option->needs(planned);
   forecast
       .add_option("--key-dim-effective", plan.key_dim_effective,
@@ -254,14 +233,17 @@ void AddQuestionFlags(CLI::App& forecast, ForecastFlags& flags) {
 
 void AddForecastCommand(CLI::App& app, Context& context) {
   CLI::App* forecast = app.add_subcommand(
-      "forecast", "What a linear memory, existing or planned, can hold and recall");
+      "forecast", "What a linear or feature memory, existing or planned, can hold and recall");
   forecast->footer(
-      "Theory, and for a memory that exists a probe: some stored items are recalled and ranked.\n"
+      "Theory, and for a linear memory that exists a probe: some stored items are recalled and "
+      "ranked.\n"
       "Where the two differ by more than 20 %, the value is the measured one.\n"
       "Example:\n"
       "  mnemectl forecast words --list 1,20 --cue-cosine 0.9\n"
       "  mnemectl forecast --planned --key-dim 256 --response-dim 256 --items 5000 --rule tam \\\n"
-      "      --list-size 20 --plot load.svg");
+      "      --list-size 20 --plot load.svg\n"
+      "  mnemectl forecast --planned --model feature --dim 64 --items 20 --beta 30 "
+      "--cue-noise 0.32");
   auto flags = std::make_shared<ForecastFlags>();
   forecast->add_option("MEMORY", flags->memory, "Which memory");
   AddPlanFlags(*forecast, *flags);

@@ -44,16 +44,20 @@ void AddCreate(CLI::App& memory, Context& context) {
       "Example:\n"
       "  mnemectl memory create faces --dim 784\n"
       "  mnemectl memory create words --dim 300 --similarity cosine --index binary\n"
+      "  mnemectl memory create parts --dim 64 --separation relu --no-support nearest\n"
+      "  mnemectl memory create bits --dim 256 --state binary\n"
+      "  mnemectl memory create noisy --dim 64 --encoder linear\n"
       "  mnemectl memory create classes --model linear --dim 784 --response-dim 10\n"
       "  mnemectl memory create words --model linear --rule tam --list-size 20 --dim 256 \\\n"
       "      --response-dim 256 --load-policy warn --load-limit 0.07\n"
+      "  mnemectl memory create seen --model feature --dim 64 --features 8000 --beta 10\n"
       "  mnemectl memory create sessions --dim 64 --ttl 30d --items-max 100000 \\\n"
       "      --full-policy evict-oldest");
   auto flags = std::make_shared<CreateFlags>();
   create->add_option("NAME", flags->spec.name, "[a-z][a-z0-9-]{0,62}")->required();
   create->add_option("--dim,--key-dim", flags->spec.key_dim, "Numbers in a key")->required();
   create->add_option("--response-dim", flags->spec.response_dim,
-                     "Numbers in a response (0: the response is the key; dense only)");
+                     "Numbers in a response (0: the response is the key; not linear)");
   create->add_option("--description", flags->spec.description, "Text for people");
   create->add_option("--label", flags->labels, "KEY=VALUE, may be given again");
   flags->model.AddTo(*create);
@@ -200,7 +204,7 @@ void AddDelete(CLI::App& memory, Context& context) {
 
 void AddMemoryCommands(CLI::App& app, Context& context) {
   CLI::App* memory = app.add_subcommand(
-      "memory", "Create, list, describe, update, freeze, clone, delete memories");
+      "memory", "Create, list, describe, update, freeze, clone, merge, delete memories");
   memory->footer("Example:\n  mnemectl memory create faces --dim 784");
   memory->require_subcommand(1);
   AddCreate(*memory, context);
@@ -209,6 +213,7 @@ void AddMemoryCommands(CLI::App& app, Context& context) {
   AddUpdate(*memory, context);
   AddDelete(*memory, context);
   AddCareCommands(*memory, context);
+  AddSketchCommands(*memory, context);
 }
 
 }  // namespace mneme::cli

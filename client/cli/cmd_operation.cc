@@ -79,7 +79,7 @@ absl::Status Say(const absl::Status& status, const std::string& verb, const std:
 
 void AddOperationCommands(CLI::App& app, Context& context) {
   CLI::App* operation =
-      app.add_subcommand("operation", "Watch and cancel long work: trainings, copies, backups");
+      app.add_subcommand("operation", "Watch and cancel long work: trainings, analyses, copies, backups");
   operation->footer("Example:\n  mnemectl operation list");
   operation->require_subcommand(1);
   AddList(*operation, context);

@@ -2,6 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
@@ -16,6 +19,7 @@ namespace mneme::cli {
 namespace {
 
 constexpr uint32_t kTop = 3;
+constexpr size_t kEnergyColumn = 5;
 
 struct RetrieveFlags {
   CueFlags cues;
@@ -35,6 +39,12 @@ std::string TopIds(const client::CueResult& result) {
   return text;
 }
 
+// "NO_SUPPORT", or how it was answered all the same, as in "CONVERGED (no support: NEAREST)".
+std::string StatusText(const client::CueResult& result) {
+  if (result.answered_by == client::NoSupportPolicy::kDefault) return Name(result.status);
+  return absl::StrCat(Name(result.status), " (no support: ", Name(result.answered_by), ")");
+}
+
 // Prints answers as they come: JSON lines, or a table of the first few and a count of the rest.
 class Printer {
  public:
@@ -46,6 +56,7 @@ class Printer {
                 {"CONFIDENCE", Table::Align::kRight},
                 {"N_EFF", Table::Align::kRight},
                 {"STEPS", Table::Align::kRight},
+                {"ENERGY", Table::Align::kRight, /*only_if_filled=*/true},
                 {"Z", Table::Align::kRight},
                 {"TOP (SHARE)"},
                 {"RECALL"}}) {}
@@ -64,7 +75,7 @@ class Printer {
   void Finish() {
     std::ostream& out = context_.io.out;
     if (context_.json) return;
-    table_.Print(out);
+    PrintTable(out);
     uint64_t cues = 0;
     std::string counts;
     for (const auto& [status, count] : counts_) {
@@ -88,22 +99,34 @@ class Printer {
     context_.io.out << Dump(json) << "\n";
   }
 
+  void PrintTable(std::ostream& out) {
+    for (std::vector<std::string>& row : rows_) {
+      if (!has_energies_) row[kEnergyColumn].clear();
+      table_.Add(std::move(row));
+    }
+    table_.Print(out);
+  }
+
   void AddRow(uint64_t cue, const client::CueResult& result, std::span<const float> recall) {
-    ++counts_[result.error.ok() ? Name(result.status) : "ERROR"];
+    ++counts_[result.error.ok() ? StatusText(result) : "ERROR"];
     if (cue >= flags_.cues.shown_max) return;
+    has_energies_ |= result.energy != 0;
     if (!result.error.ok()) {
-      table_.Add({std::to_string(cue), "ERROR", "", "", "", "",
-                  client::GetError(result.error).message, ""});
+      rows_.push_back({std::to_string(cue), "ERROR", "", "", "", "", "",
+                       client::GetError(result.error).message, ""});
       return;
     }
-    table_.Add({std::to_string(cue), Name(result.status), FormatNumber(result.confidence),
-                FormatNumber(result.n_eff), std::to_string(result.steps),
-                FormatNumber(result.z_best), TopIds(result), FormatVector(recall)});
+    rows_.push_back({std::to_string(cue), StatusText(result), FormatNumber(result.confidence),
+                     FormatNumber(result.n_eff), std::to_string(result.steps),
+                     FormatNumber(result.energy), FormatNumber(result.z_best), TopIds(result),
+                     FormatVector(recall)});
   }
 
   const RetrieveFlags& flags_;
   Context& context_;
   Table table_;
+  std::vector<std::vector<std::string>> rows_;  // of the table
+  bool has_energies_ = false;                   // a model without has 0 everywhere
   std::map<std::string, uint64_t> counts_;
 };
 
@@ -163,6 +186,11 @@ void AddRetrieveCommand(CLI::App& app, Context& context) {
       "--json prints a line for each cue, with its recall unless --out takes them.\n"
       "Z: standard deviations of the best score above the mean of all; the best of n strangers\n"
       "stands at about sqrt(2 ln n), so a real match stands well above that.\n"
+      "ENERGY (dense, feature): of the recall; of a feature memory what was never stored stands "
+      "high.\n"
+      "NO_SUPPORT (separation relu): no item is within the radius of the cue: none of these. With "
+      "a\n"
+      "policy of the memory, the status says what answered: (no support: NEAREST).\n"
       "Example:\n"
       "  mnemectl retrieve faces cues.npy --mask 0-391 --top 3 --out recalls.npy\n"
       "  mnemectl retrieve faces --cue 1,0,0\n"

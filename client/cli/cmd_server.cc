@@ -1,4 +1,4 @@
-// mnemectl info, mnemectl health
+// mnemectl info, mnemectl health, mnemectl reload
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -139,11 +139,59 @@ void AddHealth(CLI::App& app, Context& context) {
   });
 }
 
+Json ToJson(const std::vector<client::ConfigChange>& changes) {
+  Json out = Json::array();
+  for (const client::ConfigChange& one : changes)
+    out.push_back({{"name", one.name}, {"was", one.was}, {"now", one.now}});
+  return out;
+}
+
+void PrintReload(const client::ReloadReport& report, std::ostream& out) {
+  Table table({{"KEY"}, {"WAS"}, {"NOW"}, {"IN FORCE"}});
+  for (const client::ConfigChange& one : report.changed)
+    table.Add({one.name, one.was, one.now, "yes"});
+  for (const client::ConfigChange& one : report.needs_restart)
+    table.Add({one.name, one.was, one.now, "after a restart"});
+  if (report.changed.empty() && report.needs_restart.empty()) {
+    out << "no key of the configuration has changed\n";
+  } else {
+    table.Print(out);
+  }
+  for (const std::string& part : report.parts) out << part << "\n";
+}
+
+void AddReload(CLI::App& app, Context& context) {
+  CLI::App* reload = app.add_subcommand(
+      "reload", "Have the server read its configuration, certificates and keys again");
+  reload->footer(
+      "What it cannot read stays as it was; SIGHUP does the same.\n"
+      "Example:\n"
+      "  mnemectl reload");
+  reload->callback([&context] {
+    context.action = [&context]() -> absl::Status {
+      auto client = MakeClient(context);
+      if (!client.ok()) return client.status();
+      const auto report = client->ReloadConfig(context.call());
+      if (!report.ok()) return report.status();
+      if (context.json) {
+        context.io.out << Dump({{"changed", ToJson(report->changed)},
+                                {"needs_restart", ToJson(report->needs_restart)},
+                                {"parts", report->parts}})
+                       << "\n";
+      } else {
+        PrintReload(*report, context.io.out);
+      }
+      return absl::OkStatus();
+    };
+  });
+}
+
 }  // namespace
 
 void AddServerCommands(CLI::App& app, Context& context) {
   AddInfo(app, context);
   AddHealth(app, context);
+  AddReload(app, context);
 }
 
 }  // namespace mneme::cli

@@ -33,6 +33,7 @@ struct Total {
   uint64_t item_count = 0;
   uint32_t requests = 0;
   uint32_t replayed = 0;  // of these
+  bool ids_given = false;
   std::optional<uint64_t> first_id;
   std::vector<client::Warning> warnings;  // of the last batch
 };
@@ -75,7 +76,11 @@ void Print(const Total& total, const StoreFlags& flags, const Context& context) 
   if (total.evicted > 0) {
     out << FormatCount(total.evicted) << " older items were evicted to make room\n";
   }
-  if (total.first_id) out << "ids made by the server, from " << *total.first_id << " on\n";
+  if (total.first_id) {
+    out << "ids made by the server, from " << *total.first_id << " on\n";
+  } else if (!total.ids_given) {
+    out << "no ids: the memory keeps sums of its items, not the items\n";
+  }
   PrintWarnings(total.warnings, context.io.err);
 }
 
@@ -121,6 +126,7 @@ absl::Status Run(const StoreFlags& flags, Context& context) {
     const auto result = client->Store(flags.source.memory, rows->batch(), options);
     if (!result.ok()) return AfterRows(result.status(), total.stored, rows_read);
     Add(*result, total);
+    total.ids_given |= !rows->batch().ids.empty();
     rows_read += rows->keys.rows;
     if ((*source)->total() == rows_read) break;
   }

@@ -1,6 +1,8 @@
 #include "client/cli/context.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,12 @@ std::string ToUtf8(std::string_view text) {
   using nlohmann::json;
   const std::string quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
   return json::parse(quoted).get<std::string>();
+}
+
+// A file of the user's that will not do: exit code 2, whatever is wrong with it.
+absl::Status AsUsage(const absl::Status& status) {
+  const client::Error error = client::GetError(status);
+  return UsageError(error.message, error.given, error.expected, error.next_step);
 }
 
 }  // namespace
@@ -48,13 +56,49 @@ absl::StatusOr<std::chrono::milliseconds> ParseTimeout(const std::string& text) 
   return absl::ToChronoMilliseconds(std::min(duration, absl::Hours(24 * 365)));
 }
 
+namespace {
+
+bool WantsTls(const Context& context) {
+  return context.tls || !context.tls_ca.empty() || !context.tls_certificate.empty() ||
+         !context.tls_key.empty();
+}
+
+// Empty: calls carry none.
+absl::StatusOr<std::string> ApiKeyOf(const Context& context) {
+  std::string key;
+  if (!context.api_key_file.empty()) {
+    auto read = client::ReadApiKey(context.api_key_file);
+    if (!read.ok()) return AsUsage(read.status());
+    key = *std::move(read);
+  } else if (const char* variable = std::getenv("MNEME_API_KEY")) {
+    key = variable;
+  }
+  const bool is_safe = WantsTls(context) || client::IsLocal(context.server);
+  if (key.empty() || is_safe || context.allow_plaintext_key) return key;
+  return UsageError("the key would go to another machine in plain text", context.server,
+                    "TLS, or a server on this machine",
+                    "Add --tls-ca FILE (or --tls); --allow-plaintext-key sends it all the same.");
+}
+
+}  // namespace
+
 absl::StatusOr<client::Client> MakeClient(const Context& context, Patience patience) {
   const auto timeout = ParseTimeout(context.timeout);
   if (!timeout.ok()) return timeout.status();
   const int attempts_max =
       patience == Patience::kLong ? kLongWorkAttemptsMax : kShortWorkAttemptsMax;
-  return client::Client(client::ClientOptions{
-      .target = context.server, .timeout = *timeout, .retry = {.attempts_max = attempts_max}});
+  client::ClientOptions options{
+      .target = context.server, .timeout = *timeout, .retry = {.attempts_max = attempts_max}};
+  if (WantsTls(context)) {
+    auto credentials = client::MakeTlsCredentials(
+        {.ca = context.tls_ca, .certificate = context.tls_certificate, .key = context.tls_key});
+    if (!credentials.ok()) return AsUsage(credentials.status());
+    options.credentials = *std::move(credentials);
+  }
+  auto key = ApiKeyOf(context);
+  if (!key.ok()) return key.status();
+  options.api_key = *std::move(key);
+  return client::Client(std::move(options));
 }
 
 ExitCode ExitCodeOf(const absl::Status& status) {

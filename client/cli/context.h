@@ -44,6 +44,12 @@ struct Context {
   std::string server = "127.0.0.1:7411";
   std::string timeout = "30s";
   bool json = false;
+  bool tls = false;  // also where one of its files is named
+  std::string tls_ca;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string api_key_file;
+  bool allow_plaintext_key = false;
   std::function<absl::Status()> action;
 
   client::CallOptions call() const { return {.stop = io.stop}; }

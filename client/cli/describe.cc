@@ -4,6 +4,8 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/dense_flags.h"
+#include "client/cli/feature_flags.h"
 #include "client/cli/index_flags.h"
 #include "client/cli/item_policy_flags.h"
 #include "client/cli/json.h"
@@ -23,10 +25,42 @@ std::string AutoOr(const std::optional<double>& set, double in_use) {
 }
 
 std::string DenseText(const client::DenseSpec& spec, const client::MemoryState& state) {
-  return absl::StrCat("dense: similarity ", Name(spec.similarity), ", beta ",
-                      AutoOr(spec.beta, state.beta),
-                      state.beta_fallback ? " (by the spread of the keys)" : "", ", at most ",
-                      spec.steps_max, " steps, tolerance ", FormatNumber(spec.tolerance));
+  const bool relu = spec.separation == client::Separation::kRelu;
+  std::string text = absl::StrCat("dense: similarity ", Name(spec.similarity));
+  if (spec.separation > client::Separation::kExp) {
+    absl::StrAppend(&text, ", separation ", Name(spec.separation));
+  }
+  if (spec.power > 0) absl::StrAppend(&text, " ", spec.power);
+  if (spec.state > client::StateSpace::kFree) {
+    absl::StrAppend(&text, ", states ", Name(spec.state));
+  }
+  if (relu && !spec.beta) {
+    absl::StrAppend(&text, ", radius ", AutoOr(spec.radius, state.radius));
+  } else if (TakesBeta(spec)) {
+    absl::StrAppend(&text, ", beta ", AutoOr(spec.beta, state.beta));
+  }
+  if (state.beta_fallback) absl::StrAppend(&text, " (by the spread of the keys)");
+  if (spec.encoder > client::Encoder::kNone) {
+    absl::StrAppend(&text, ", encoder ", Name(spec.encoder),
+                    state.encoder ? "" : " (not trained yet)");
+  }
+  if (relu) absl::StrAppend(&text, ", without support ", Name(spec.no_support));
+  absl::StrAppend(&text, ", at most ", spec.steps_max, spec.steps_max == 1 ? " step" : " steps",
+                  ", tolerance ", FormatNumber(spec.tolerance));
+  return text;
+}
+
+// Items that do not come back as they are.
+std::string ShadowText(const client::MemoryState& state) {
+  if (state.item_count == 0) return "";
+  if (state.shadowed_items == 0)
+    return "not counted: so many items take longer to compare than to store";
+  const std::string count =
+      absl::StrCat(FormatCount(state.shadowed_count), " of ", FormatCount(state.shadowed_items));
+  if (state.shadowed_count == 0) {
+    return absl::StrCat(count, ": no item has another inside its radius");
+  }
+  return absl::StrCat(count, " have another inside their radius: they come back as a mean of both");
 }
 
 std::string LinearText(const client::LinearSpec& spec, const client::MemoryState& state) {
@@ -61,6 +95,9 @@ std::string SpecText(const Memory& memory) {
   if (const auto* dense = std::get_if<client::DenseSpec>(&memory.spec.model)) {
     return DenseText(*dense, memory.state);
   }
+  if (const auto* feature = std::get_if<client::FeatureSpec>(&memory.spec.model)) {
+    return FeatureText(*feature);
+  }
   return LinearText(std::get<client::LinearSpec>(memory.spec.model), memory.state);
 }
 
@@ -86,6 +123,7 @@ std::string HealthText(const client::MemoryState& state) {
 }  // namespace
 
 std::string ModelName(const Memory& memory) {
+  if (std::holds_alternative<client::FeatureSpec>(memory.spec.model)) return "feature";
   return std::holds_alternative<client::DenseSpec>(memory.spec.model) ? "dense" : "linear";
 }
 
@@ -132,6 +170,25 @@ void AddTrained(const client::TrainedState& trained, Fields& fields) {
   }
 }
 
+void AddEncoder(const client::EncoderState& encoder, Fields& fields) {
+  std::string text = absl::StrCat(Name(encoder.objective), ", learned from ",
+                                  FormatCount(encoder.items), " items");
+  if (encoder.cue_noise > 0) {
+    absl::StrAppend(&text, ", cues with noise ", FormatNumber(encoder.cue_noise));
+  }
+  fields.Add("encoder", text);
+  const auto figures = [](const client::EncoderFigures& of) {
+    return absl::StrCat(FormatPercent(of.top1), " of noisy cues find their key, by a cosine of ",
+                        FormatNumber(of.margin), "; nearest keys ",
+                        FormatNumber(of.largest_cosine));
+  };
+  if (encoder.start && encoder.kept) {
+    fields.Add("", absl::StrCat("at first ", figures(*encoder.start)));
+    fields.Add("", absl::StrCat("now ", figures(*encoder.kept), "; step ", encoder.kept_step));
+  }
+  if (!encoder.warning.empty()) fields.Add("warning", encoder.warning);
+}
+
 void AddBytes(const std::vector<client::ByteAccount>& bytes, uint64_t total, Fields& fields) {
   if (bytes.empty()) {
     fields.Add("bytes", absl::StrCat(FormatBytes(total), " in memory"));
@@ -174,8 +231,10 @@ void PrintMemory(const Memory& memory, const Context& context) {
     fields.Add("suppressed", absl::StrCat(FormatCount(state.suppressed_count),
                                           " deleted items still shape recalls"));
   }
+  if (state.radius > 0) fields.Add("shadowed", ShadowText(state));
   AddLoad(memory, fields);
   if (state.trained) AddTrained(*state.trained, fields);
+  if (state.encoder) AddEncoder(*state.encoder, fields);
   if (const auto* dense = std::get_if<client::DenseSpec>(&memory.spec.model);
       dense != nullptr && dense->index) {
     fields.Add("index", IndexSpecText(*dense->index));

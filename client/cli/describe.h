@@ -30,6 +30,7 @@ class Fields {
 };
 
 // What a training made and proved.
+void AddEncoder(const client::EncoderState& encoder, Fields& fields);
 void AddTrained(const client::TrainedState& trained, Fields& fields);
 
 // Bytes by kind, in columns that add up to `total`.

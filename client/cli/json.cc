@@ -196,6 +196,11 @@ Json ToJson(const client::CueResult& result) {
       {"status", Name(result.status)},   {"steps", result.steps}, {"energy", result.energy},
       {"confidence", result.confidence}, {"n_eff", result.n_eff}, {"n_support", result.n_support},
       {"z_best", result.z_best},         {"z_gap", result.z_gap}, {"top", ToJson(result.top)}};
+  if (result.answered_by != client::NoSupportPolicy::kDefault) {
+    json["answered_by"] = Name(result.answered_by);
+  }
+  if (result.beta > 0) json["beta"] = result.beta;
+  if (result.radius > 0) json["radius"] = result.radius;
   AddShortfall(result.shortfall, json);
   return json;
 }

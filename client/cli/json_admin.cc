@@ -64,6 +64,7 @@ Json ToJson(const client::Operation& operation) {
     json["restored"] = {{"memories", AllToJson(operation.restored->memories)},
                         {"samples_compared", operation.restored->samples_compared}};
   }
+  if (operation.report) json["report"] = ToJson(*operation.report);
   return json;
 }
 

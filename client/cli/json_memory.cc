@@ -1,7 +1,8 @@
 // Memories and forecasts as JSON.
-#include <type_traits>
 #include <variant>
 
+#include "client/cli/dense_flags.h"
+#include "client/cli/describe.h"
 #include "client/cli/json.h"
 #include "client/cli/text.h"
 
@@ -63,9 +64,17 @@ Json ToJson(const client::IndexStatus& index) {
 
 Json ToJson(const client::DenseSpec& spec) {
   Json json{{"similarity", Name(spec.similarity)},
-            {"beta", OrAuto(spec.beta)},
+            {"separation", Name(spec.separation)},
+            {"state", Name(spec.state)},
             {"steps_max", spec.steps_max},
             {"tolerance", spec.tolerance}};
+  json["encoder"] = Name(spec.encoder);
+  if (spec.power > 0) json["power"] = spec.power;
+  if (spec.separation == client::Separation::kRelu) {
+    json["no_support"] = Name(spec.no_support);
+    if (!spec.beta) json["radius"] = OrAuto(spec.radius);
+  }
+  if (TakesBeta(spec) && !spec.radius) json["beta"] = OrAuto(spec.beta);
   if (spec.index) json["index"] = ToJson(*spec.index);
   return json;
 }
@@ -89,6 +98,17 @@ Json ToJson(const client::LinearSpec& spec) {
   return json;
 }
 
+Json ToJson(const client::FeatureSpec& spec) {
+  Json json{{"kind", Name(spec.kind)},    {"features", spec.features},
+            {"beta", spec.beta},          {"seed", spec.seed},
+            {"rate", spec.rate},          {"steps_max", spec.steps_max},
+            {"tolerance", spec.tolerance}};
+  if (spec.gamma) json["gamma"] = *spec.gamma;
+  if (spec.items_expected > 0) json["items_expected"] = spec.items_expected;
+  if (spec.cue_noise > 0) json["cue_noise"] = spec.cue_noise;
+  return json;
+}
+
 Json ToJson(const client::LoadMeter& meter) {
   return {{"load", meter.load},
           {"capacity_items", meter.capacity_items},
@@ -103,6 +123,22 @@ Json ToJson(const client::TrainedState& trained) {
           {"radius_min", trained.radius_min},     {"loss", trained.loss},
           {"weights_norm", trained.weights_norm}, {"score_sigmas", trained.score_sigmas},
           {"delta_count", trained.delta_count}};
+}
+
+Json ToJson(const client::EncoderFigures& figures) {
+  return {{"largest_cosine", figures.largest_cosine},
+          {"top1", figures.top1},
+          {"margin", figures.margin}};
+}
+
+Json ToJson(const client::EncoderState& encoder) {
+  Json json{{"epoch", ToJson(encoder.epoch)}, {"objective", Name(encoder.objective)},
+            {"items", encoder.items},         {"cue_noise", encoder.cue_noise},
+            {"kept_step", encoder.kept_step}, {"loss", encoder.loss},
+            {"warning", encoder.warning}};
+  if (encoder.start) json["start"] = ToJson(*encoder.start);
+  if (encoder.kept) json["kept"] = ToJson(*encoder.kept);
+  return json;
 }
 
 Json ToJson(const client::ItemPolicy& policy) {
@@ -135,8 +171,14 @@ Json ToJson(const client::MemoryState& state) {
             {"health", Name(state.health)},
             {"health_reason", state.health_reason},
             {"weights_epoch", ToJson(state.weights_epoch)}};
+  if (state.radius > 0) {
+    json["radius"] = state.radius;
+    json["shadowed_count"] = state.shadowed_count;
+    json["shadowed_items"] = state.shadowed_items;
+  }
   if (state.load_meter) json["load_meter"] = ToJson(*state.load_meter);
   if (state.trained) json["trained"] = ToJson(*state.trained);
+  if (state.encoder) json["encoder"] = ToJson(*state.encoder);
   if (state.index) json["index"] = ToJson(*state.index);
   return json;
 }
@@ -204,13 +246,8 @@ Json ToJson(const client::Memory& memory) {
             {"key_dim", spec.key_dim},
             {"response_dim", spec.response_dim},
             {"retain", Name(spec.retain)}};
-  std::visit(
-      [&json](const auto& model) {
-        constexpr bool kIsDense = std::is_same_v<std::decay_t<decltype(model)>, client::DenseSpec>;
-        json["model"] = kIsDense ? "dense" : "linear";
-        json["spec"] = ToJson(model);
-      },
-      spec.model);
+  json["model"] = ModelName(memory);
+  std::visit([&json](const auto& model) { json["spec"] = ToJson(model); }, spec.model);
   json["item_policy"] = ToJson(spec.item_policy);
   json["frozen"] = memory.frozen;
   json["state"] = ToJson(memory.state);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/analysis_text.h"
 #include "client/cli/backups.h"
 #include "client/cli/describe.h"
 #include "client/cli/index_flags.h"
@@ -33,16 +34,6 @@ absl::Status Cancelled(const std::string& operation) {
                             .next_step = "What was served before is served on."});
 }
 
-absl::Status Left(const std::string& operation) {
-  return client::MakeError(
-      {.code = absl::StatusCode::kCancelled,
-       .reason = "CANCELLED",
-       .message = absl::StrCat("no longer watching ", operation, ", which goes on"),
-       .next_step =
-           absl::StrCat("Watch it again with `mnemectl operation wait ", operation,
-                        "`, or stop it with `mnemectl operation cancel ", operation, "`.")});
-}
-
 // Asks for the end and waits for it, although the user wants to stop: what he wants to stop is the
 // work.
 absl::StatusOr<client::Operation> CancelAndWait(client::Client& client,
@@ -56,6 +47,16 @@ absl::StatusOr<client::Operation> CancelAndWait(client::Client& client,
 }
 
 }  // namespace
+
+absl::Status NoLongerWatching(const std::string& operation) {
+  return client::MakeError(
+      {.code = absl::StatusCode::kCancelled,
+       .reason = "CANCELLED",
+       .message = absl::StrCat("no longer watching ", operation, ", which goes on"),
+       .next_step =
+           absl::StrCat("Watch it again with `mnemectl operation wait ", operation,
+                        "`, or stop it with `mnemectl operation cancel ", operation, "`.")});
+}
 
 WorkProgress ProgressOf(const client::Operation& operation) {
   if (operation.training) {
@@ -108,7 +109,7 @@ absl::Status Watch(client::Client& client, const std::string& operation, OnStop 
                                              .stop = context.io.stop});
   }
   if (context.io.stop.stop_requested() && !ended.ok()) {
-    if (on_stop == OnStop::kLeave) return Left(operation);
+    if (on_stop == OnStop::kLeave) return NoLongerWatching(operation);
     ended = CancelAndWait(client, operation, context.io.err);
   }
   if (!ended.ok()) return ended.status();
@@ -144,7 +145,8 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
       fields.Add("time left", FormatTimeLeft(*left));
     }
   }
-  if (operation.training) {
+  // Closed forms take none.
+  if (operation.training && operation.training->steps > 0) {
     fields.Add("steps", absl::StrCat(FormatCount(operation.training->steps), ", loss ",
                                      FormatNumber(operation.training->loss)));
   }
@@ -154,6 +156,9 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
                                       error.reason.empty() ? "" : ", ", error.reason, ")"));
     fields.Add("next step", error.next_step);
   }
+  if (operation.memory && operation.memory->state.encoder) {
+    AddEncoder(*operation.memory->state.encoder, fields);
+  }
   if (operation.memory && operation.memory->state.trained) {
     AddTrained(*operation.memory->state.trained, fields);
   }
@@ -162,6 +167,7 @@ void PrintOperation(const client::Operation& operation, const Context& context) 
                                       FormatCount(operation.memory->state.item_count), " items"));
     if (operation.memory->state.index) AddIndex(*operation.memory->state.index, fields);
   }
+  if (operation.report) PrintReport(*operation.report, out);
   if (operation.backup) PrintBackup(*operation.backup, out);
   if (operation.restored) PrintRestored(*operation.restored, out);
 }

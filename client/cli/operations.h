@@ -29,6 +29,9 @@ WorkProgress ProgressOf(const client::Operation& operation);
 // "memories/words  ████░░░░  45 %, training, step 45, loss 0.4321, 1:05 left".
 std::string ProgressLine(const client::Operation& operation);
 
+// What ^C ends with where the operation goes on.
+absl::Status NoLongerWatching(const std::string& operation);
+
 // Waits with a line that shows how it goes, and prints how it ended; an operation that failed is
 // the error given. What ^C does while it waits:
 enum class OnStop {

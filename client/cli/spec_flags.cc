@@ -16,10 +16,7 @@ using client::LinearRule;
 using client::LoadPolicy;
 using client::Normalization;
 using client::Retain;
-using client::Similarity;
 
-const std::map<std::string, Similarity> kSimilarities = {
-    {"l2", Similarity::kL2}, {"cosine", Similarity::kCosine}, {"dot", Similarity::kDot}};
 const std::map<std::string, Retain> kRetains = {
     {"all", Retain::kAll}, {"responses", Retain::kResponses}, {"statistics", Retain::kStatistics}};
 const std::map<std::string, LinearRule> kRules = {{"cmm", LinearRule::kCmm},
@@ -28,7 +25,8 @@ const std::map<std::string, LinearRule> kRules = {{"cmm", LinearRule::kCmm},
                                                   {"delta", LinearRule::kDelta},
                                                   {"gated-delta", LinearRule::kGatedDelta},
                                                   {"rls", LinearRule::kRls},
-                                                  {"tam", LinearRule::kTam}};
+                                                  {"tam", LinearRule::kTam},
+                                                  {"federated", LinearRule::kFederated}};
 const std::map<std::string, LoadPolicy> kLoadPolicies = {{"none", LoadPolicy::kNone},
                                                          {"warn", LoadPolicy::kWarn},
                                                          {"refuse", LoadPolicy::kRefuse},
@@ -37,6 +35,8 @@ const std::map<std::string, Normalization> kNormalizations = {{"unit", Normaliza
                                                               {"none", Normalization::kNone}};
 
 constexpr char kDense[] = "dense";
+constexpr char kLinear[] = "linear";
+constexpr char kFeature[] = "feature";
 
 template <typename Value>
 CLI::IsMember OneOf(const std::map<std::string, Value>& map) {
@@ -51,14 +51,17 @@ std::vector<std::string> AllRules() {
 
 // The kinds of memory that a flag is for.
 std::string Meant(const std::vector<std::string>& kinds) {
-  const bool is_dense = std::ranges::find(kinds, kDense) != kinds.end();
+  std::vector<std::string> texts;
   std::vector<std::string> rules = kinds;
-  std::erase(rules, kDense);
-  if (rules.empty()) return "a dense memory";
+  for (const char* model : {kDense, kFeature}) {
+    if (std::erase(rules, model) > 0) texts.push_back(absl::StrCat("a ", model, " memory"));
+  }
+  if (rules.empty()) return absl::StrJoin(texts, ", or ");
   const std::string linear =
       rules == AllRules() ? "a linear memory"
                           : absl::StrCat("a linear memory of rule ", absl::StrJoin(rules, " or "));
-  return is_dense ? absl::StrCat("a dense memory, or ", linear) : linear;
+  texts.push_back(linear);
+  return absl::StrJoin(texts, ", or ");
 }
 
 // The mean of the rows of a file.
@@ -90,14 +93,19 @@ absl::StatusOr<std::vector<float>> ReadMean(const std::string& path, uint32_t ke
 
 void SpecFlags::AddTo(CLI::App& command, CLI::Option* needed) {
   std::vector<CLI::Option*> options;
-  if (models_ == Models::kAll) {
-    options.push_back(command.add_option("--model", model_, "What kind of memory")
-                          ->transform(CLI::IsMember({kDense, "linear"})));
-    AddDense(command);
-  }
-  options.push_back(
-      command.add_option("--retain", retain_, "What is kept besides what was learned")
-          ->transform(OneOf(kRetains)));
+  const std::vector<std::string> choice = models_ == Models::kAll
+                                              ? std::vector<std::string>{kDense, kLinear, kFeature}
+                                              : std::vector<std::string>{kLinear, kFeature};
+  options.push_back(command.add_option("--model", model_, "What kind of memory")
+                        ->transform(CLI::IsMember(choice)));
+  if (models_ == Models::kAll) AddDense(command);
+  AddSteps(command);
+  for (CLI::Option* option : feature_.AddTo(command)) uses_.push_back({option, {kFeature}});
+  retain_option_ = command
+                       .add_option("--retain", retain_,
+                                   "What is kept besides what was learned (feature: statistics)")
+                       ->transform(OneOf(kRetains));
+  options.push_back(retain_option_);
   AddRule(command);
   AddLoad(command);
   if (needed == nullptr) return;
@@ -106,18 +114,18 @@ void SpecFlags::AddTo(CLI::App& command, CLI::Option* needed) {
 }
 
 void SpecFlags::AddDense(CLI::App& command) {
+  for (CLI::Option* option : dense_.AddTo(command)) uses_.push_back({option, {kDense}});
+}
+
+void SpecFlags::AddSteps(CLI::App& command) {
   uses_.push_back(
-      {command.add_option("--similarity", similarity_, "Dense: how cue and key are compared")
-           ->transform(OneOf(kSimilarities)),
-       {kDense}});
-  uses_.push_back({command.add_option("--steps-max", steps_max_,
-                                      "Dense: most steps of a recall (0: the server's default)"),
-                   {kDense}});
+      {command.add_option("--steps-max", steps_max_,
+                          "Dense, feature: most steps of a recall (0: the server's default)"),
+       {kDense, kFeature}});
   uses_.push_back(
       {command.add_option("--tolerance", tolerance_,
-                          "Dense: when a recall has converged (0: the server's default)"),
-       {kDense}});
-  for (CLI::Option* option : index_.AddTo(command)) uses_.push_back({option, {kDense}});
+                          "Dense, feature: when a recall has converged (0: the server's default)"),
+       {kDense, kFeature}});
 }
 
 void SpecFlags::AddRule(CLI::App& command) {
@@ -128,15 +136,14 @@ void SpecFlags::AddRule(CLI::App& command) {
       {command.add_option("--lambda", lambda_, "Ridge, rls, tam: penalty (default: automatic)"),
        {"ridge", "rls", "tam"}});
   uses_.push_back({command.add_option("--beta", beta_,
-                                      models_ == Models::kAll
-                                          ? "Dense: inverse temperature (default: automatic). "
-                                            "Delta rules: write strength, in (0, 1] (default: 1)"
-                                          : "Delta rules: write strength, in (0, 1] (default: 1)"),
-                   {kDense, "delta", "gated-delta"}});
+                                      "Dense: inverse temperature (default: automatic). Feature: "
+                                      "the same, needed. Delta rules: write strength, in (0, 1] "
+                                      "(default: 1)"),
+                   {kDense, kFeature, "delta", "gated-delta"}});
   uses_.push_back({command.add_option("--gamma", gamma_,
-                                      "Decayed, gated-delta: what is kept from item to item; rls: "
-                                      "forgetting factor. In (0, 1] (default: 1)"),
-                   {"decayed", "gated-delta", "rls"}});
+                                      "Decayed, gated-delta, feature: what is kept from item to "
+                                      "item; rls: forgetting factor. In (0, 1] (default: 1)"),
+                   {kFeature, "decayed", "gated-delta", "rls"}});
   CLI::Option* list_size = command.add_option("--list-size", list_size_,
                                               "Tam: certify that an item is among this many best");
   CLI::Option* tail_fraction =
@@ -182,15 +189,15 @@ void SpecFlags::AddLoad(CLI::App& command) {
 }
 
 absl::Status SpecFlags::CheckUse() const {
-  const std::string& kind = model_ == kDense ? model_ : rule_;
+  const std::string& kind = model_ == kLinear ? rule_ : model_;
   for (const Use& use : uses_) {
     if (use.option->count() == 0 || std::ranges::find(use.kinds, kind) != use.kinds.end()) continue;
     return UsageError(absl::StrCat(use.option->get_name(), " does nothing in a ",
-                                   model_ == kDense ? "dense memory"
-                                                    : absl::StrCat("linear memory of rule ", kind)),
+                                   model_ == kLinear ? absl::StrCat("linear memory of rule ", kind)
+                                                     : absl::StrCat(model_, " memory")),
                       use.option->get_name(), Meant(use.kinds),
                       absl::StrCat("Leave it out, or choose another ",
-                                   model_ == kDense ? "--model." : "--rule or --model."));
+                                   model_ == kLinear ? "--rule or --model." : "--model."));
   }
   return absl::OkStatus();
 }
@@ -214,17 +221,27 @@ absl::StatusOr<client::LinearSpec> SpecFlags::MakeLinear(uint32_t key_dim) const
   return spec;
 }
 
+client::FeatureSpec SpecFlags::MakeFeature() const {
+  client::FeatureSpec spec = feature_.Make();
+  spec.beta = beta_.value_or(0);
+  spec.steps_max = steps_max_;
+  spec.tolerance = tolerance_;
+  spec.gamma = gamma_;
+  return spec;
+}
+
 absl::Status SpecFlags::Fill(client::MemorySpec& spec) const {
   if (absl::Status status = CheckUse(); !status.ok()) return status;
   spec.retain = kRetains.at(retain_);
+  if (model_ == kFeature) {
+    if (retain_option_->count() == 0) spec.retain = Retain::kDefault;
+    spec.model = MakeFeature();
+    return absl::OkStatus();
+  }
   if (model_ == kDense) {
-    auto index = index_.Make();
-    if (!index.ok()) return index.status();
-    spec.model = client::DenseSpec{.similarity = kSimilarities.at(similarity_),
-                                   .beta = beta_,
-                                   .steps_max = steps_max_,
-                                   .tolerance = tolerance_,
-                                   .index = *std::move(index)};
+    auto dense = dense_.Make(beta_, steps_max_, tolerance_);
+    if (!dense.ok()) return dense.status();
+    spec.model = *std::move(dense);
     return absl::OkStatus();
   }
   auto linear = MakeLinear(spec.key_dim);

@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "client/cli/index_flags.h"
+#include "client/cli/dense_flags.h"
+#include "client/cli/feature_flags.h"
 #include "mneme/client.h"
 
 namespace mneme::cli {
 
-// Which models there is a choice of.
-enum class Models { kAll, kLinear };
+// Which models there is a choice of: all, or those that have a forecast (linear at first).
+enum class Models { kAll, kForecast };
 
 class SpecFlags {
  public:
@@ -28,8 +29,8 @@ class SpecFlags {
   SpecFlags(const SpecFlags&) = delete;
   SpecFlags& operator=(const SpecFlags&) = delete;
 
-  // --retain, --model if there is a choice, and the flags of the models, each an error without
-  // `needed` (if not null). `command` must outlive this.
+  // --retain, --model, and the flags of the models, each an error without `needed` (if not null).
+  // `command` must outlive this.
   void AddTo(CLI::App& command, CLI::Option* needed = nullptr);
 
   // Fills `retain` and `model` of a spec whose dimensions are set, reading --key-mean. UsageError
@@ -37,27 +38,30 @@ class SpecFlags {
   absl::Status Fill(client::MemorySpec& spec) const;
 
  private:
-  // An option, and the rules (and "dense") that use it.
+  // An option, and the rules (and "dense", "feature") that use it.
   struct Use {
     CLI::Option* option;
     std::vector<std::string> kinds;
   };
 
   void AddDense(CLI::App& command);
+  void AddSteps(CLI::App& command);
   void AddRule(CLI::App& command);
   void AddLoad(CLI::App& command);
   absl::Status CheckUse() const;
   absl::StatusOr<client::LinearSpec> MakeLinear(uint32_t key_dim) const;
+  client::FeatureSpec MakeFeature() const;
 
   const Models models_;
+  CLI::Option* retain_option_ = nullptr;
   std::vector<Use> uses_;
   std::string model_;
   std::string retain_ = "all";
-  std::string similarity_ = "l2";
   std::optional<double> beta_;
+  DenseFlags dense_;
+  FeatureFlags feature_;
   uint32_t steps_max_ = 0;
   double tolerance_ = 0;
-  IndexFlags index_;
   std::string rule_ = "ridge";
   std::optional<double> gamma_;
   std::optional<double> lambda_;

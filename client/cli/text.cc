@@ -93,7 +93,18 @@ std::string FormatVector(std::span<const float> numbers) {
   return text + "]";
 }
 
+std::vector<size_t> Table::Shown() const {
+  std::vector<size_t> shown;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const bool filled =
+        std::ranges::any_of(rows_, [i](const auto& row) { return !row[i].empty(); });
+    if (filled || !columns_[i].only_if_filled) shown.push_back(i);
+  }
+  return shown;
+}
+
 void Table::Print(std::ostream& out) const {
+  const std::vector<size_t> shown = Shown();
   std::vector<size_t> widths;
   for (const Column& column : columns_) widths.push_back(Width(column.title));
   for (const auto& row : rows_) {
@@ -101,10 +112,10 @@ void Table::Print(std::ostream& out) const {
   }
   const auto print_row = [&](const auto& cell_of) {
     std::string line;
-    for (size_t i = 0; i < columns_.size(); ++i) {
+    for (const size_t i : shown) {
       const std::string& cell = cell_of(i);
       const std::string fill(widths[i] - Width(cell), ' ');
-      if (i > 0) line += "  ";
+      if (i != shown.front()) line += "  ";
       line += columns_[i].align == Align::kRight ? fill + cell : cell + fill;
     }
     line.erase(line.find_last_not_of(' ') + 1);

@@ -33,6 +33,7 @@ class Table {
   struct Column {
     std::string title;
     Align align = Align::kLeft;
+    bool only_if_filled = false;  // left out where all its cells are empty
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -42,6 +43,9 @@ class Table {
   void Print(std::ostream& out) const;
 
  private:
+  // By place: those that are printed.
+  std::vector<size_t> Shown() const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -39,6 +39,7 @@ struct Panel {
   std::string x_label;
   std::vector<Series> series;
   std::optional<Range> y;  // absent: what the series need, logarithmic over two decades
+  bool log_y = false;      // logarithmic over less, where all values are positive
 };
 
 struct Figure {

@@ -94,6 +94,7 @@ double Scale::Map(double value) const { return log_ ? std::log10(value) : value;
 
 Axes::Axes(const Panel& panel, double left, double right, double top, double bottom)
     : x(AllX(panel), left, right, kXLogSpan),
-      y(panel.y ? Scale(*panel.y, bottom, top) : Scale(AllY(panel), bottom, top, kYLogSpan)) {}
+      y(panel.y ? Scale(*panel.y, bottom, top)
+                : Scale(AllY(panel), bottom, top, panel.log_y ? 1 : kYLogSpan)) {}
 
 }  // namespace mneme::plot

@@ -3,6 +3,7 @@
 
 #include "client/cpp/src/convert.h"
 #include "client/cpp/src/impl.h"
+#include "client/cpp/src/retry.h"
 #include "client/cpp/src/status.h"
 #include "mneme/client.h"
 
@@ -21,6 +22,23 @@ absl::StatusOr<Operation> Begin(Impl& impl, const CallOptions& call, Method meth
   absl::Status status = impl.Call(call, Repeatable::kNo, method, request, response);
   if (!status.ok()) return status;
   return FromWire(response);
+}
+
+template <typename Impl>
+absl::StatusOr<MergeResult> Merge(Impl& impl, std::string_view into, v1::MergeSketchRequest request,
+                                  const MergeOptions& options) {
+  request.set_memory(ResourceName(into));
+  request.set_durability(static_cast<v1::Durability>(options.durability));
+  request.set_request_id(options.request_id.empty() ? MakeRequestId() : options.request_id);
+  v1::MergeSketchResponse response;
+  absl::Status status =
+      impl.Call(options.call, Repeatable::kYes, &Impl::Admin::MergeSketch, request, response);
+  if (!status.ok()) return status;
+  return MergeResult{.merged = response.merged(),
+                     .read_token = response.read_token(),
+                     .position = response.position(),
+                     .replayed = response.replayed(),
+                     .item_count = response.item_count()};
 }
 
 }  // namespace
@@ -89,6 +107,32 @@ absl::StatusOr<Operation> Client::CalibrateIndex(std::string_view memory, const 
   return Begin(*impl_, call, &Impl::Admin::CalibrateIndex, request);
 }
 
+absl::StatusOr<Sketch> Client::ExportSketch(std::string_view memory, const CallOptions& call) {
+  v1::ExportSketchRequest request;
+  request.set_memory(ResourceName(memory));
+  v1::ExportSketchResponse response;
+  absl::Status status =
+      impl_->Call(call, Repeatable::kYes, &Impl::Admin::ExportSketch, request, response);
+  if (!status.ok()) return status;
+  return Sketch{.bytes = std::move(*response.mutable_sketch()),
+                .item_count = response.item_count(),
+                .epoch = FromWire(response.epoch())};
+}
+
+absl::StatusOr<MergeResult> Client::MergeSketch(std::string_view into, std::string_view sketch,
+                                                const MergeOptions& options) {
+  v1::MergeSketchRequest request;
+  request.set_sketch(std::string(sketch));
+  return Merge(*impl_, into, std::move(request), options);
+}
+
+absl::StatusOr<MergeResult> Client::MergeMemory(std::string_view into, std::string_view from,
+                                                const MergeOptions& options) {
+  v1::MergeSketchRequest request;
+  request.set_from(ResourceName(from));
+  return Merge(*impl_, into, std::move(request), options);
+}
+
 absl::StatusOr<Operation> Client::CreateBackup(std::string_view description,
                                                const CallOptions& call) {
   v1::CreateBackupRequest request;
@@ -134,6 +178,21 @@ absl::Status Client::DeleteBackup(std::string_view backup, const CallOptions& ca
   request.set_name(ResourceName(backup, kBackups));
   google::protobuf::Empty response;
   return impl_->Call(call, Repeatable::kNo, &Impl::Admin::DeleteBackup, request, response);
+}
+
+absl::StatusOr<ReloadReport> Client::ReloadConfig(const CallOptions& call) {
+  v1::ReloadConfigResponse response;
+  absl::Status status = impl_->Call(call, Repeatable::kYes, &Impl::Admin::ReloadConfig,
+                                    v1::ReloadConfigRequest(), response);
+  if (!status.ok()) return status;
+  const auto changes = [](const google::protobuf::RepeatedPtrField<v1::ConfigChange>& from) {
+    std::vector<ConfigChange> out;
+    for (const v1::ConfigChange& one : from) out.push_back({one.name(), one.was(), one.now()});
+    return out;
+  };
+  return ReloadReport{.changed = changes(response.changed()),
+                      .needs_restart = changes(response.needs_restart()),
+                      .parts = {response.parts().begin(), response.parts().end()}};
 }
 
 }  // namespace mneme::client

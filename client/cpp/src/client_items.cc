@@ -102,7 +102,9 @@ void Add(v1::StoreResponse response, const RowRange& range, bool ids_given, Stor
   result.stored += response.stored();
   result.replaced += response.replaced();
   result.evicted += response.evicted();
-  if (!ids_given) result.made_ids.push_back({range.begin, range.rows(), response.first_id()});
+  // 0: the memory keeps no items to name.
+  if (!ids_given && response.first_id() > 0)
+    result.made_ids.push_back({range.begin, range.rows(), response.first_id()});
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ v1::TrainRequest MakeTrain(std::string_view memory, const TrainOptions& options)
   request.set_learning_rate(options.learning_rate);
   request.set_batch(options.batch);
   request.set_seed(options.seed);
+  request.set_objective(static_cast<v1::EncoderObjective>(options.objective));
+  request.set_cue_noise(options.cue_noise);
   return request;
 }
 

@@ -152,8 +152,11 @@ class Loader {
   }
 
   // One connection. OK: all is acknowledged. `local_` tells an error of this side.
-  absl::Status Run(v1::MemoryService::Stub& stub) {
+  // `prepare` sets what each call carries.
+  absl::Status Run(v1::MemoryService::Stub& stub,
+                   const std::function<void(grpc::ClientContext&)>& prepare) {
     grpc::ClientContext context;
+    prepare(context);
     const std::stop_callback cancel(options_.stop, [&context] { context.TryCancel(); });
     const std::unique_ptr<Stream> stream = stub.StoreStream(&context);
     {
@@ -165,7 +168,7 @@ class Loader {
       if (local_.ok()) local_ = acks;
       if (!local_.ok()) context.TryCancel();
     }
-    const absl::Status remote = FromGrpc(stream->Finish(), target_);
+    const absl::Status remote = FromGrpc(stream->Finish(), target_, options_.stop);
     if (!local_.ok()) return local_;
     if (!remote.ok()) return remote;
     return ended_ && acknowledged_ + 1 == next_ ? absl::OkStatus() : Malformed("too few acks");
@@ -267,7 +270,8 @@ absl::StatusOr<LoadResult> Client::Load(std::string_view memory, const ChunkSour
   Loader loader(ResourceName(memory), source, options, impl_->options().target);
   for (int tries = 1;; ++tries) {
     const uint64_t before = loader.acknowledged();
-    const absl::Status status = loader.Run(impl_->memories());
+    const absl::Status status = loader.Run(
+        impl_->memories(), [this](grpc::ClientContext& context) { impl_->Prepare(context); });
     if (status.ok()) return std::move(loader.result());
     if (loader.acknowledged() > before) tries = 1;  // it went on meanwhile
     if (loader.failed_here() ||

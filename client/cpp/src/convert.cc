@@ -254,7 +254,10 @@ CueResult FromWire(v1::CueResult wire) {
           .top = GetScoredItems(wire.mutable_top()),
           .z_best = wire.z_best(),
           .z_gap = wire.z_gap(),
-          .shortfall = static_cast<Shortfall>(wire.shortfall())};
+          .shortfall = static_cast<Shortfall>(wire.shortfall()),
+          .answered_by = static_cast<NoSupportPolicy>(wire.answered_by()),
+          .beta = wire.beta(),
+          .radius = wire.radius()};
 }
 
 CueList FromWire(v1::CueList wire) {

@@ -1,5 +1,6 @@
 // Long work, and what administrators ask for.
 #include "client/cpp/src/convert.h"
+#include "client/cpp/src/convert_analysis.h"
 #include "client/cpp/src/status.h"
 #include "mneme/v1/admin_service.pb.h"
 
@@ -54,6 +55,9 @@ Operation FromWire(const google::longrunning::Operation& wire) {
   if (v1::RestoreBackupResponse response; wire.response().UnpackTo(&response)) {
     operation.restored = Restored{.memories = AllFromWire(response.memories()),
                                   .samples_compared = response.samples_compared()};
+  }
+  if (v1::AnalyzeResponse response; wire.response().UnpackTo(&response)) {
+    operation.report = FromWire(response.report());
   }
   return operation;
 }

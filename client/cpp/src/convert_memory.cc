@@ -58,9 +58,15 @@ IndexStatus GetIndexStatus(const v1::IndexStatus& wire) {
 
 DenseSpec GetDense(const v1::DenseSpec& wire) {
   DenseSpec spec{.similarity = static_cast<Similarity>(wire.similarity()),
+                 .separation = static_cast<Separation>(wire.separation()),
+                 .power = wire.power(),
+                 .state = static_cast<StateSpace>(wire.state()),
+                 .no_support = static_cast<NoSupportPolicy>(wire.no_support()),
                  .steps_max = wire.steps_max(),
                  .tolerance = wire.tolerance()};
   if (wire.has_beta()) spec.beta = wire.beta();
+  if (wire.has_radius()) spec.radius = wire.radius();
+  spec.encoder = static_cast<Encoder>(wire.encoder());
   if (wire.has_index()) spec.index = GetIndex(wire.index());
   return spec;
 }
@@ -83,6 +89,20 @@ LinearSpec GetLinear(const v1::LinearSpec& wire) {
   return spec;
 }
 
+FeatureSpec GetFeature(const v1::FeatureSpec& wire) {
+  FeatureSpec spec{.kind = static_cast<FeatureKind>(wire.kind()),
+                   .features = wire.features(),
+                   .beta = wire.beta(),
+                   .seed = wire.seed(),
+                   .rate = wire.rate(),
+                   .steps_max = wire.steps_max(),
+                   .tolerance = wire.tolerance(),
+                   .items_expected = wire.items_expected(),
+                   .cue_noise = wire.cue_noise()};
+  if (wire.has_gamma()) spec.gamma = wire.gamma();
+  return spec;
+}
+
 LoadMeter GetLoadMeter(const v1::LoadMeter& wire) {
   return {.load = wire.load(),
           .capacity_items = wire.capacity_items(),
@@ -101,6 +121,23 @@ TrainedState GetTrained(const v1::TrainedState& wire) {
           .weights_norm = wire.weights_norm(),
           .score_sigmas = wire.score_sigmas(),
           .delta_count = wire.delta_count()};
+}
+
+EncoderFigures GetFigures(const v1::EncoderFigures& wire) {
+  return {.largest_cosine = wire.largest_cosine(), .top1 = wire.top1(), .margin = wire.margin()};
+}
+
+EncoderState GetEncoder(const v1::EncoderState& wire) {
+  EncoderState state{.epoch = FromWire(wire.epoch()),
+                     .objective = static_cast<EncoderObjective>(wire.objective()),
+                     .items = wire.items(),
+                     .cue_noise = wire.cue_noise(),
+                     .kept_step = wire.kept_step(),
+                     .loss = wire.loss(),
+                     .warning = wire.warning()};
+  if (wire.has_start()) state.start = GetFigures(wire.start());
+  if (wire.has_kept()) state.kept = GetFigures(wire.kept());
+  return state;
 }
 
 ItemPolicy GetItemPolicy(const v1::ItemPolicy& wire) {
@@ -136,10 +173,14 @@ MemoryState GetState(const v1::MemoryState& wire) {
                     .suppressed_count = wire.suppressed_count(),
                     .expired_count = wire.expired_count(),
                     .evicted_count = wire.evicted_count(),
-                    .checkpoint_position = wire.checkpoint_position()};
+                    .checkpoint_position = wire.checkpoint_position(),
+                    .radius = wire.radius(),
+                    .shadowed_count = wire.shadowed_count(),
+                    .shadowed_items = wire.shadowed_items()};
   if (wire.has_load_meter()) state.load_meter = GetLoadMeter(wire.load_meter());
   if (wire.has_trained()) state.trained = GetTrained(wire.trained());
   if (wire.has_index()) state.index = GetIndexStatus(wire.index());
+  if (wire.has_encoder()) state.encoder = GetEncoder(wire.encoder());
   return state;
 }
 
@@ -149,6 +190,12 @@ void SetDense(const DenseSpec& spec, v1::DenseSpec* out) {
   out->set_steps_max(spec.steps_max);
   out->set_tolerance(spec.tolerance);
   if (spec.index) SetIndex(*spec.index, out->mutable_index());
+  out->set_separation(static_cast<v1::Separation>(spec.separation));
+  out->set_power(spec.power);
+  out->set_state(static_cast<v1::StateSpace>(spec.state));
+  out->set_no_support(static_cast<v1::NoSupportPolicy>(spec.no_support));
+  if (spec.radius) out->set_radius(*spec.radius);
+  out->set_encoder(static_cast<v1::Encoder>(spec.encoder));
 }
 
 void SetLinear(const LinearSpec& spec, v1::LinearSpec* out) {
@@ -166,6 +213,19 @@ void SetLinear(const LinearSpec& spec, v1::LinearSpec* out) {
   out->mutable_key_mean()->Assign(spec.key_mean.begin(), spec.key_mean.end());
 }
 
+void SetFeature(const FeatureSpec& spec, v1::FeatureSpec* out) {
+  out->set_kind(static_cast<v1::FeatureKind>(spec.kind));
+  out->set_features(spec.features);
+  out->set_beta(spec.beta);
+  out->set_seed(spec.seed);
+  out->set_rate(spec.rate);
+  out->set_steps_max(spec.steps_max);
+  out->set_tolerance(spec.tolerance);
+  if (spec.gamma) out->set_gamma(*spec.gamma);
+  out->set_items_expected(spec.items_expected);
+  out->set_cue_noise(spec.cue_noise);
+}
+
 }  // namespace
 
 void SetSpec(const MemorySpec& spec, v1::Memory* out) {
@@ -179,6 +239,8 @@ void SetSpec(const MemorySpec& spec, v1::Memory* out) {
     SetDense(*dense, out->mutable_dense());
   } else if (const auto* linear = std::get_if<LinearSpec>(&spec.model)) {
     SetLinear(*linear, out->mutable_linear());
+  } else if (const auto* feature = std::get_if<FeatureSpec>(&spec.model)) {
+    SetFeature(*feature, out->mutable_feature());
   }
 }
 
@@ -213,6 +275,7 @@ Memory FromWire(const v1::Memory& wire) {
   memory.spec.item_policy = GetItemPolicy(wire.item_policy());
   if (wire.has_dense()) memory.spec.model = GetDense(wire.dense());
   if (wire.has_linear()) memory.spec.model = GetLinear(wire.linear());
+  if (wire.has_feature()) memory.spec.model = GetFeature(wire.feature());
   return memory;
 }
 

@@ -27,16 +27,23 @@ Client::Impl::Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options
     : options_(std::move(options)),
       channel_(std::move(channel)),
       stubs_(v1::MemoryService::NewStub(channel_), v1::AdminService::NewStub(channel_),
-             google::longrunning::Operations::NewStub(channel_)),
+             google::longrunning::Operations::NewStub(channel_),
+             v1::FederationService::NewStub(channel_)),
       jitter_(std::random_device()()) {}
+
+void Client::Impl::Prepare(grpc::ClientContext& context) const {
+  if (options_.api_key.empty()) return;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", options_.api_key));
+}
 
 absl::Status Client::Impl::CallOnce(const CallOptions& call,
                                     std::chrono::system_clock::time_point deadline,
                                     const std::function<grpc::Status(grpc::ClientContext&)>& once) {
   grpc::ClientContext context;
   context.set_deadline(deadline);
+  Prepare(context);
   const std::stop_callback cancel(call.stop, [&context] { context.TryCancel(); });
-  return FromGrpc(once(context), options_.target);
+  return FromGrpc(once(context), options_.target, call.stop);
 }
 
 absl::Status Client::Impl::Call(const CallOptions& call, Repeatable repeatable,

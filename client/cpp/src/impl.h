@@ -21,6 +21,7 @@
 #include "grpcpp/client_context.h"
 #include "mneme/client.h"
 #include "mneme/v1/admin_service.grpc.pb.h"
+#include "mneme/v1/federation_service.grpc.pb.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
 
 namespace mneme::client {
@@ -31,11 +32,15 @@ class Client::Impl {
 
   using Memories = v1::MemoryService::Stub;
   using Admin = v1::AdminService::Stub;
+  using Federations = v1::FederationService::Stub;
   using Operations = google::longrunning::Operations::Stub;
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   Memories& memories() { return *std::get<std::unique_ptr<Memories>>(stubs_); }
+  Admin& admin() { return *std::get<std::unique_ptr<Admin>>(stubs_); }
   const ClientOptions& options() const { return options_; }
+  // What each call carries.
+  void Prepare(grpc::ClientContext& context) const;
 
   // Calls until it succeeds, must not be tried again, or time is over; gives the last error.
   absl::Status Call(const CallOptions& call, Repeatable repeatable,
@@ -44,7 +49,7 @@ class Client::Impl {
   template <typename Stub, typename Request, typename Response>
   using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
-  // The same for a method of a stub: Memories, Admin or Operations.
+  // The same for a method of a stub: Memories, Admin, Federations or Operations.
   template <typename Stub, typename Request, typename Response>
   absl::Status Call(const CallOptions& call, Repeatable repeatable,
                     Method<Stub, Request, Response> method, const Request& request,
@@ -96,7 +101,8 @@ class Client::Impl {
 
   const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
-  const std::tuple<std::unique_ptr<Memories>, std::unique_ptr<Admin>, std::unique_ptr<Operations>>
+  const std::tuple<std::unique_ptr<Memories>, std::unique_ptr<Admin>, std::unique_ptr<Operations>,
+                   std::unique_ptr<Federations>>
       stubs_;
   Jitter jitter_;
   std::mutex mutex_;

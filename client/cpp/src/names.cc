@@ -20,6 +20,31 @@ std::string Name(Similarity value) {
   return Strip(v1::Similarity_Name(number), "SIMILARITY_", number);
 }
 
+std::string Name(Separation value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Separation_Name(number), "SEPARATION_", number);
+}
+
+std::string Name(StateSpace value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::StateSpace_Name(number), "STATE_SPACE_", number);
+}
+
+std::string Name(NoSupportPolicy value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::NoSupportPolicy_Name(number), "NO_SUPPORT_POLICY_", number);
+}
+
+std::string Name(Encoder value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::Encoder_Name(number), "ENCODER_", number);
+}
+
+std::string Name(EncoderObjective value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::EncoderObjective_Name(number), "ENCODER_OBJECTIVE_", number);
+}
+
 std::string Name(LinearRule value) {
   const int number = static_cast<int>(value);
   return Strip(v1::LinearRule_Name(number), "LINEAR_RULE_", number);
@@ -28,6 +53,11 @@ std::string Name(LinearRule value) {
 std::string Name(LoadPolicy value) {
   const int number = static_cast<int>(value);
   return Strip(v1::LoadPolicy_Name(number), "LOAD_POLICY_", number);
+}
+
+std::string Name(FeatureKind value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::FeatureKind_Name(number), "FEATURE_KIND_", number);
 }
 
 std::string Name(LoadPhase value) {

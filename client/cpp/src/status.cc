@@ -41,12 +41,53 @@ void CopyDetails(const google::rpc::ErrorInfo& info, Error& error) {
   }
 }
 
+// How gRPC 1.51 words what keeps a connection from being made, and what that means.
+struct Obstacle {
+  std::string_view sign;
+  const char* reason;
+  const char* message;  // after the target
+  const char* next_step;
+};
+constexpr Obstacle kObstacles[] = {
+    {"certificate verify failed", "TLS",
+     " shows a certificate that is not trusted: another authority signed it, or it is not valid "
+     "now",
+     "Check the authority (mnemectl --tls-ca), and the certificate's dates."},
+    {"is not in peer certificate", "TLS", " shows a certificate that is not for this name",
+     "Connect by a name that stands in it (subjectAltName), or give the server one for this name."},
+    {"wrong version number", "TLS", " does not speak TLS",
+     "Connect without it, or give the server a certificate (tls.certificate)."},
+    {"empty address list", "TLS", ": no connection can be made with this certificate and key",
+     "Name the files of one pair (mnemectl --tls-certificate, --tls-key)."},
+    {"Socket closed", "REFUSED", " closed the connection at once",
+     "If it wants TLS, name its authority (mnemectl --tls-ca); if it wants a certificate of yours, "
+     "one that is valid and signed by its tls.client_ca (--tls-certificate, --tls-key)."},
+};
+
+// Null where the connection was there, or nobody listens.
+const Obstacle* ObstacleOf(const grpc::Status& status) {
+  const std::string message = status.error_message();
+  if (!message.starts_with("failed to connect") && !message.starts_with("empty address list")) {
+    return nullptr;
+  }
+  for (const Obstacle& obstacle : kObstacles) {
+    if (message.find(obstacle.sign) != message.npos) return &obstacle;
+  }
+  return nullptr;
+}
+
 // What gRPC's own errors leave unsaid.
-Error OwnWords(const grpc::Status& status, std::string_view target) {
+Error OwnWords(const grpc::Status& status, std::string_view target, bool asked_to_stop) {
   Error error{.code = static_cast<absl::StatusCode>(status.error_code()),
               .message = status.error_message()};
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
+      if (const Obstacle* obstacle = ObstacleOf(status)) {
+        error.reason = obstacle->reason;
+        error.message = absl::StrCat(AbslView(target), obstacle->message);
+        error.next_step = obstacle->next_step;
+        break;
+      }
       error.reason = "UNREACHABLE";
       error.message = absl::StrCat("no answer from ", AbslView(target), ": ", error.message);
       error.next_step =
@@ -58,6 +99,13 @@ Error OwnWords(const grpc::Status& status, std::string_view target) {
       error.next_step = "Allow more time, or ask for less in one request.";
       break;
     case grpc::StatusCode::CANCELLED:
+      if (!asked_to_stop) {
+        error.code = absl::StatusCode::kUnavailable;
+        error.reason = "CUT_OFF";
+        error.message = absl::StrCat(AbslView(target), " ended the call without an answer");
+        error.next_step = "It is probably stopping: try again once it is back.";
+        break;
+      }
       error.reason = "CANCELLED";
       error.message = absl::StrCat("stopped before ", AbslView(target), " answered");
       break;
@@ -78,12 +126,13 @@ Error OwnWords(const grpc::Status& status, std::string_view target) {
 
 }  // namespace
 
-absl::Status FromGrpc(const grpc::Status& status, std::string_view target) {
+absl::Status FromGrpc(const grpc::Status& status, std::string_view target,
+                      const std::stop_token& stop) {
   if (status.ok()) return absl::OkStatus();
   google::rpc::Status details;
   if (status.error_details().empty() || !details.ParseFromString(status.error_details()) ||
       details.details().empty()) {
-    return MakeError(OwnWords(status, target));
+    return MakeError(OwnWords(status, target, stop.stop_requested()));
   }
   return Attach(static_cast<absl::StatusCode>(status.error_code()), status.error_message(),
                 details);

@@ -6,6 +6,7 @@
 #define MNEME_CLIENT_CPP_SRC_STATUS_H_
 
 #include <cstdint>
+#include <stop_token>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -19,8 +20,10 @@ inline absl::string_view AbslView(std::string_view s) { return {s.data(), s.size
 
 // The details come from the trailer grpc-status-details-bin. An error without details was made by
 // gRPC itself (nobody listens, the deadline passed): it gets a reason and a next step, naming
-// `target`.
-absl::Status FromGrpc(const grpc::Status& status, std::string_view target);
+// `target`. Where nobody here asked by `stop` for it, CANCELLED without details is a server that
+// went away with the call (it stops): UNAVAILABLE, as any other loss of it.
+absl::Status FromGrpc(const grpc::Status& status, std::string_view target,
+                      const std::stop_token& stop);
 
 // As FromGrpc, for a google.rpc.Status inside a reply.
 absl::Status FromProto(const google::rpc::Status& status);

@@ -67,6 +67,22 @@ class FakeAdmin final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ExportSketch(grpc::ServerContext*, const v1::ExportSketchRequest*,
+                            v1::ExportSketchResponse* response) override {
+    response->set_sketch("bytes of sums");
+    response->set_item_count(12);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status MergeSketch(grpc::ServerContext*, const v1::MergeSketchRequest* request,
+                           v1::MergeSketchResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    merges_.push_back(*request);
+    response->set_merged(12);
+    response->set_item_count(1'012);
+    return grpc::Status::OK;
+  }
+
   grpc::Status CalibrateIndex(grpc::ServerContext*, const v1::CalibrateIndexRequest* request,
                               google::longrunning::Operation* response) override {
     v1::AdminMetadata metadata;
@@ -110,6 +126,28 @@ class FakeAdmin final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Analyze(grpc::ServerContext*, const v1::AnalyzeRequest* request,
+                       google::longrunning::Operation* response) override {
+    const std::lock_guard lock(mutex_);
+    analyses_.push_back(*request);
+    response->set_name("operations/7");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchAnalysis(grpc::ServerContext*, const v1::WatchAnalysisRequest*,
+                             grpc::ServerWriter<v1::AnalysisSample>* writer) override {
+    for (const v1::AnalysisSample& sample : samples) writer->Write(sample);
+    return grpc::Status::OK;
+  }
+
+  std::vector<v1::AnalyzeRequest> analyses() const {
+    const std::lock_guard lock(mutex_);
+    return analyses_;
+  }
+  std::vector<v1::MergeSketchRequest> merges() const {
+    const std::lock_guard lock(mutex_);
+    return merges_;
+  }
   std::vector<v1::CloneMemoryRequest> clones() const {
     const std::lock_guard lock(mutex_);
     return clones_;
@@ -120,11 +158,14 @@ class FakeAdmin final : public v1::AdminService::Service {
   }
 
   v1::MemoryUsage usage;
+  std::vector<v1::AnalysisSample> samples;
   v1::Backup backup;
 
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::string> aliases_;
+  std::vector<v1::AnalyzeRequest> analyses_;
+  std::vector<v1::MergeSketchRequest> merges_;
   std::vector<v1::CloneMemoryRequest> clones_;
   std::vector<v1::RestoreBackupRequest> restores_;
 };

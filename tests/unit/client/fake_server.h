@@ -149,7 +149,7 @@ class FakeServer final : public v1::MemoryService::Service {
     response->set_position(position_);
     response->set_read_token("token " + std::to_string(position_));
     response->set_item_count(item_count_);
-    response->set_first_id(1000 * position_);
+    if (makes_ids && request->ids_size() == 0) response->set_first_id(1000 * position_);
     response->set_durability(v1::DURABILITY_DISK);
     response->set_load(0.01 * static_cast<double>(item_count_));
     response->set_replayed(replayed);
@@ -196,7 +196,10 @@ class FakeServer final : public v1::MemoryService::Service {
     response->mutable_recalls()->set_data(recalls.data(), recalls.size() * sizeof(float));
     for (uint32_t row = 0; row < cues.rows(); ++row) {
       v1::CueResult* result = response->add_results();
-      result->set_status(v1::ANSWER_STATUS_CONVERGED);
+      *result = recall_result;
+      if (result->status() == v1::ANSWER_STATUS_UNSPECIFIED) {
+        result->set_status(v1::ANSWER_STATUS_CONVERGED);
+      }
       if (request->top() > 0) {
         result->add_top()->mutable_id()->set_number(static_cast<uint64_t>(data[row * cues.cols()]));
       }
@@ -254,9 +257,11 @@ class FakeServer final : public v1::MemoryService::Service {
   v1::Attributes attributes;                  // of every item
   bool break_replies = false;                 // recalls come with too few bytes
   std::optional<v1::Matrix> recalls_to_give;  // of every Retrieve, in place of twice the cues
+  v1::CueResult recall_result;                // of every cue of a Retrieve
   std::optional<v1::Memory> memory;           // of GetMemory, in place of a small dense one
   v1::Warning warning;                        // of every Store, if it has a reason
   bool replayed = false;                      // of every Store
+  bool makes_ids = true;                      // for a Store without
   uint64_t suppressed = 0;                    // of every DeleteItems
   int deletes_left = 0;                       // DeleteItems that say that more items match
   v1::Exactness exactness = v1::EXACTNESS_UNSPECIFIED;  // of lists

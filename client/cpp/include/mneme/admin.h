@@ -36,6 +36,20 @@ struct MemoryUsage {
   uint64_t log_records = 0;  // that no checkpoint covers yet
 };
 
+// A key of the server's configuration that differs.
+struct ConfigChange {
+  std::string name;  // "log.level"
+  std::string was;
+  std::string now;
+};
+
+// What reading the configuration again came to.
+struct ReloadReport {
+  std::vector<ConfigChange> changed;        // in force now
+  std::vector<ConfigChange> needs_restart;  // in force after a restart
+  std::vector<std::string> parts;           // what else was read again, a sentence each
+};
+
 struct BackupMemory {
   std::string name;
   std::string uid;
@@ -52,6 +66,21 @@ struct Backup {
   uint64_t new_bytes = 0;  // written for it
   std::vector<BackupMemory> memories;
   std::string description;
+};
+
+// The sums of a feature memory.
+struct Sketch {
+  std::string bytes;  // for MergeSketch
+  uint64_t item_count = 0;
+  Epoch epoch;  // the state that was exported
+};
+
+struct MergeResult {
+  uint64_t merged = 0;  // items that came
+  std::string read_token;
+  uint64_t position = 0;
+  bool replayed = false;  // carried out by an earlier request of this id
+  uint64_t item_count = 0;
 };
 
 // What a restore brought back.

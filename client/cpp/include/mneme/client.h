@@ -32,6 +32,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,10 +45,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mneme/admin.h"
+#include "mneme/analysis.h"
 #include "mneme/error.h"
+#include "mneme/federation.h"
 #include "mneme/forecast.h"
 #include "mneme/memory.h"
 #include "mneme/operation.h"
+#include "mneme/tls.h"
 #include "mneme/types.h"
 
 namespace grpc {
@@ -72,8 +76,11 @@ struct ClientOptions {
   size_t in_flight_max = 4;  // requests of one split call at a time
   size_t request_bytes_target =
       4 << 20;  // a split request is about this large, if the server takes it
-  // How to secure the connection; null: not at all.
+  // How to secure the connection (mneme/tls.h); null: not at all.
   std::shared_ptr<grpc::ChannelCredentials> credentials;
+  // Says who calls, to a server with auth.file. Who sends it without `credentials` to another
+  // machine shows it to all in between.
+  std::string api_key;
   // Waits between two tries; gives false when `stop` was requested meanwhile. Empty: sleeps.
   std::function<bool(std::chrono::nanoseconds, std::stop_token)> wait;
 };
@@ -139,6 +146,12 @@ struct LoadResult {
   uint64_t position = 0;
   uint64_t item_count = 0;
   Durability durability = Durability::kDefault;  // the least of them
+};
+
+struct MergeOptions {
+  Durability durability = Durability::kDefault;
+  std::string request_id;  // at most 64 printable characters; empty: a new UUID
+  CallOptions call;
 };
 
 struct RestoreOptions {
@@ -211,6 +224,9 @@ struct TrainOptions {
   double learning_rate = 0;  // not for FISTA, which finds its own
   uint32_t batch = 0;        // items
   uint64_t seed = 0;
+  // Of a dense memory with an encoder, which takes steps_max, batch and seed besides.
+  EncoderObjective objective = EncoderObjective::kDefault;
+  double cue_noise = 0;  // standard deviation of what the numbers of a cue are off by
   CallOptions call;
 };
 
@@ -315,6 +331,50 @@ class Client {
                            const CallOptions& call = {});
   absl::StatusOr<std::vector<Alias>> ListAliases(const CallOptions& call = {});
   absl::StatusOr<MemoryUsage> GetMemoryUsage(std::string_view memory, const CallOptions& call = {});
+  // Studies a memory as it is now, beside serving; what is found is Operation::report. Not tried
+  // again after UNAVAILABLE.
+  absl::StatusOr<Operation> Analyze(std::string_view memory, const AnalysisSpec& spec,
+                                    const CallOptions& call = {});
+  // Gives `observe` what an analysis observes, until it ends; false stops watching, which is no
+  // error. A connection that breaks ends it: what was missed is gone.
+  absl::Status WatchAnalysis(std::string_view operation,
+                             const std::function<bool(const AnalysisSample&)>& observe,
+                             std::stop_token stop = {});
+  // Federations that this server knows, and how its nodes do.
+  absl::StatusOr<std::vector<Federation>> ListFederations(const CallOptions& call = {});
+  absl::StatusOr<Federation> GetFederation(std::string_view federation,
+                                           const CallOptions& call = {});
+  // Changes, where federations are kept in etcd; each gives the federation as it is then.
+  absl::StatusOr<Federation> CreateFederation(const NewFederation& federation,
+                                              const CallOptions& call = {});
+  // The server takes part with one of its memories; empty: the one of the federation's name.
+  absl::StatusOr<Federation> JoinFederation(std::string_view federation, std::string_view memory,
+                                            const CallOptions& call = {});
+  // `node` empty, here and below: the server's own.
+  absl::StatusOr<Federation> LeaveFederation(std::string_view federation, std::string_view node,
+                                             const CallOptions& call = {});
+  // Replaces the node's row: whose items it wants, and how much.
+  absl::StatusOr<Federation> SetInterest(std::string_view federation, std::string_view node,
+                                         const std::map<std::string, double>& interest,
+                                         const CallOptions& call = {});
+  // Replaces the node's links, at both ends.
+  absl::StatusOr<Federation> SetLinks(std::string_view federation, std::string_view node,
+                                      const std::map<std::string, double>& link_millis,
+                                      const CallOptions& call = {});
+  absl::StatusOr<FederationPlan> GetFederationPlan(std::string_view federation,
+                                                   const CallOptions& call = {});
+  absl::StatusOr<FederationStatus> GetFederationStatus(std::string_view federation,
+                                                       const CallOptions& call = {});
+  // Ascending rounds.
+  absl::StatusOr<std::vector<RegretPoint>> GetFederationRegret(std::string_view federation,
+                                                               const CallOptions& call = {});
+  // The sums of a feature memory, and their addition to another's: as if its items had been stored
+  // there. `from` is of the same server and stays as it is.
+  absl::StatusOr<Sketch> ExportSketch(std::string_view memory, const CallOptions& call = {});
+  absl::StatusOr<MergeResult> MergeSketch(std::string_view into, std::string_view sketch,
+                                          const MergeOptions& options = {});
+  absl::StatusOr<MergeResult> MergeMemory(std::string_view into, std::string_view from,
+                                          const MergeOptions& options = {});
   // These four begin long work: watch the operation. Not tried again after UNAVAILABLE.
   // Makes the index of a memory, if it is not there, and measures its recall.
   absl::StatusOr<Operation> CalibrateIndex(std::string_view memory, const CallOptions& call = {});
@@ -329,6 +389,8 @@ class Client {
   absl::StatusOr<std::vector<Backup>> ListBackups(const CallOptions& call = {});  // newest first
   absl::Status DeleteBackup(std::string_view backup, const CallOptions& call = {});
 
+  // Has the server read its configuration, certificates and keys again.
+  absl::StatusOr<ReloadReport> ReloadConfig(const CallOptions& call = {});
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {});
   // The standard gRPC health check; an empty service means the whole daemon.
   absl::StatusOr<ServingStatus> CheckHealth(std::string_view service = {},

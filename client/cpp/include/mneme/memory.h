@@ -20,7 +20,30 @@ namespace mneme::client {
 
 using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-enum class Similarity { kDefault = 0, kDot = 1, kCosine = 2, kL2 = 3 };
+enum class Similarity { kDefault = 0, kDot = 1, kCosine = 2, kL2 = 3, kL1 = 4 };
+// How sharply a dense memory favours the best key: F of u = beta * similarity.
+enum class Separation {
+  kDefault = 0,
+  kExp = 1,        // e^u: log-sum-exp, attention
+  kRelu = 2,       // max(0, 1 + u): supports that end, and "none of these"
+  kPower = 3,      // u^n
+  kRectified = 4,  // max(0, u)^n
+  kArgMax = 5,     // the best item alone, verbatim
+};
+// Where the states of a dense memory live; kBinary: vectors of 1 and -1.
+enum class StateSpace { kDefault = 0, kFree = 1, kSphere = 2, kBinary = 3 };
+// The space in which a dense memory compares keys and cues: what trainings give it.
+enum class Encoder { kDefault = 0, kNone = 1, kCentre = 2, kLinear = 3 };
+// What a training of an encoder aims at.
+enum class EncoderObjective {
+  kDefault = 0,
+  kCentre = 1,      // subtract the mean
+  kWhiten = 2,      // spread all directions alike
+  kSeparation = 3,  // push the keys apart
+  kNoiseAware = 4,  // find the keys of noisy cues
+};
+// What answers a cue outside every support (Separation::kRelu).
+enum class NoSupportPolicy { kDefault = 0, kReport = 1, kNearest = 2, kBlend = 3, kWiden = 4 };
 // How the matrix W of a linear memory is made.
 enum class LinearRule {
   kDefault = 0,
@@ -31,6 +54,7 @@ enum class LinearRule {
   kGatedDelta = 5,  // kDelta after decay by gamma
   kRls = 6,         // kRidge, updated item by item
   kTam = 7,         // trained for certified lists; kCmm until then
+  kFederated = 8,   // learned by the node of a federation, from other nodes' items too
 };
 // What happens to Stores when the load of a linear memory reaches its limit.
 enum class LoadPolicy { kDefault = 0, kNone = 1, kWarn = 2, kRefuse = 3, kGrow = 4 };
@@ -40,6 +64,14 @@ enum class LoadPhase {
   kSatisfiable = 1,    // every item can be recalled to the criterion
   kUnsatisfiable = 2,  // a share of the items can
   kCollapsed = 3,      // training would erase the memory
+};
+// Which sums a feature memory keeps.
+enum class FeatureKind {
+  kDefault = 0,
+  kTrigonometric = 1,  // random features of the Gaussian kernel
+  kOrthogonal = 2,     // the same, frequencies orthogonal in blocks
+  kPositive = 3,       // the same, never negative
+  kQuadratic = 4,      // products of two coordinates: the classical Hopfield memory
 };
 enum class Normalization { kDefault = 0, kUnit = 1, kNone = 2 };
 enum class Retain { kDefault = 0, kStatistics = 1, kResponses = 2, kAll = 3 };
@@ -67,8 +99,14 @@ enum class IndexFallback {
 
 // As on the wire, without the prefix: "L2", "GATED_DELTA".
 std::string Name(Similarity value);
+std::string Name(Separation value);
+std::string Name(StateSpace value);
+std::string Name(NoSupportPolicy value);
+std::string Name(Encoder value);
+std::string Name(EncoderObjective value);
 std::string Name(LinearRule value);
 std::string Name(LoadPolicy value);
+std::string Name(FeatureKind value);
 std::string Name(LoadPhase value);
 std::string Name(Normalization value);
 std::string Name(Retain value);
@@ -100,10 +138,16 @@ struct IndexSpec {
 
 struct DenseSpec {
   Similarity similarity = Similarity::kDefault;
-  std::optional<double> beta;  // absent: chosen by the server from the stored keys
-  uint32_t steps_max = 0;      // 0: the server's default
-  double tolerance = 0;        // 0: the server's default
+  Separation separation = Separation::kDefault;
+  uint32_t power = 0;  // of the powers, 2 to 16; 0: the server's default
+  StateSpace state = StateSpace::kDefault;
+  NoSupportPolicy no_support = NoSupportPolicy::kDefault;
+  std::optional<double> beta;    // absent: chosen by the server from the stored keys
+  std::optional<double> radius;  // of the supports, in place of beta (kRelu)
+  uint32_t steps_max = 0;        // 0: the server's default
+  double tolerance = 0;          // 0: the server's default
   std::optional<IndexSpec> index;
+  Encoder encoder = Encoder::kDefault;
 };
 
 // So many of the best competitors, at least 1.
@@ -132,6 +176,20 @@ struct LinearSpec {
   std::vector<float> key_mean;   // subtracted from keys and cues: key_dim numbers, or none
 };
 
+// Sums of fixed size in place of items. What is left at 0 is chosen by the server.
+struct FeatureSpec {
+  FeatureKind kind = FeatureKind::kDefault;
+  uint64_t features = 0;  // needed, but for kQuadratic
+  double beta = 0;        // needed, but for kQuadratic; in 1 / length^2
+  uint64_t seed = 0;
+  double rate = 0;              // of a step of the descent, in (0, 1]
+  uint32_t steps_max = 0;       // 1: the energy of the cue alone
+  double tolerance = 0;         // of the gradient of the energy
+  std::optional<double> gamma;  // what is kept of the sums from item to item, in (0, 1]; absent: 1
+  uint64_t items_expected = 0;  // too few features for them are refused
+  double cue_noise = 0;         // distance of cues from what they stand for
+};
+
 // How long items live and how many a memory holds.
 struct ItemPolicy {
   std::optional<std::chrono::nanoseconds> ttl;  // of items stored from now on; absent: for ever
@@ -146,9 +204,9 @@ struct MemorySpec {
   std::string description;
   std::map<std::string, std::string> labels;
   uint32_t key_dim = 0;
-  uint32_t response_dim = 0;  // 0: auto-association (dense only)
+  uint32_t response_dim = 0;  // 0: auto-association (dense, feature)
   Retain retain = Retain::kDefault;
-  std::variant<DenseSpec, LinearSpec> model;
+  std::variant<DenseSpec, LinearSpec, FeatureSpec> model;
   ItemPolicy item_policy;
 };
 
@@ -216,6 +274,25 @@ struct IndexStatus {
   std::vector<IndexDepth> table;
 };
 
+// How noisy cues fare under an encoder, on the keys it learned from.
+struct EncoderFigures {
+  double largest_cosine = 0;  // of two keys
+  double top1 = 0;            // share of cues that find their key
+  double margin = 0;          // mean lead of the right key, a cosine
+};
+
+// The encoder that a Train made.
+struct EncoderState {
+  Epoch epoch;
+  EncoderObjective objective = EncoderObjective::kDefault;
+  uint64_t items = 0;
+  double cue_noise = 0;
+  std::optional<EncoderFigures> start, kept;  // of objectives that take steps
+  uint32_t kept_step = 0;
+  double loss = 0;
+  std::string warning;  // empty, or a sentence: training costs recall
+};
+
 struct MemoryState {
   uint64_t item_count = 0;
   uint64_t position = 0;
@@ -238,6 +315,10 @@ struct MemoryState {
   uint64_t evicted_count = 0;           // items, since the server started
   uint64_t checkpoint_position = 0;     // that the newest checkpoint stands for
   std::optional<IndexStatus> index;     // of a memory with an index
+  double radius = 0;                    // of the supports (dense, kRelu)
+  uint64_t shadowed_count = 0;          // items with another inside the radius, their duplicates no
+  std::optional<EncoderState> encoder;  // dense, once trained
+  uint64_t shadowed_items = 0;          // items when these were counted; 0: they are not counted
 };
 
 // A memory as the server describes it.

@@ -1,5 +1,5 @@
-// Long work on the server (a training, a copy, an index, a backup, a restore), and how it is
-// watched. Plain values, no protobuf.
+// Long work on the server (a training, a copy, an index, an analysis, a backup, a restore), and how
+// it is watched. Plain values, no protobuf.
 //
 //   auto begun = client.Train("words");
 //   auto ended = client.WaitOperation(begun->name, {.observe = [](const Operation& now) { ... }});
@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "mneme/admin.h"
+#include "mneme/analysis.h"
 #include "mneme/memory.h"
 
 namespace mneme::client {
@@ -39,9 +40,9 @@ struct TrainProgress {
   std::optional<Timestamp> expected_end_time;  // absent while unknown
 };
 
-// How a copy, the work on an index, a backup or a restore goes.
+// How a copy, the work on an index, an analysis, a backup or a restore goes.
 struct AdminProgress {
-  std::string kind;     // "clone", "index", "backup", "restore"
+  std::string kind;     // "clone", "index", "analyze", "backup", "restore"
   std::string subject;  // the memory or backup in question
   std::string phase;
   double progress = 0;  // share done, 0 to 1; an estimate
@@ -55,10 +56,11 @@ struct Operation {
   std::optional<TrainProgress> training;  // absent for work of another kind
   std::optional<AdminProgress> admin;     // absent for a training
   bool done = false;
-  absl::Status error;                // why it failed, or CANCELLED
-  std::optional<Memory> memory;      // with its new weights or index, or the copy
-  std::optional<Backup> backup;      // that was made
-  std::optional<Restored> restored;  // what came back
+  absl::Status error;                    // why it failed, or CANCELLED
+  std::optional<Memory> memory;          // with its new weights or index, or the copy
+  std::optional<Backup> backup;          // that was made
+  std::optional<Restored> restored;      // what came back
+  std::optional<AnalysisReport> report;  // what an analysis found
 };
 
 }  // namespace mneme::client

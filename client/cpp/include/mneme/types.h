@@ -148,7 +148,8 @@ struct StoreResult {
   uint64_t stored = 0;
   uint64_t replaced = 0;
   uint64_t evicted = 0;           // items that went out to make room
-  std::vector<MadeIds> made_ids;  // by first_row; empty when ids were given
+  // By first_row; empty when ids were given, or the memory keeps no items to name.
+  std::vector<MadeIds> made_ids;
   std::string read_token;         // of the last write; give it to a read that must see all of them
   uint64_t position = 0;
   uint64_t item_count = 0;
@@ -233,6 +234,10 @@ struct CueResult {
   double z_best = 0;
   double z_gap = 0;
   Shortfall shortfall = Shortfall::kUnspecified;  // of `top`
+  // What answered a cue that no item supported; kDefault: nothing had to, or nothing did.
+  NoSupportPolicy answered_by = NoSupportPolicy::kDefault;
+  double beta = 0;    // that this answer was made with (dense)
+  double radius = 0;  // likewise, of the supports (kRelu)
 };
 
 struct RetrieveResult {

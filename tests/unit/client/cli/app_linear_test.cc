@@ -79,10 +79,11 @@ TEST_F(AppLinearTest, RefusesAFlagThatTheModelDoesNotUse) {
   EXPECT_THAT(refused({"--fast-statistics"}), HasSubstr("does nothing in a dense memory"));
   EXPECT_THAT(refused({"--model", "linear", "--similarity", "l2"}),
               HasSubstr("--similarity does nothing in a linear memory of rule ridge"));
-  EXPECT_THAT(refused({"--model", "linear", "--rule", "delta", "--gamma", "0.5"}),
-              HasSubstr("expected:  a linear memory of rule decayed or gated-delta or rls"));
+  EXPECT_THAT(
+      refused({"--model", "linear", "--rule", "delta", "--gamma", "0.5"}),
+      HasSubstr("a feature memory, or a linear memory of rule decayed or gated-delta or rls"));
   EXPECT_THAT(refused({"--model", "linear", "--rule", "cmm", "--beta", "1"}),
-              HasSubstr("expected:  a dense memory, or a linear memory of rule delta"));
+              HasSubstr("a dense memory, or a feature memory, or a linear memory of rule delta"));
   EXPECT_THAT(refused({"--model", "linear", "--list-size", "5"}), HasSubstr("rule tam"));
   EXPECT_THAT(refused({"--model", "linear", "--load-limit", "0.5"}), HasSubstr("--load-policy"));
   EXPECT_THAT(refused({"--model", "linear", "--key-mean", SaveNpy("mean.npy", 1, 3)}),

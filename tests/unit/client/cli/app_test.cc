@@ -17,6 +17,7 @@ using client::testing::MakeRichStatus;
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(AppTest, HasAnExampleInEveryHelp) {
   for (const std::vector<std::string>& command :
@@ -62,6 +63,25 @@ TEST_F(AppTest, TellsAWrongCommandLine) {
   EXPECT_EQ(RunBare({"info", "--timeout", "-1s"}).code, kExitUsage);
   EXPECT_EQ(RunBare({"retrieve", "faces"}).code, kExitUsage);
   EXPECT_EQ(RunBare({"items", "delete", "faces"}).code, kExitUsage);
+  EXPECT_EQ(server_.calls(), 0);
+}
+
+TEST_F(AppTest, ANumberThatAFlagCannotHoldIsRefusedInWords) {
+  const auto said = [this](const std::string& steps) {
+    const Outcome outcome = RunBare({"train", "faces", "--steps", steps});
+    EXPECT_EQ(outcome.code, kExitUsage);
+    return outcome.err;
+  };
+  EXPECT_THAT(said("5000000000"),
+              HasSubstr("--steps is 5000000000, expected a whole number of at most 4,294,967,295"));
+  EXPECT_THAT(said("99999999999999999999"), HasSubstr("expected a smaller whole number"));
+  EXPECT_THAT(said("-1"), HasSubstr("expected a whole number, 0 or more"));
+  EXPECT_THAT(said("2.5"), HasSubstr("expected a whole number, 0 or more"));
+  EXPECT_THAT(said("many"), HasSubstr("--steps is many, expected a number"));
+  const json error =
+      json::parse(RunBare({"train", "faces", "--cue-noise", "loud", "--json"}).err)["error"];
+  EXPECT_EQ(error["given"], "loud");
+  EXPECT_EQ(error["expected"], "a number");
   EXPECT_EQ(server_.calls(), 0);
 }
 
@@ -149,6 +169,17 @@ TEST_F(AppTest, SendsVectorsInTheTypeThatTheFlagNames) {
   EXPECT_EQ(Run({"store", "faces", keys, "--dtype", "fp8"}).code, kExitUsage);
 }
 
+TEST_F(AppTest, SaysWhatIdsTheServerMadeIfAny) {
+  const std::string keys = SaveNpy("keys.npy", 2, 2);
+  EXPECT_THAT(Run({"store", "faces", keys}).out, HasSubstr("ids made by the server, from 1000 on"));
+  EXPECT_THAT(Run({"store", "faces", "-"}, "{\"id\": \"a\", \"key\": [1, 2]}\n").out,
+              Not(HasSubstr("ids")));
+  server_.makes_ids = false;  // as a memory that keeps sums alone
+  EXPECT_THAT(Run({"store", "faces", keys}).out,
+              HasSubstr("no ids: the memory keeps sums of its items, not the items"));
+  EXPECT_FALSE(json::parse(Run({"store", "faces", keys, "--json"}).out).contains("first_id"));
+}
+
 TEST_F(AppTest, StoresJsonLinesFromStdin) {
   const Outcome outcome =
       Run({"store", "faces", "-", "--json"}, "{\"id\": \"a\", \"key\": [1, 2]}\n");
@@ -193,6 +224,16 @@ TEST_F(AppTest, RetrievesIntoAFileAndATable) {
   ASSERT_EQ(recalls->data.size(), 12u);
   EXPECT_EQ(recalls->data[11], 22);
   EXPECT_EQ(server_.Received<v1::RetrieveRequest>().at(0).mask().bits(), "\x03");
+}
+
+TEST_F(AppTest, ARecallShowsItsEnergyWhereTheModelHasOne) {
+  EXPECT_THAT(Run({"retrieve", "faces", "--cue", "1,2"}).out, Not(HasSubstr("ENERGY")));
+  server_.recall_result.set_energy(-0.75);
+  const std::string out = Run({"retrieve", "faces", "--cue", "1,2"}).out;
+  EXPECT_THAT(out, HasSubstr("ENERGY"));
+  EXPECT_THAT(out, HasSubstr("-0.75"));
+  server_.recall_result.set_energy(0);
+  EXPECT_THAT(Run({"retrieve", "faces", "--cue", "1,2"}).out, Not(HasSubstr("ENERGY")));
 }
 
 TEST_F(AppTest, RetrievesTypedCuesAsJsonLines) {

@@ -87,6 +87,18 @@ TEST_F(ClientTest, GivesUpAfterTheLastTry) {
   EXPECT_EQ(server_.calls(), 3);
 }
 
+TEST_F(ClientTest, TriesAgainWhereAStoppingServerCutTheCallOff) {
+  Client client(Options());
+  server_.FailWith({grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED")});
+  EXPECT_TRUE(client.GetMemory("faces").ok());
+  EXPECT_EQ(server_.calls(), 2);
+  // What the server itself says of a cancelled thing is an answer.
+  server_.FailWith(
+      {MakeRichStatus(grpc::StatusCode::CANCELLED, "the job was cancelled", "CANCELLED")});
+  EXPECT_EQ(client.GetMemory("faces").status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(server_.calls(), 3);
+}
+
 TEST_F(ClientTest, ComesBackToAServerThatWasRestarted) {
   auto server = std::make_unique<FakeServer>();
   const int port = server->port();

@@ -21,7 +21,7 @@ constexpr RetryOptions kOptions{.attempts_max = 4,
 
 absl::Status Busy(milliseconds wait) {
   return FromGrpc(MakeRichStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "queue full", "BUSY", wait),
-                  "here");
+                  "here", {});
 }
 
 TEST(NextDelay, GrowsBetweenHalfAndWholeUpToItsCap) {
@@ -51,7 +51,7 @@ TEST(NextDelay, DoesNotRepeatWhatMayHaveBeenDoneOnce) {
 
 TEST(NextDelay, DoesNotRepeatWhatCannotSucceed) {
   const absl::Status limit = FromGrpc(
-      MakeRichStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many rows", "LIMIT"), "here");
+      MakeRichStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many rows", "LIMIT"), "here", {});
   EXPECT_FALSE(NextDelay(kOptions, 1, limit, Repeatable::kYes, 0));
   EXPECT_FALSE(NextDelay(kOptions, 1, absl::InvalidArgumentError("x"), Repeatable::kYes, 0));
   EXPECT_FALSE(NextDelay(kOptions, 1, absl::DeadlineExceededError("x"), Repeatable::kYes, 0));

@@ -36,6 +36,14 @@ TEST(Scale, IsLogarithmicOverAWideRangeOfPositiveNumbers) {
   EXPECT_TRUE(Scale({-1, 1000}, 0, 1, 100).Holds(0));
 }
 
+TEST(Axes, AreLogarithmicOverLessWhereAPanelAsksForIt) {
+  Panel panel{.series = {{.x = {1, 2}, .y = {1, 4}}}};
+  const auto middle = [&panel] { return Axes(panel, 0, 1, 0, 1).y.At(2); };
+  EXPECT_NE(middle(), 0.5);
+  panel.log_y = true;
+  EXPECT_NEAR(middle(), 0.5, 1e-9);
+}
+
 TEST(Scale, StandsForOneValueForNoneAndForThoseThatAreNotNumbers) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_NEAR(Scale({3}, 0, 1, 100).At(3), 0.5, 1e-12);
