@@ -9,6 +9,18 @@ find_package(yaml-cpp CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(hwy CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+find_package(prometheus-cpp CONFIG REQUIRED)
+
+# libmicrohttpd has no config of CMake's.
+find_path(MNEME_MICROHTTPD_INCLUDE microhttpd.h REQUIRED)
+find_library(MNEME_MICROHTTPD_LIBRARY microhttpd REQUIRED)
+add_library(mneme_microhttpd INTERFACE)
+target_include_directories(mneme_microhttpd SYSTEM INTERFACE ${MNEME_MICROHTTPD_INCLUDE})
+target_link_libraries(mneme_microhttpd INTERFACE ${MNEME_MICROHTTPD_LIBRARY})
 
 # OpenBLAS's config gives variables only.
 find_package(OpenBLAS CONFIG REQUIRED)
