@@ -98,6 +98,7 @@ absl::Status RunInserts(const Context& context, Report& report);
 absl::Status RunBytes(const Context& context, Report& report);
 absl::Status RunBinaryScan(const Context& context, Report& report);
 absl::Status RunRecallSpeed(const Context& context, Report& report);
+absl::Status RunRecall(const Context& context, Report& report);
 absl::Status RunLinear(const Context& context, Report& report);
 
 }  // namespace mneme::bench

@@ -13,6 +13,7 @@
 #include "core/math/cpu.h"
 #include "core/math/kernels.h"
 #include "core/models/model.h"
+#include "server/rpc/call_meter.h"
 
 using Work = std::function<void()>;
 
@@ -88,6 +89,19 @@ Work LinearRetrieve() {
   return Ask({.key_dim = 256, .response_dim = 256, .model = models::LinearSpec{}}, 300, 1, {});
 }
 
+// What counting a call costs, beginning and end.
+Work CountCall() {
+  auto observer = std::make_shared<server::CallObserver>();
+  return [observer] {
+    server::CallMeter meter(*observer, 0);
+    meter.AddIn(540);
+    meter.Pass(server::CallStage::kDecoded);
+    meter.Pass(server::CallStage::kAnswered);
+    meter.AddOut(600);
+    meter.End(0);
+  };
+}
+
 struct Counted {
   std::string_view name;
   Work (*make)();
@@ -96,7 +110,8 @@ constexpr Counted kCounted[] = {{"dot-rows-1024x128", Scores},
                                 {"retrieve-100x128", DenseRetrieve},
                                 {"list-8192x128", DenseList},
                                 {"lists-64-of-2048x128", DenseLists},
-                                {"linear-retrieve-256x256", LinearRetrieve}};
+                                {"linear-retrieve-256x256", LinearRetrieve},
+                                {"count-call", CountCall}};
 
 }  // namespace
 }  // namespace mneme::bench

@@ -2,6 +2,7 @@
 // broken. What is to happen stands in the file that DISK_SHIM names, looked at on every call:
 //
 //   delay MS     fsync and fdatasync take MS milliseconds longer
+//   stuck        they do not end while the file says so
 //   fail         they fail with EIO
 //   full         writes to regular files fail with ENOSPC, and statvfs tells of no free block
 #include <dlfcn.h>
@@ -16,8 +17,11 @@
 
 namespace {
 
+constexpr int kStuckLookMillis = 10;
+
 struct Mode {
   int delay_ms = 0;
+  bool stuck = false;
   bool fail = false;
   bool full = false;
 };
@@ -30,6 +34,7 @@ Mode Look() {
   char word[16] = "";
   if (fscanf(file, "%15s", word) == 1) {
     mode.fail = strcmp(word, "fail") == 0;
+    mode.stuck = strcmp(word, "stuck") == 0;
     mode.full = strcmp(word, "full") == 0;
     if (strcmp(word, "delay") == 0 && fscanf(file, "%d", &mode.delay_ms) != 1) mode.delay_ms = 0;
   }
@@ -43,6 +48,7 @@ Function* Next(const char* name) {
 }
 
 int Sync(const char* name, int file) {
+  while (Look().stuck) poll(nullptr, 0, kStuckLookMillis);
   const Mode mode = Look();
   if (mode.delay_ms > 0) poll(nullptr, 0, mode.delay_ms);
   if (!mode.fail) return Next<int(int)>(name)(file);

@@ -24,8 +24,10 @@ void CheckEntry(std::string_view bytes) {
   MNEME_CHECK(models::ValidateSpec(info->spec).ok());
   constexpr size_t kDimMax = 64;
   const auto* linear = std::get_if<models::LinearSpec>(&info->spec.model);
+  const auto* feature = std::get_if<models::FeatureSpec>(&info->spec.model);
   const bool small = info->spec.key_dim <= kDimMax && info->spec.response_dim <= kDimMax &&
-                     (linear == nullptr || linear->partitions <= kDimMax);
+                     (linear == nullptr || linear->partitions <= kDimMax) &&
+                     (feature == nullptr || feature->features <= kDimMax);
   if (!small) return;
   const auto model = models::MakeModel(info->spec);
   MNEME_CHECK(model.ok() && (*model)->Publish()->stats().items == 0);
@@ -71,11 +73,17 @@ std::vector<Seed> Seeds() {
   using models::LinearRule;
   const std::string entry(1, '\0'), reply(1, '\1'), checkpoint(1, '\2');
   const models::DenseSpec dense{.beta = 8};
+  const models::DenseSpec encoded{.similarity = models::Similarity::kCosine,
+                                  .encoder = models::Encoder::kCentre};
+  const models::FeatureSpec feature{.features = 16, .beta = 2, .items_expected = 3};
   const models::LinearSpec ridge{
       .rule = LinearRule::kRidge, .partitions = 2, .key_mean = {1, 2, 3}};
   const models::LinearSpec tam{.rule = LinearRule::kTam, .tail_fraction = 0.05};
   return {
       {"entry_dense", entry + Entry({.key_dim = 4, .model = dense})},
+      {"entry_encoded", entry + Entry({.key_dim = 4, .model = encoded})},
+      {"entry_feature",
+       entry + Entry({.key_dim = 4, .retain = models::Retain::kStatistics, .model = feature})},
       {"entry_ridge", entry + Entry({.key_dim = 3, .response_dim = 2, .model = ridge})},
       {"entry_tam", entry + Entry({.key_dim = 4, .response_dim = 2, .model = tam})},
       {"reply", reply + engine::EncodeWriteReply({.uid = 7, .position = 3, .stored = 2})},

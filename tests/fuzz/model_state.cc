@@ -1,5 +1,5 @@
 // The learned state of a model as it may come out of a checkpoint: any bytes, for every rule of
-// linear memories and for a dense one.
+// linear memories, every kind of features, and dense ones without and with an encoder.
 #include <array>
 #include <memory>
 #include <optional>
@@ -14,6 +14,8 @@
 namespace mneme::fuzz {
 namespace {
 
+using models::FeatureKind;
+using models::FeatureSpec;
 using models::LinearRule;
 using models::LinearSpec;
 using models::MemorySpec;
@@ -28,6 +30,13 @@ struct NamedSpec {
 
 MemorySpec Linear(LinearSpec linear) {
   return {.key_dim = kKeyDim, .response_dim = kResponseDim, .model = std::move(linear)};
+}
+
+MemorySpec Feature(FeatureSpec feature, size_t response_dim = 0) {
+  return {.key_dim = kKeyDim,
+          .response_dim = response_dim,
+          .retain = models::Retain::kStatistics,
+          .model = feature};
 }
 
 // The first byte of an input chooses one: new ones go to the end.
@@ -50,6 +59,16 @@ std::vector<NamedSpec> MakeSpecs() {
                               .load_policy = models::LoadPolicy::kGrow,
                               .load_limit = 1})},
       {"tam_partitions", Linear({.rule = LinearRule::kTam, .partitions = 2, .list_size = 5})},
+      {"feature_trig", Feature({.features = 8, .beta = 1}, kResponseDim)},
+      {"feature_orthogonal", Feature({.kind = FeatureKind::kOrthogonal, .features = 8, .beta = 1})},
+      {"feature_positive", Feature({.kind = FeatureKind::kPositive, .features = 8, .beta = 0.5})},
+      {"feature_fades", Feature({.features = 8, .beta = 1, .gamma = 0.5})},
+      {"feature_quadratic", Feature({.kind = FeatureKind::kQuadratic})},
+      {"dense_encoded",
+       {.key_dim = kKeyDim,
+        .response_dim = kResponseDim,
+        .model = models::DenseSpec{.similarity = models::Similarity::kCosine,
+                                   .encoder = models::Encoder::kLinear}}},
   };
 }
 
@@ -64,12 +83,36 @@ std::unique_ptr<models::Model> Make(const MemorySpec& spec) {
   return *std::move(model);
 }
 
+bool IsQuadratic(const MemorySpec& spec) {
+  const auto* feature = std::get_if<FeatureSpec>(&spec.model);
+  return feature != nullptr && feature->kind == FeatureKind::kQuadratic;
+}
+
+// What faded cannot be taken out.
+bool Forgets(const MemorySpec& spec) {
+  const auto* feature = std::get_if<FeatureSpec>(&spec.model);
+  return feature == nullptr || feature->gamma == 1;
+}
+
+// How a model of the spec is trained, if it is.
+std::optional<models::TrainSpec> TrainingOf(const MemorySpec& spec, const models::Model& model) {
+  if (model.law() == models::Law::kTrained) return models::TrainSpec{.steps_max = 5};
+  const auto* dense = std::get_if<models::DenseSpec>(&spec.model);
+  if (dense == nullptr || dense->encoder == models::Encoder::kNone) return std::nullopt;
+  return models::TrainSpec{
+      .encoder = models::EncoderGoal::kNoiseAware, .cue_noise = 0.3, .encoder_steps = 5};
+}
+
 // `count` rows numbered from `first` on, always the same.
 struct SomeRows {
-  SomeRows(uint64_t first, size_t count) : keys(count, kKeyDim), responses(count, kResponseDim) {
+  SomeRows(const MemorySpec& spec, uint64_t first, size_t count)
+      : keys(count, kKeyDim), responses(spec.response_dim > 0 ? count : 0, spec.response_dim) {
     Random random(17);
     random.FillGaussian(keys.flat());
     random.FillGaussian(responses.flat());
+    if (IsQuadratic(spec)) {
+      for (float& x : keys.flat()) x = x < 0 ? -1.0f : 1.0f;
+    }
     for (uint64_t row = first; row < first + count; ++row) {
       numbers.push_back(row);
       ids.emplace_back(row);
@@ -85,8 +128,8 @@ struct SomeRows {
   std::vector<ItemId> ids;
 };
 
-void Ask(const models::View& view, models::QueryKind kind) {
-  const SomeRows cues(0, 2);
+void Ask(const MemorySpec& spec, const models::View& view, models::QueryKind kind) {
+  const SomeRows cues(spec, 0, 2);
   const auto query =
       view.Begin({.cues = cues.keys}, models::QuerySpec{.kind = kind, .top = 3, .steps_max = 4});
   if (!query.ok()) return;
@@ -105,25 +148,26 @@ void Ask(const models::View& view, models::QueryKind kind) {
 }
 
 // A state that was taken can be worked with, whatever numbers are in it.
-void Use(models::Model& model) {
-  const SomeRows rows(1'000'000, 2);
+void Use(const MemorySpec& spec, models::Model& model) {
+  const SomeRows rows(spec, 1'000'000, 2);
   MNEME_CHECK(model.Absorb(rows.block()).ok());
   model.Maintain();
   const auto view = model.Publish();
   MNEME_CHECK(view->stats().partitions >= 1);
-  Ask(*view, models::QueryKind::kRetrieve);
-  Ask(*view, models::QueryKind::kList);
-  MNEME_CHECK(model.Forget(rows.block()).ok());
+  Ask(spec, *view, models::QueryKind::kRetrieve);
+  Ask(spec, *view, models::QueryKind::kList);
+  if (Forgets(spec)) MNEME_CHECK(model.Forget(rows.block()).ok());
   model.Publish();
 }
 
-std::string Trained(models::Model& model) {
-  const SomeRows rows(1, 12);
+std::string Trained(const MemorySpec& spec, models::Model& model) {
+  const SomeRows rows(spec, 1, 12);
   MNEME_CHECK(model.Absorb(rows.block()).ok());
   model.Maintain();
   model.Publish();
-  if (model.law() != models::Law::kTrained) return model.Save();
-  auto training = model.BeginTraining({.steps_max = 5});
+  const std::optional<models::TrainSpec> how = TrainingOf(spec, model);
+  if (!how) return model.Save();
+  auto training = model.BeginTraining(*how);
   MNEME_CHECK(training.ok() && (*training)->Take(rows.block()).ok());
   const absl::Status ran = (*training)->Run([](const models::TrainProgress&) { return true; });
   MNEME_CHECK(ran.ok() && model.Install(**training, 3, "job").ok());
@@ -146,7 +190,7 @@ void TestOne(std::string_view bytes) {
   const std::string saved = model->Save();
   const std::unique_ptr<models::Model> again = Make(spec);
   MNEME_CHECK(again->Load(saved).ok() && again->Save() == saved);
-  Use(*model);
+  Use(spec, *model);
 }
 
 std::vector<Seed> Seeds() {
@@ -155,7 +199,7 @@ std::vector<Seed> Seeds() {
     const std::string which(1, static_cast<char>(i));
     const std::unique_ptr<models::Model> model = Make(Specs()[i].spec);
     seeds.push_back({std::string(Specs()[i].name) + "_fresh", which + model->Save()});
-    seeds.push_back({Specs()[i].name, which + Trained(*model)});
+    seeds.push_back({Specs()[i].name, which + Trained(Specs()[i].spec, *model)});
   }
   return seeds;
 }

@@ -22,6 +22,7 @@
 #include "google/rpc/status.pb.h"
 #include "mneme/v1/admin_service.grpc.pb.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
+#include "server/config/reload.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/call.h"
 #include "server/rpc/memory_service.h"
@@ -86,7 +87,7 @@ class Service {
       : directory_(MakeDirectory()),
         engine_(OpenEngine(directory_)),
         memory_service_(*engine_, Clock::Real(), {}, bounds_),
-        admin_service_(*engine_, bounds_),
+        admin_service_(*engine_, reloader_, bounds_),
         operations_service_(engine_->jobs(), bounds_) {
     grpc::ServerBuilder builder;
     builder.RegisterService(&memory_service_);
@@ -142,8 +143,15 @@ class Service {
   const std::string directory_;
   std::unique_ptr<engine::Engine> engine_;
   server::ByteBudget budget_{1 << 26};
-  server::CallBounds bounds_{
-      .message_bytes_max = kLimits.message_bytes_max, .answer_seconds_max = 60, .budget = budget_};
+  server::CallObserver observer_;
+  server::Reloader reloader_{server::Config{}, [] { return server::Config{}; }};
+  const server::Authenticator authenticator_{Clock::Real()};
+  const server::Gate gate_{authenticator_, Clock::Real(), nullptr, false};
+  server::CallBounds bounds_{.message_bytes_max = kLimits.message_bytes_max,
+                             .answer_seconds_max = 60,
+                             .budget = budget_,
+                             .observer = observer_,
+                             .gate = gate_};
   server::MemoryServiceImpl memory_service_;
   server::AdminServiceImpl admin_service_;
   server::OperationsServiceImpl operations_service_;

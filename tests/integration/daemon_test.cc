@@ -77,17 +77,18 @@ TEST(Exit, OneDirectoryServesOneDaemonAndForeignDirectoriesNone) {
   const TemporaryDirectory directory;
   const auto first = Daemon::Mnemed(kMnemed, directory.path());
   ASSERT_NE(first->port(), 0);
-  Output out =
-      Shell(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/data");
+  Output out = Shell(kMnemed + " --server.listen=127.0.0.1:0 --http.listen=none --data.dir=" +
+                     directory.path() + "/data");
   EXPECT_EQ(out.code, 3);
   EXPECT_THAT(out.text, HasSubstr("another"));
   std::filesystem::create_directory(directory.path() + "/photos");
   std::ofstream(directory.path() + "/photos/cat.jpg") << "x";
-  out = Shell(kMnemed + " --server.listen=127.0.0.1:0 --data.dir=" + directory.path() + "/photos");
+  out = Shell(kMnemed + " --server.listen=127.0.0.1:0 --http.listen=none --data.dir=" +
+              directory.path() + "/photos");
   EXPECT_EQ(out.code, 3);
   EXPECT_TRUE(std::filesystem::exists(directory.path() + "/photos/cat.jpg"));
-  out = Shell(kMnemed + " --server.listen=" + first->address() + " --data.dir=" + directory.path() +
-              "/other");
+  out = Shell(kMnemed + " --server.listen=" + first->address() +
+              " --http.listen=none --data.dir=" + directory.path() + "/other");
   EXPECT_EQ(out.code, 4);
   EXPECT_EQ(first->Stop(SIGTERM), 0);
 }

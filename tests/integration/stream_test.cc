@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/live.h"
@@ -185,6 +186,36 @@ TEST_F(StreamTest, ChunksOfOneMessageAreStoresOfTheirOwn) {
   }
   EXPECT_EQ(again.Finish().code, StatusCode::OK);
   ExpectChunks(42);
+}
+
+// Together streams never queue more than the committer takes, and what one gives back another has.
+TEST_F(StreamTest, StreamsShareTheirWindows) {
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::unique_ptr<Stream>> streams;
+    uint32_t sum = 0, last = 1024;
+    for (int i = 0; i < 60; ++i) {
+      streams.push_back(std::make_unique<Stream>(*stub_, absl::StrCat("load", round, "-", i)));
+      ASSERT_EQ(streams.back()->Opened(), 0);
+      const uint32_t window = streams.back()->window();
+      if (i == 0) {
+        EXPECT_EQ(window, 1024u);
+      }
+      EXPECT_LE(window, last);
+      EXPECT_GE(window, 8u);
+      sum += last = window;
+    }
+    EXPECT_EQ(last, 8u);
+    EXPECT_LE(sum, 8192u + 60 * 8);
+    for (const auto& stream : streams) EXPECT_EQ(stream->Finish().code, StatusCode::OK);
+    streams.clear();
+    // The daemon lets go of a stream a moment after its client has the status.
+    for (uint32_t window = 0; window < 1024;) {
+      Stream again(*stub_, "again");
+      ASSERT_EQ(again.Opened(), 0);
+      window = again.window();
+      again.Finish();
+    }
+  }
 }
 
 TEST_F(StreamTest, AChunkThatFailsTakesThoseBehindItInItsMessageAlong) {

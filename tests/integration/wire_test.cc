@@ -91,6 +91,14 @@ TEST_F(WireTest, NumbersThatAreNotFinite) {
     values[6] = bad;
     SetMatrix(values, 4, request.mutable_keys());
     ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "NOT_FINITE");
+    request = GoodStore();
+    request.add_weights(1);
+    request.add_weights(bad);
+    ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "WEIGHT");
+    request = GoodStore();
+    request.set_memory("memories/linear");
+    SetMatrix({1, 0, 0, bad}, 2, request.mutable_responses());
+    ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "NOT_FINITE");
   }
 }
 
@@ -188,6 +196,11 @@ TEST_F(WireTest, ZeroVectorsUnderCosineAndUnitNormalisation) {
   v1::StoreRequest request = GoodStore();
   SetMatrix({1, 0, 0, 0, 0, 0, 0, 0}, 4, request.mutable_keys());
   ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "ZERO_VECTOR");
+  for (const float length : {1e20f, 1e-25f}) {
+    SetMatrix({1, 0, 0, 0, length, 0, 0, 0}, 4, request.mutable_keys());
+    ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "KEY_LENGTH");
+  }
+  SetMatrix({1, 0, 0, 0, 0, 0, 0, 0}, 4, request.mutable_keys());
   request.set_memory("memories/linear");
   SetMatrix({1, 0, 0, 1}, 2, request.mutable_responses());
   ExpectStoreFails(request, StatusCode::INVALID_ARGUMENT, "ZERO_VECTOR");
@@ -222,6 +235,15 @@ TEST_F(WireTest, SpecsThatCannotBe) {
   fails([](auto& r) { r.mutable_memory()->mutable_dense()->set_beta(-1); }, "SPEC");
   fails([](auto& r) { r.mutable_memory()->mutable_dense()->set_beta(std::nan("")); }, "SPEC");
   fails([](auto& r) { r.mutable_memory()->mutable_linear(); }, "SPEC");  // no response_dim
+  for (const uint32_t power : {1u, 17u, 0xffffffffu}) {
+    fails(
+        [power](auto& r) {
+          r.mutable_memory()->mutable_dense()->set_separation(v1::SEPARATION_RECTIFIED);
+          r.mutable_memory()->mutable_dense()->set_power(power);
+        },
+        "SPEC");
+  }
+  fails([](auto& r) { r.mutable_memory()->mutable_feature()->set_beta(1); }, "SPEC");  // none
   fails(
       [](auto& r) {
         r.mutable_memory()->mutable_dense();
@@ -263,6 +285,10 @@ TEST_F(WireTest, CuesAndTokensThatAreWrong) {
   fails([](auto& r) { r.clear_cues(); }, "EMPTY_BATCH");
   fails([](auto& r) { SetMatrix({1, 2, 3}, 3, r.mutable_cues()); }, "SHAPE");
   fails([](auto& r) { SetMatrix({1, 2, 3, NAN}, 4, r.mutable_cues()); }, "NOT_FINITE");
+  fails([](auto& r) { SetMatrix({0, 0, 0, 0}, 4, r.mutable_cues()); }, "ZERO_VECTOR");
+  for (const double beta : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    fails([beta](auto& r) { r.set_beta(beta); }, "BETA");
+  }
   fails([](auto& r) { r.mutable_mask()->set_bits("abc"); }, "SHAPE");
   fails([](auto& r) { r.mutable_cues()->set_dtype(v1::DTYPE_FLOAT16); }, "MATRIX");
   fails([](auto& r) { r.set_recall_dtype(v1::DTYPE_FLOAT64); }, "DTYPE");

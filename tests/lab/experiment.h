@@ -35,6 +35,7 @@ class Run {
 
   // Independent random numbers for each purpose, so that adding a use of one changes no other.
   Random Stream(uint64_t purpose) const { return Random(seed_, purpose); }
+  uint64_t seed() const { return seed_; }
   void Measure(std::string name, double value) { measured_.Set(std::move(name), value); }
   // The value that a flag given as "auto" came to.
   void Used(std::string flag, double value) { used_.Set(std::move(flag), value); }

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "client/plot/bars.h"
+#include "client/plot/figure.h"
+#include "core/analysis/report.h"
 #include "core/base/status.h"
 #include "core/models/dense/dense_driver.h"
 #include "tests/lab/experiments.h"
@@ -10,6 +13,10 @@
 
 namespace mneme::lab {
 namespace {
+
+// In a picture.
+constexpr size_t kTracesShown = 8;
+constexpr size_t kMarginsShown = 1000;
 
 models::Separation ParseSeparation(std::string_view name) {
   if (name == "power") return models::Separation::kPower;
@@ -127,22 +134,32 @@ void MeasureShards(const models::DenseResult<double>& whole,
   run.Measure("truncation_error", Median(errors));
 }
 
-absl::Status RunLse(const Parameters& parameters, Run& run) {
-  const Task task = DrawTask(parameters, run);
+absl::StatusOr<models::DenseKernelSpec> KernelOf(const Parameters& parameters, MatrixViewD keys,
+                                                 Run& run) {
   models::DenseKernelSpec kernel = {.similarity = ParseSimilarity(parameters.Text("similarity")),
                                     .separation = ParseSeparation(parameters.Text("separation")),
                                     .power = static_cast<int>(parameters.Count("power")),
                                     .beta = parameters.Real("beta")};
   if (parameters.IsAuto("beta")) {
-    MNEME_ASSIGN_OR_RETURN(kernel.beta, AutomaticBeta(task.keys, kernel.similarity));
+    MNEME_ASSIGN_OR_RETURN(kernel.beta, AutomaticBeta(keys, kernel.similarity));
     run.Used("beta", kernel.beta);
   }
+  return kernel;
+}
+
+models::DynamicsSpec DynamicsOf(const Parameters& parameters) {
+  return {.steps_max = static_cast<int>(parameters.Count("steps")),
+          .tolerance = parameters.Real("tolerance"),
+          .state = parameters.Text("state") == "sphere" ? models::StateSpace::kSphere
+                                                        : models::StateSpace::kFree};
+}
+
+absl::Status RunLse(const Parameters& parameters, Run& run) {
+  const Task task = DrawTask(parameters, run);
+  MNEME_ASSIGN_OR_RETURN(const models::DenseKernelSpec kernel,
+                         KernelOf(parameters, task.keys, run));
   const models::DenseInput<double> input = {.keys = task.keys, .cues = task.cues};
-  const models::DynamicsSpec dynamics = {.steps_max = static_cast<int>(parameters.Count("steps")),
-                                         .tolerance = parameters.Real("tolerance"),
-                                         .state = parameters.Text("state") == "sphere"
-                                                      ? models::StateSpace::kSphere
-                                                      : models::StateSpace::kFree};
+  const models::DynamicsSpec dynamics = DynamicsOf(parameters);
   MNEME_ASSIGN_OR_RETURN(const auto whole, models::RunDense(kernel, input, dynamics));
   for (const models::DenseCueResult& cue : whole.cues) MNEME_RETURN_IF_ERROR(cue.error);
   MeasureRecall(task, whole, run);
@@ -155,6 +172,55 @@ absl::Status RunLse(const Parameters& parameters, Run& run) {
                                                                .local_top = local}));
   MeasureShards(whole, sharded, local > 0, run);
   return absl::OkStatus();
+}
+
+// The energies of the first recalls, a line each.
+plot::Panel EnergyPanel(const models::DenseResult<double>& result) {
+  plot::Panel panel{.title = "energy of the state before each step", .x_label = "step"};
+  for (size_t q = 0; q < std::min(kTracesShown, result.cues.size()); ++q) {
+    plot::Series line{.look = plot::Look::kMeasured, .color = q};
+    for (size_t t = 0; t < result.cues[q].energies.size(); ++t) {
+      line.x.push_back(static_cast<double>(t + 1));
+      line.y.push_back(result.cues[q].energies[t]);
+    }
+    panel.series.push_back(std::move(line));
+  }
+  return panel;
+}
+
+// How far each pattern's exponent is above its best rival's, at its own place.
+absl::StatusOr<plot::Panel> MarginPanel(const models::DenseKernelSpec& kernel, MatrixViewD keys) {
+  const MatrixViewD cues = keys.slice(0, std::min(kMarginsShown, keys.rows));
+  MNEME_ASSIGN_OR_RETURN(const auto result,
+                         models::RunDense<double>(kernel, {.keys = keys, .cues = cues},
+                                                  {.steps_max = 1}, {}, /*top=*/2));
+  std::vector<double> margins;
+  for (size_t i = 0; i < result.cues.size(); ++i) {
+    const std::vector<models::DenseTopRow>& top = result.cues[i].top;
+    if (top.size() < 2) continue;
+    const double lead = kernel.beta * (top[0].score - top[1].score);
+    margins.push_back(top[0].row == i ? lead : -lead);
+  }
+  const analysis::Table bins = analysis::Histogram("margin", margins);
+  return plot::Panel{.title = "patterns by their lead over the best rival",
+                     .x_label = "difference of exponents at the own place",
+                     .series = {plot::Bars(bins.columns[0].values, bins.columns[1].values,
+                                           bins.columns[2].values)}};
+}
+
+absl::StatusOr<plot::Figure> DrawLse(const Parameters& parameters, Run& run) {
+  const Task task = DrawTask(parameters, run);
+  MNEME_ASSIGN_OR_RETURN(const models::DenseKernelSpec kernel,
+                         KernelOf(parameters, task.keys, run));
+  const MatrixViewD cues = task.cues.view().slice(0, std::min(kTracesShown, task.cues.rows()));
+  MNEME_ASSIGN_OR_RETURN(
+      const auto result,
+      models::RunDense<double>(kernel, {.keys = task.keys, .cues = cues}, DynamicsOf(parameters)));
+  MNEME_ASSIGN_OR_RETURN(plot::Panel margins, MarginPanel(kernel, task.keys));
+  return plot::Figure{
+      .title = "lse",
+      .caption = absl::StrFormat("beta %g; energies of %d recalls", kernel.beta, cues.rows),
+      .panels = {EnergyPanel(result), std::move(margins)}};
 }
 
 }  // namespace
@@ -250,6 +316,7 @@ Experiment LseExperiment() {
                  .least = 0}},
       .check = Check,
       .run = RunLse,
+      .draw = DrawLse,
   };
 }
 

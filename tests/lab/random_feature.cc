@@ -24,7 +24,7 @@ models::FeatureKind ParseKind(std::string_view name) {
   return models::FeatureKind::kTrig;
 }
 
-models::FeatureSpec Spec(const Parameters& parameters, uint64_t seed) {
+models::FeatureMapSpec Spec(const Parameters& parameters, uint64_t seed) {
   return {.kind = ParseKind(parameters.Text("kind")),
           .dim = parameters.Count("d"),
           .frequencies = parameters.Count("features"),

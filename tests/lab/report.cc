@@ -106,6 +106,31 @@ std::string ParameterText(const Json& value) {
   return absl::StrJoin(parts, ",");
 }
 
+std::string MeanAndSpread(const Summary& summary, size_t seeds) {
+  if (seeds == 1) return absl::StrFormat("%.3g", summary.mean);
+  return absl::StrFormat("%.3g+-%.2g", summary.mean, summary.std);
+}
+
+// Quantities ROW@COLUMN, each row with each column and nothing predicted, as a table of these;
+// else empty.
+std::vector<std::vector<std::string>> Grid(const std::vector<Row>& rows, size_t seeds) {
+  std::vector<std::vector<std::string>> grid = {{""}};
+  for (const Row& row : rows) {
+    const size_t at = row.name.find('@');
+    if (at == std::string::npos || row.measured == nullptr || row.predicted) return {};
+    const std::string name = row.name.substr(0, at), column = row.name.substr(at + 1);
+    if (grid.back()[0] != name) grid.push_back({name});
+    if (grid.size() == 2) grid[0].push_back(column);
+    const size_t place = grid.back().size();
+    if (place >= grid[0].size() || grid[0][place] != column) return {};
+    grid.back().push_back(MeanAndSpread(*row.measured, seeds));
+  }
+  const bool whole = std::all_of(grid.begin(), grid.end(),
+                                 [&](const auto& row) { return row.size() == grid[0].size(); });
+  return whole && grid.size() > 2 && grid[0].size() > 2 ? grid
+                                                        : std::vector<std::vector<std::string>>();
+}
+
 std::string SeedsText(const Command& command) {
   if (command.seed_first != 1 || command.seeds() == 1)
     return absl::StrCat("seed ", command.seed_first);
@@ -146,8 +171,11 @@ std::string TextReport(const Command& command, const Results& results) {
   }
   absl::StrAppendFormat(&out, "\n  %s, %.2f s\n\n", SeedsText(command), results.seconds);
 
-  std::vector<std::vector<std::string>> table = {{"quantity", "measured", "std", "predicted"}};
-  for (const Row& row : RowsOf(results)) {
+  const std::vector<Row> rows = RowsOf(results);
+  std::vector<std::vector<std::string>> table = Grid(rows, command.seeds());
+  const bool as_list = table.empty();
+  if (as_list) table.push_back({"quantity", "measured", "std", "predicted"});
+  for (const Row& row : as_list ? rows : std::vector<Row>()) {
     table.push_back(
         {row.name, row.measured == nullptr ? "" : Short(row.measured->mean),
          row.measured == nullptr || command.seeds() == 1 ? "" : Short(row.measured->std),

@@ -18,9 +18,9 @@ BASE = ["core/base"]
 MATH = ["core/math", *BASE]
 # The laws are pure functions, so that a model may ask them (is this load past collapse?).
 MODELS = ["core/models", "core/models/index", "core/learning", "core/theory", *MATH]
-ENGINE = ["core/dynamics", "core/engine", "core/federation", "core/filter", "core/storage", *MODELS]
+ENGINE = ["core/analysis", "core/dynamics", "core/engine", "core/federation", "core/filter", "core/storage", *MODELS]
 CLIENT = ["client/cpp", "proto"]
-ALL_LIBRARIES = ["absl", "cli11", "grpc", "gtest", "json", "openblas", "rocksdb", "spdlog", "xxhash", "yaml"]
+ALL_LIBRARIES = ["absl", "cli11", "grpc", "gtest", "json", "openblas", "openssl", "rocksdb", "spdlog", "xxhash", "yaml"]
 
 LAYERS = {
     # folder              our own                                          libraries
@@ -31,30 +31,35 @@ LAYERS = {
     "core/models/index": ([*MODELS],                                       ["absl", "hnswlib"]),
     "core/theory":       ([*MATH],                                         ["absl"]),
     "core/dynamics":     ([*MODELS],                                       ["absl"]),
+    "core/analysis":     (["core/dynamics", *MODELS],                      ["absl"]),
     "core/federation":   ([*MODELS],                                       ["absl"]),
     "core/filter":       ([*BASE],                                         ["absl"]),
     "core/storage":      ([*BASE],                                         ["absl", "rocksdb"]),
     "core/engine":       ([*ENGINE],                                       ["absl"]),
-    "server/config":     ([*BASE, "core/engine", "core/storage"],          ["absl", "cli11", "yaml"]),
-    "server/observe":    ([*BASE, "core/engine", "server/config"],         ["absl", "spdlog"]),
-    "server/rpc":        (["server/observe", "proto", *ENGINE],            ["absl", "grpc", "xxhash"]),
-    "server/peer":       (["server/observe", "proto", *ENGINE],            ["absl", "grpc"]),
+    "server/config":     ([*BASE, "core/engine", "core/federation", "core/storage"], ["absl", "cli11", "yaml"]),
+    "server/observe":    ([*BASE, "core/engine", "server/config"],         ["absl", "prometheus", "spdlog", "systemd"]),
+    "server/auth":       ([*BASE, "server/config", "proto"],               ["absl", "grpc", "json", "openssl", "spdlog", "yaml"]),
+    "server/rpc":        (["server/auth", "server/config", "server/observe", "proto", *ENGINE],            ["absl", "grpc", "xxhash"]),
+    "server/peer":       (["server/auth", "server/config", "server/observe", "server/rpc", "proto", *ENGINE], ["absl", "grpc"]),
+    "server/http":       ([*BASE, "core/engine", "server/observe", "server/rpc", "proto"],
+                                                                           ["absl", "grpc", "json", "microhttpd", "prometheus"]),
     "server/offline":    (["server/config", *ENGINE],                       ["absl", "json"]),
-    "server":            (["server/config", "server/observe", "server/offline", "server/peer", "server/rpc", *ENGINE],
+    "server":            (["server/auth", "server/config", "server/http", "server/observe", "server/offline", "server/peer", "server/rpc", *ENGINE],
                                                                            ["absl", "cli11", "grpc", "spdlog"]),
     "client":            ([*CLIENT],                                       ["absl", "grpc"]),
     "client/cpp":        (["proto"],                                       ["absl", "grpc"]),
     "client/plot":       ([],                                              ["absl"]),
-    "client/cli":        (["client/plot", *CLIENT],                        ["absl", "cli11", "grpc", "json"]),
+    "client/cli":        (["client/plot", *CLIENT],                        ["absl", "cli11", "grpc", "json", "openssl"]),
     "client/demo":       (["client/cli", *CLIENT],                         ["absl", "cli11", "json"]),
     "tests/lab":         (["client/plot", *ENGINE],                        ["absl", "cli11", "json"]),
     "tests/papers":      ([],                                              ["gtest", "json"]),
-    "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json"]),
+    "tests/integration": (["tests/support", *ENGINE, *CLIENT],             ["absl", "grpc", "gtest", "json", "openssl"]),
     "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT],
                                                                            ["absl", "grpc", "gtest", "json", "rocksdb"]),
-    "tests/fuzz":        (["client/cli", "server/config", "server/observe", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
+    "tests/sim":         (["core/federation", *MATH],                      ["absl", "gtest"]),
+    "tests/fuzz":        (["client/cli", "server/auth", "server/config", "server/observe", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
-    "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "rocksdb"]),
+    "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "openssl", "rocksdb"]),
     "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT],
                                                                            [*ALL_LIBRARIES, "benchmark", "faiss", "hnswlib", "usearch"]),
 }
@@ -64,7 +69,9 @@ UNIT_ALSO = {
     "core/engine": ["tests/unit/core/filter"],  # attributes as they are stored
     "core/models": ["tests/unit/core/models/dense", "tests/unit/core/models/index"],  # rows and their plain truth
     "core/storage": ["tests/support"],  # the disk that fails
-    "server": ["proto"],
+    "server": ["proto", "tests/sim", "tests/support"],  # the contract of a coordinator, and a real etcd
+    "client/cli": ["tests/support"],  # certificates
+    "server/auth": ["proto", "tests/support"],  # certificates, and connections
 }
 
 # How an include that is not ours is recognised.
@@ -78,9 +85,13 @@ LIBRARIES = {
     "hnswlib": r"hnswlib/",
     "hwy": r"hwy/",
     "json": r"nlohmann/",
+    "microhttpd": r"microhttpd\.h$",
+    "openssl": r"openssl/",
     "openblas": r"(cblas|lapacke|openblas_config)\.h$",
+    "prometheus": r"prometheus/",
     "rocksdb": r"rocksdb/",
     "spdlog": r"spdlog/",
+    "systemd": r"systemd/",
     "usearch": r"usearch/",
     "xxhash": r"xxhash\.h$",
     "yaml": r"yaml-cpp/",

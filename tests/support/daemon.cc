@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -67,6 +68,10 @@ std::unique_ptr<Daemon> Daemon::Mnemed(const std::string& program, const std::st
                                         "--server.port_file=" + directory + "/port",
                                         "--data.dir=" + directory + "/data"};
   arguments.insert(arguments.end(), more.begin(), more.end());
+  const bool http = std::any_of(more.begin(), more.end(), [](const std::string& argument) {
+    return argument.starts_with("--http.listen");
+  });
+  if (!http) arguments.push_back("--http.listen=none");  // the default's port may be taken
   return std::make_unique<Daemon>(program, std::move(arguments), directory + "/port",
                                   directory + "/log");
 }

@@ -32,24 +32,41 @@ def program(name):
 
 
 class Daemon:
-    """mnemed on a free loopback port, with its data in `folder`. May be started again after it ended."""
+    """mnemed on a free loopback port, with its data in `folder`. May be started again after it ended.
 
-    def __init__(self, folder):
+    `http`: the address of its HTTP port; `more`: further arguments.
+    """
+
+    def __init__(self, folder, http="none", more=()):
         self.folder = folder
         self.process = None
         self.address = None
+        self.http_port = None
+        self._http = http
+        self._more = list(more)
 
     def start(self):
+        """Returns once it serves."""
+        port_file = self.begin()
+        self.address = f"127.0.0.1:{self._wait_for_port(port_file)}"
+        return self
+
+    def begin(self):
+        """Returns once its HTTP port is open, where it has one. The path of the file with the port of gRPC."""
         port_file = os.path.join(self.folder, "port")
-        if os.path.exists(port_file):
-            os.remove(port_file)
+        http_port_file = os.path.join(self.folder, "http-port")
+        for file in (port_file, http_port_file):
+            if os.path.exists(file):
+                os.remove(file)
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
                 [program("mnemed"), "--data.dir=" + os.path.join(self.folder, "data"),
-                 "--server.listen=127.0.0.1:0", "--server.port_file=" + port_file],
+                 "--server.listen=127.0.0.1:0", "--server.port_file=" + port_file,
+                 "--http.listen=" + self._http, "--http.port_file=" + http_port_file, *self._more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment())
-        self.address = f"127.0.0.1:{self._wait_for_port(port_file)}"
-        return self
+        if self._http != "none":
+            self.http_port = self._wait_for_port(http_port_file)
+        return port_file
 
     @staticmethod
     def _environment():

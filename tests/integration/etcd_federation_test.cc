@@ -1,0 +1,298 @@
+// Three daemons and a real etcd: a federation that is made, joined and changed while they run.
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "gtest/gtest.h"
+#include "mneme/v1/federation_service.grpc.pb.h"
+#include "tests/integration/federation_sites.h"
+#include "tests/support/etcd_server.h"
+
+namespace mneme::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int kPollMillis = 50;
+
+class EtcdFederationTest : public FederationSites {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(etcd_.address(), "") << "is etcd-server installed (deploy/install-deps test)?";
+  }
+
+  void Start(const std::string& name) {
+    FederationSites::Start(name, "--federation.etcd=" + etcd_.address());
+  }
+  void StartWithMemory(const std::string& name) {
+    Start(name);
+    Create(name);
+  }
+  grpc::Status CreateFederation(const std::string& at, int dim = kDim) {
+    v1::CreateFederationRequest create;
+    create.set_federation_id("f");
+    create.set_round_millis(10);
+    v1::FederationSpec& spec = *create.mutable_spec();
+    spec.set_key_dim(dim);
+    spec.set_response_dim(kResponseDim);
+    spec.set_min_contributors(1);
+    spec.set_min_items(1);
+    spec.set_wire_type(v1::FEDERATION_WIRE_TYPE_FLOAT32);
+    spec.set_step_scale(4);
+    return MNEME_CALL(sites_[at].federations, CreateFederation, create, &federation_);
+  }
+  grpc::Status Join(const std::string& at, const std::string& memory = "m") {
+    v1::JoinFederationRequest join;
+    join.set_name("federations/f");
+    join.set_memory("memories/" + memory);
+    return MNEME_CALL(sites_[at].federations, JoinFederation, join, &federation_);
+  }
+  grpc::Status Leave(const std::string& at, const std::string& node = "") {
+    v1::LeaveFederationRequest leave;
+    leave.set_name("federations/f");
+    leave.set_node(node);
+    return MNEME_CALL(sites_[at].federations, LeaveFederation, leave, &federation_);
+  }
+  grpc::Status Want(const std::string& at, const std::map<std::string, double>& row,
+                    const std::string& node = "") {
+    v1::SetInterestRequest set;
+    set.set_name("federations/f");
+    set.set_node(node);
+    set.mutable_interest()->insert(row.begin(), row.end());
+    return MNEME_CALL(sites_[at].federations, SetInterest, set, &federation_);
+  }
+  grpc::Status Link(const std::string& at, const std::map<std::string, double>& millis) {
+    v1::SetLinksRequest set;
+    set.set_name("federations/f");
+    set.mutable_link_millis()->insert(millis.begin(), millis.end());
+    return MNEME_CALL(sites_[at].federations, SetLinks, set, &federation_);
+  }
+  v1::Federation Get(const std::string& at) {
+    v1::GetFederationRequest request;
+    request.set_name("federations/f");
+    v1::Federation federation;
+    const grpc::Status status =
+        MNEME_CALL(sites_[at].federations, GetFederation, request, &federation);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return federation;
+  }
+  // What was written for a node. (Whether it is away is not: its server announces it in its own time.)
+  std::string WrittenFor(const std::string& at, int node) {
+    v1::FederationNode written = Get(at).nodes(node);
+    written.clear_away();
+    return written.SerializeAsString();
+  }
+  // Names of the nodes that the plan has trees of.
+  std::vector<std::string> Roots(const std::string& at) {
+    v1::GetFederationPlanRequest request;
+    request.set_name("federations/f");
+    v1::FederationPlan plan;
+    MNEME_CALL(sites_[at].federations, GetFederationPlan, request, &plan);
+    std::vector<std::string> roots;
+    for (const v1::FederationTree& tree : plan.trees()) roots.push_back(tree.root());
+    return roots;
+  }
+  template <typename Done>
+  static bool Eventually(Done done) {
+    const auto start = steady_clock::now();
+    while (!done()) {
+      if (steady_clock::now() - start > kPatience) return false;
+      poll(nullptr, 0, kPollMillis);
+    }
+    return true;
+  }
+  // All three, joined, that want each other's items.
+  void Federate() {
+    for (const char* name : {"east", "north", "south"}) StartWithMemory(name);
+    ASSERT_TRUE(CreateFederation("north").ok());
+    for (const char* name : {"east", "north", "south"}) {
+      const grpc::Status status = Join(name);
+      ASSERT_TRUE(status.ok()) << status.error_message();
+    }
+    ASSERT_TRUE(Want("north", {{"north", 1}, {"south", 1}}).ok());
+    ASSERT_TRUE(Want("south", {{"north", 1}, {"south", 1}}).ok());
+  }
+  bool Both(double error) {
+    return Error("north", "south") < error && Error("south", "north") < error;
+  }
+
+  EtcdServer etcd_;
+  v1::Federation federation_;
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(EtcdFederationTest, NodesThatJoinLearnFromEachOtherAndAKilledOneIsPlannedOutAndInAgain) {
+  Federate();
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.1); }));
+  EXPECT_EQ(Status("north").coordination(), "");
+  const v1::Federation before = Get("east");
+  EXPECT_EQ(before.coordinator(), "etcd");
+  ASSERT_EQ(before.nodes_size(), 3);
+  EXPECT_EQ(before.node(), "east");
+  EXPECT_EQ(before.memory(), "memories/m");
+  EXPECT_EQ(before.nodes(1).interest().at("south"), 1);
+  EXPECT_EQ(Roots("east"), (Names{"east", "north", "south"}));
+
+  sites_["south"].daemon->Stop(SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return Roots("north") == Names{"east", "north"}; }));
+  const v1::Federation away = Get("north");
+  ASSERT_EQ(away.nodes_size(), 3) << "it is still a member";
+  EXPECT_TRUE(away.nodes(2).away());
+  EXPECT_EQ(away.nodes(1).interest().at("south"), 1) << "the interest in it stays";
+  EXPECT_LT(Error("north", "south"), 0.3) << "north lost what it had learned";
+
+  Start("south");  // with no word of any federation but etcd's
+  ASSERT_TRUE(Eventually([&] { return Roots("south") == Names({"east", "north", "south"}); }));
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.1); }));
+  EXPECT_GT(Get("north").plan_epoch(), away.plan_epoch());
+}
+
+TEST_F(EtcdFederationTest, WithoutEtcdLearningGoesOnAndChangesGoThroughWhenItIsBack) {
+  Federate();
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.2); }));
+  const uint64_t epoch = Status("north").epoch();
+  etcd_.Kill();
+  ASSERT_TRUE(Eventually([&] { return Status("north").coordination() != ""; }));
+  const uint64_t steps = Status("north").steps();
+  ASSERT_TRUE(StoreUntil({"north", "south"},
+                         [&] { return Both(0.1) && Status("north").steps() > steps + 20; }));
+  EXPECT_EQ(Status("north").epoch(), epoch);
+  EXPECT_EQ(Status("north").waiting_for(), "");
+  const ErrorParts error = Unpack(Want("north", {{"east", 1}}));
+  EXPECT_EQ(error.code, grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(error.reason, "COORDINATOR");
+  EXPECT_EQ(Get("north").nodes_size(), 3) << "as it was read last";
+  v1::ListFederationsResponse all;
+  EXPECT_TRUE(
+      MNEME_CALL(sites_["north"].federations, ListFederations, v1::ListFederationsRequest(), &all)
+          .ok());
+  EXPECT_EQ(all.federations_size(), 1);
+  // A server that starts now serves its memory, and takes part once etcd is back.
+  sites_["east"].daemon->Stop(SIGTERM);
+  Start("east");
+  Store("east");
+  v1::GetFederationStatusRequest request;
+  request.set_name("federations/f");
+  v1::FederationStatus status;
+  EXPECT_EQ(
+      Unpack(MNEME_CALL(sites_["east"].federations, GetFederationStatus, request, &status)).reason,
+      "COORDINATOR");
+
+  ASSERT_TRUE(etcd_.Start());
+  ASSERT_TRUE(Eventually([&] { return Want("north", {{"east", 1}, {"north", 1}}).ok(); }));
+  ASSERT_TRUE(Eventually([&] {
+    const v1::FederationStatus now = Status("north");
+    return now.epoch() > epoch && now.sources_size() > 0 &&
+           std::ranges::any_of(now.sources(), [](const auto& one) { return one.node() == "east"; });
+  }));
+  ASSERT_TRUE(Eventually([&] { return Status("east").waiting_for() == ""; }));
+  EXPECT_EQ(Status("north").coordination(), "");
+}
+
+TEST_F(EtcdFederationTest, WhoLeavesIsPlannedOutAndJoinsAgainOnlyWhenAsked) {
+  Federate();
+  ASSERT_TRUE(Eventually([&] { return Roots("north") == Names({"east", "north", "south"}); }));
+  ASSERT_TRUE(Leave("east").ok());
+  EXPECT_EQ(federation_.nodes_size(), 2);
+  EXPECT_EQ(federation_.node(), "");
+  EXPECT_EQ(Unpack(Leave("east")).reason, "NOT_JOINED");
+  ASSERT_TRUE(Eventually([&] { return Roots("north") == Names({"north", "south"}); }));
+  // One that is gone for good, by another's word; it hears of it.
+  ASSERT_TRUE(Leave("north", "south").ok());
+  v1::GetFederationStatusRequest request;
+  request.set_name("federations/f");
+  v1::FederationStatus status;
+  ASSERT_TRUE(Eventually([&] {
+    return Unpack(MNEME_CALL(sites_["south"].federations, GetFederationStatus, request, &status))
+               .reason == "NOT_JOINED";
+  }));
+  sites_["east"].daemon->Stop(SIGTERM);
+  Start("east");
+  EXPECT_EQ(Get("east").node(), "");
+  ASSERT_TRUE(Join("east").ok());
+  EXPECT_EQ(federation_.node(), "east");
+}
+
+TEST_F(EtcdFederationTest, AMemoryThatLearnedUnderAnotherSpecSaysWhatToDo) {
+  StartWithMemory("north");
+  ASSERT_TRUE(CreateFederation("north").ok());
+  ASSERT_TRUE(Join("north").ok());
+  ASSERT_TRUE(StoreUntil({"north"}, [&] { return Status("north").steps() > 0; }));
+  ASSERT_TRUE(Leave("north").ok());
+  v1::CreateFederationRequest create;
+  create.set_federation_id("g");
+  create.mutable_spec()->set_key_dim(kDim);
+  create.mutable_spec()->set_response_dim(kResponseDim);
+  create.mutable_spec()->set_loss(v1::FEDERATION_LOSS_HUBER);
+  const auto& stub = sites_["north"].federations;
+  ASSERT_TRUE(MNEME_CALL(stub, CreateFederation, create, &federation_).ok());
+  v1::JoinFederationRequest join;
+  join.set_name("federations/g");
+  join.set_memory("memories/m");
+  ASSERT_TRUE(MNEME_CALL(stub, JoinFederation, join, &federation_).ok());
+  v1::GetFederationStatusRequest request;
+  request.set_name("federations/g");
+  v1::FederationStatus status;
+  ASSERT_TRUE(Eventually([&] {
+    MNEME_CALL(stub, GetFederationStatus, request, &status);
+    return status.waiting_for().find("another spec") != std::string::npos;
+  })) << status.waiting_for();
+  EXPECT_NE(status.waiting_for().find("mnemectl memory delete m"), std::string::npos);
+  // One memory learns in one federation.
+  EXPECT_EQ(Unpack(Join("north")).reason, "MEMORY_TAKEN");
+}
+
+TEST_F(EtcdFederationTest, BadInputIsRefusedWithAReasonAndChangesNothing) {
+  StartWithMemory("north");
+  StartWithMemory("south");
+  EXPECT_EQ(Unpack(Join("north")).reason, "FEDERATION_NOT_FOUND");
+  EXPECT_EQ(Unpack(CreateFederation("north", 0)).reason, "SPEC");
+  ASSERT_TRUE(CreateFederation("north").ok());
+  EXPECT_EQ(federation_.nodes_size(), 0);
+  EXPECT_EQ(Unpack(CreateFederation("south")).reason, "FEDERATION_EXISTS");
+  EXPECT_EQ(Unpack(Join("north", "none")).code, grpc::StatusCode::NOT_FOUND);
+  v1::CreateMemoryRequest other;
+  other.set_memory_id("other");
+  other.mutable_memory()->set_key_dim(kDim + 1);
+  other.mutable_memory()->set_response_dim(kResponseDim);
+  other.mutable_memory()->mutable_linear()->set_rule(v1::LINEAR_RULE_FEDERATED);
+  v1::Memory made;
+  ASSERT_TRUE(MNEME_CALL(sites_["north"].memories, CreateMemory, other, &made).ok());
+  EXPECT_EQ(Unpack(Join("north", "other")).reason, "MEMORY_DIFFERS");
+  EXPECT_EQ(Unpack(Want("north", {{"north", 1}})).reason, "NOT_JOINED");
+  v1::GetFederationPlanRequest plan;
+  plan.set_name("federations/f");
+  v1::FederationPlan none;
+  EXPECT_EQ(Unpack(MNEME_CALL(sites_["north"].federations, GetFederationPlan, plan, &none)).reason,
+            "NO_PLAN");
+  ASSERT_TRUE(Join("north").ok());
+  EXPECT_EQ(Unpack(Join("north")).reason, "JOINED_ALREADY");
+  ASSERT_TRUE(Join("south").ok());
+
+  const std::string before = WrittenFor("north", 0);
+  const double nan = std::nan("");
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double weight : {-1.0, -1e-25, nan, infinity, 1e20})
+    EXPECT_EQ(Unpack(Want("north", {{"south", weight}})).reason, "INTEREST") << weight;
+  EXPECT_EQ(Unpack(Want("north", {{"west", 1}})).reason, "INTEREST");
+  EXPECT_EQ(Unpack(Want("north", {{"south", 1}}, "west")).reason, "INTEREST");
+  for (const double millis : {-1.0, 0.0, 1e-25, nan, infinity, 1e20})
+    EXPECT_EQ(Unpack(Link("north", {{"south", millis}})).reason, "LINKS") << millis;
+  EXPECT_EQ(Unpack(Link("north", {{"north", 1}})).reason, "LINKS");
+  EXPECT_EQ(Unpack(Link("north", {{"west", 1}})).reason, "LINKS");
+  EXPECT_EQ(WrittenFor("north", 0), before);
+
+  ASSERT_TRUE(Link("north", {{"south", 2.5}}).ok());
+  ASSERT_EQ(federation_.nodes_size(), 2);
+  EXPECT_EQ(federation_.nodes(1).link_millis().at("north"), 2.5) << "both ends";
+  ASSERT_TRUE(Link("south", {}).ok());
+  EXPECT_EQ(federation_.nodes(0).link_millis_size(), 0);
+}
+
+}  // namespace
+}  // namespace mneme::test
