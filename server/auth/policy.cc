@@ -1,13 +1,7 @@
 #include "server/auth/policy.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <set>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -15,6 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "core/base/status.h"
+#include "server/config/text_file.h"
+#include "server/config/yaml_reader.h"
 
 namespace mneme::server {
 namespace {
@@ -23,54 +19,17 @@ constexpr v1::Role kGrantable[] = {v1::ROLE_READER, v1::ROLE_WRITER, v1::ROLE_TR
                                    v1::ROLE_ADMIN};
 constexpr char kAnonymous[] = "anonymous";
 
-absl::Status BadFile(const YAML::Node& node, std::string_view given, std::string_view expected) {
-  return InvalidArgument(absl::StrFormat("line %d: found %s, expected %s", node.Mark().line + 1,
-                                         AbslView(given), AbslView(expected)),
-                         {.reason = "AUTH_FILE",
-                          .given = std::string(given),
-                          .expected = std::string(expected),
-                          .next_step = "See docs/security.md for what the file may say."});
-}
+constexpr YamlReader kYaml("AUTH_FILE", "See docs/security.md for what the file may say.");
 
-// Reads the value of one key.
-using Reader = std::function<absl::Status(const YAML::Node&)>;
-
-absl::Status ReadMap(const YAML::Node& node, const std::map<std::string, Reader>& readers) {
-  if (!node.IsMap()) return BadFile(node, "no keys", "`key: value` lines");
-  std::set<std::string> seen;
-  for (const auto& entry : node) {
-    const std::string key = entry.first.as<std::string>("");
-    const auto reader = readers.find(key);
-    if (reader == readers.end()) {
-      std::vector<std::string> known;
-      for (const auto& [name, unused] : readers) known.push_back(name);
-      return BadFile(entry.first, absl::StrCat("the key '", key, "'"),
-                     absl::StrCat("one of ", absl::StrJoin(known, ", ")));
-    }
-    if (!seen.insert(key).second) {
-      return BadFile(entry.first, absl::StrCat("'", key, "' again"), "it once");
-    }
-    MNEME_RETURN_IF_ERROR(reader->second(entry.second));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadList(const YAML::Node& node, size_t most, const Reader& each) {
-  if (!node.IsSequence() || node.size() > most) {
-    return BadFile(node, node.IsSequence() ? absl::StrCat(node.size(), " entries") : "no list",
-                   absl::StrCat("a list of at most ", most));
-  }
-  for (const YAML::Node& entry : node) MNEME_RETURN_IF_ERROR(each(entry));
-  return absl::OkStatus();
-}
+using Reader = YamlReader::Reader;
 
 Reader Text(std::string* out) {
   return [out](const YAML::Node& node) -> absl::Status {
     const bool is_text =
         node.IsScalar() && !node.Scalar().empty() && node.Scalar().size() <= kIdentityNameBytesMax;
     if (!is_text) {
-      return BadFile(node, "no text, or a long one",
-                     absl::StrCat("a text of at most ", kIdentityNameBytesMax, " bytes"));
+      return kYaml.Bad(node, "no text, or a long one",
+                       absl::StrCat("a text of at most ", kIdentityNameBytesMax, " bytes"));
     }
     *out = node.Scalar();
     return absl::OkStatus();
@@ -88,7 +47,7 @@ Reader Time(int64_t* unix_nanos) {
     // Beyond these nanoseconds do not fit.
     if (!is_time || time < absl::FromUnixSeconds(0) ||
         time > absl::FromUnixNanos(std::numeric_limits<int64_t>::max())) {
-      return BadFile(node, absl::StrCat("'", text, "'"), "2026-01-31 or 2026-01-31T12:00:00Z");
+      return kYaml.Bad(node, absl::StrCat("'", text, "'"), "2026-01-31 or 2026-01-31T12:00:00Z");
     }
     *unix_nanos = absl::ToUnixNanos(time);
     return absl::OkStatus();
@@ -110,7 +69,7 @@ Reader Rate(double* out) {
     double number = 0;
     if (!YAML::convert<double>::decode(YAML::Node(text), number) ||
         !(number * unit >= kRateMin && number * unit <= kRateMax)) {
-      return BadFile(
+      return kYaml.Bad(
           node, absl::StrCat("'", given, "'"),
           absl::StrCat("a number from ", kRateMin, " to ", kRateMax, ", or one with k, M or G"));
     }
@@ -129,18 +88,18 @@ Reader RoleOf(v1::Role* out) {
         return absl::OkStatus();
       }
     }
-    return BadFile(node, absl::StrCat("'", node.IsScalar() ? node.Scalar() : "", "'"),
-                   absl::StrCat("one of ", absl::StrJoin(names, ", ")));
+    return kYaml.Bad(node, absl::StrCat("'", node.IsScalar() ? node.Scalar() : "", "'"),
+                     absl::StrCat("one of ", absl::StrJoin(names, ", ")));
   };
 }
 
 absl::Status ReadGrant(const YAML::Node& node, std::vector<Grant>* out) {
   Grant grant;
   MNEME_RETURN_IF_ERROR(
-      ReadMap(node, {{"role", RoleOf(&grant.role)}, {"memories", Text(&grant.memories)}}));
+      kYaml.ReadMap(node, {{"role", RoleOf(&grant.role)}, {"memories", Text(&grant.memories)}}));
   if (grant.role == v1::ROLE_UNSPECIFIED || grant.memories.empty()) {
-    return BadFile(node, "a grant without role or memories",
-                   "{role: reader, memories: \"*\"}, with the names that are meant");
+    return kYaml.Bad(node, "a grant without role or memories",
+                     "{role: reader, memories: \"*\"}, with the names that are meant");
   }
   out->push_back(std::move(grant));
   return absl::OkStatus();
@@ -150,8 +109,8 @@ absl::Status ReadDigest(const YAML::Node& node, KeyDigest* out) {
   const std::string text = node.IsScalar() ? node.Scalar() : "";
   const bool is_hex = text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
   if (text.size() != 2 * out->size() || !is_hex) {
-    return BadFile(node, absl::StrCat(text.size(), " characters"),
-                   "the SHA-256 of the key in 64 hexadecimal digits");
+    return kYaml.Bad(node, absl::StrCat(text.size(), " characters"),
+                     "the SHA-256 of the key in 64 hexadecimal digits");
   }
   const std::string bytes = absl::HexStringToBytes(text);
   std::copy(bytes.begin(), bytes.end(), out->begin());
@@ -171,14 +130,15 @@ class Builder {
   absl::Status Read(const YAML::Node& root) {
     const auto list = [this](absl::Status (Builder::*each)(const YAML::Node&)) -> Reader {
       return [this, each](const YAML::Node& node) {
-        return ReadList(node, kIdentitiesMax,
-                        [this, each](const YAML::Node& entry) { return (this->*each)(entry); });
+        return kYaml.ReadList(node, kIdentitiesMax, [this, each](const YAML::Node& entry) {
+          return (this->*each)(entry);
+        });
       };
     };
-    return ReadMap(root,
-                   {{"keys", list(&Builder::ReadKey)},
-                    {"certificates", list(&Builder::ReadCertificate)},
-                    {kAnonymous, [this](const YAML::Node& node) { return ReadAnonymous(node); }}});
+    return kYaml.ReadMap(
+        root, {{"keys", list(&Builder::ReadKey)},
+               {"certificates", list(&Builder::ReadCertificate)},
+               {kAnonymous, [this](const YAML::Node& node) { return ReadAnonymous(node); }}});
   }
 
   Policy Take() { return std::move(policy_); }
@@ -196,26 +156,27 @@ class Builder {
                                                                std::map<std::string, Reader> own) {
     RateLimits limits;
     own["grants"] = [&](const YAML::Node& grants) {
-      return ReadList(grants, kGrantsMax,
-                      [&](const YAML::Node& grant) { return ReadGrant(grant, &identity.grants); });
+      return kYaml.ReadList(grants, kGrantsMax, [&](const YAML::Node& grant) {
+        return ReadGrant(grant, &identity.grants);
+      });
     };
     own["limits"] = [&](const YAML::Node& rates) {
-      return ReadMap(rates, {{"calls_per_second", Rate(&limits.calls_per_second)},
-                             {"bytes_per_second", Rate(&limits.bytes_per_second)}});
+      return kYaml.ReadMap(rates, {{"calls_per_second", Rate(&limits.calls_per_second)},
+                                   {"bytes_per_second", Rate(&limits.bytes_per_second)}});
     };
     if (identity.name.empty()) {
       own["name"] = Text(&identity.name);
       own["not_before"] = Time(&identity.not_before_unix_nanos);
       own["not_after"] = Time(&identity.not_after_unix_nanos);
     }
-    MNEME_RETURN_IF_ERROR(ReadMap(node, own));
-    if (identity.name.empty()) return BadFile(node, "an entry without a name", "name: TEXT");
+    MNEME_RETURN_IF_ERROR(kYaml.ReadMap(node, own));
+    if (identity.name.empty()) return kYaml.Bad(node, "an entry without a name", "name: TEXT");
     if (identity.not_before_unix_nanos >= identity.not_after_unix_nanos) {
-      return BadFile(node, "not_after that is not after not_before", "a time between them");
+      return kYaml.Bad(node, "not_after that is not after not_before", "a time between them");
     }
     if (!names_.insert(identity.name).second) {
-      return BadFile(node, absl::StrCat("the name '", identity.name, "' again"),
-                     "a name of its own for each key and certificate");
+      return kYaml.Bad(node, absl::StrCat("the name '", identity.name, "' again"),
+                       "a name of its own for each key and certificate");
     }
     identity.limiter = LimiterOf(identity.name, limits);
     return std::make_shared<const Identity>(std::move(identity));
@@ -236,9 +197,9 @@ class Builder {
                                                       has_digest = true;
                                                       return ReadDigest(text, &digest);
                                                     }}}));
-    if (!has_digest) return BadFile(node, "a key without sha256", "sha256: of the key");
+    if (!has_digest) return kYaml.Bad(node, "a key without sha256", "sha256: of the key");
     if (policy_.keys.emplace(digest, std::move(identity)).second) return absl::OkStatus();
-    return BadFile(node, "the same key again", "a key of its own for each name");
+    return kYaml.Bad(node, "the same key again", "a key of its own for each name");
   }
 
   absl::Status ReadCertificate(const YAML::Node& node) {
@@ -246,10 +207,10 @@ class Builder {
     MNEME_ASSIGN_OR_RETURN(std::shared_ptr<const Identity> identity,
                            ReadIdentity(node, {}, {{"san", Text(&san)}}));
     if (!(san.starts_with("dns:") || san.starts_with("uri:")) || san.size() == 4) {
-      return BadFile(node, absl::StrCat("the san '", san, "'"), "dns:NAME or uri:URI");
+      return kYaml.Bad(node, absl::StrCat("the san '", san, "'"), "dns:NAME or uri:URI");
     }
     if (policy_.certificates.emplace(san, std::move(identity)).second) return absl::OkStatus();
-    return BadFile(node, absl::StrCat("the san '", san, "' again"), "each once");
+    return kYaml.Bad(node, absl::StrCat("the san '", san, "' again"), "each once");
   }
 
   absl::Status ReadAnonymous(const YAML::Node& node) {
@@ -270,38 +231,22 @@ class Builder {
 
 absl::StatusOr<Policy> ParsePolicy(const std::string& yaml, const std::string& where,
                                    const Policy* before) {
-  // yaml-cpp throws on malformed documents.
-  try {
-    const YAML::Node root = YAML::Load(yaml);
-    Builder builder(before);
-    if (!root.IsNull()) MNEME_RETURN_IF_ERROR(Annotate(builder.Read(root), where));
-    return builder.Take();
-  } catch (const YAML::Exception& e) {
-    return InvalidArgument(absl::StrCat(where, ": ", e.what()),
-                           {.reason = "AUTH_FILE",
-                            .given = "text that is not YAML",
-                            .expected = "a map of keys, certificates, anonymous",
-                            .next_step = "Correct the YAML; docs/security.md shows one."});
-  }
+  Builder builder(before);
+  MNEME_RETURN_IF_ERROR(kYaml.ReadDocument(yaml, where, [&](const YAML::Node& root) {
+    return root.IsNull() ? absl::OkStatus() : builder.Read(root);
+  }));
+  return builder.Take();
 }
 
 absl::StatusOr<Policy> ReadPolicy(const std::string& path, const Policy* before) {
-  std::ostringstream text;
-  std::ifstream file;
-  std::error_code ignored;
-  // A stream opens a directory too, and throws when it is read.
-  if (!std::filesystem::is_directory(path, ignored)) file.open(path);
-  const uintmax_t bytes = file.is_open() ? std::filesystem::file_size(path, ignored) : 0;
-  if (file.is_open() && bytes <= kAuthFileBytesMax) text << file.rdbuf();
-  if (!file.is_open() || file.bad() || bytes > kAuthFileBytesMax) {
-    return NotFound(
-        absl::StrFormat("auth.file: '%s' cannot be read", path),
-        {.reason = "AUTH_FILE",
-         .given = path,
-         .expected = absl::StrCat("a readable YAML file of at most ", kAuthFileBytesMax, " bytes"),
-         .next_step = "Correct the path or its permissions."});
-  }
-  return ParsePolicy(text.str(), path, before);
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kAuthFileBytesMax);
+  if (text.ok()) return ParsePolicy(*text, path, before);
+  return NotFound(
+      absl::StrCat("auth.file: ", text.status().message()),
+      {.reason = "AUTH_FILE",
+       .given = path,
+       .expected = absl::StrCat("a readable YAML file of at most ", kAuthFileBytesMax, " bytes"),
+       .next_step = "Correct the path or its permissions."});
 }
 
 }  // namespace mneme::server

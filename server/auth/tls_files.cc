@@ -6,14 +6,12 @@
 #include <openssl/x509.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string_view>
 
 #include "absl/time/time.h"
 #include "core/base/status.h"
+#include "server/config/text_file.h"
 
 namespace mneme::server {
 namespace {
@@ -42,17 +40,11 @@ std::string TakeError() {
 }
 
 absl::StatusOr<std::string> ReadPem(std::string_view key, const std::string& path) {
-  std::ostringstream text;
-  std::ifstream file;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) file.open(path);
-  const uintmax_t bytes = file.is_open() ? std::filesystem::file_size(path, ignored) : 0;
-  if (file.is_open() && bytes > 0 && bytes <= kPemBytesMax) text << file.rdbuf();
-  if (!file.is_open() || file.bad() || text.str().empty()) {
-    return BadFile(key, path, "cannot be read, or is empty", "a readable PEM file",
-                   "Correct the path, or the permissions for the server's user.");
-  }
-  return text.str();
+  absl::StatusOr<std::string> text = ReadTextFile(path, kPemBytesMax);
+  if (text.ok() && !text->empty()) return text;
+  return BadFile(key, path, "cannot be read, or is empty",
+                 absl::StrCat("a readable PEM file of at most ", kPemBytesMax, " bytes"),
+                 "Correct the path, or the permissions for the server's user.");
 }
 
 Bio View(const std::string& text) {

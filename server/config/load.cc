@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 
 #include "core/base/status.h"
+#include "server/config/text_file.h"
 
 namespace mneme::server {
 namespace {
@@ -22,6 +19,7 @@ bool IsForeign(const std::string& name) {
 
 // Of maps in maps. A key has two parts; an alias inside of its own anchor has no end.
 constexpr int kDepthMax = 4;
+constexpr size_t kConfigFileBytesMax = 1u << 20;
 
 absl::Status ApplyNode(Config& config, const YAML::Node& node, const std::string& prefix,
                        const std::string& where, int depth) {
@@ -97,20 +95,14 @@ absl::Status ApplyYaml(Config& config, const std::string& text, const std::strin
 }
 
 absl::Status ApplyYamlFile(Config& config, const std::string& path) {
-  std::ostringstream text;
-  std::ifstream file;
-  std::error_code ignored;
-  // A stream opens a directory too, and throws when it is read.
-  if (!std::filesystem::is_directory(path, ignored)) file.open(path);
-  if (file.is_open()) text << file.rdbuf();
-  if (!file.is_open() || file.bad()) {
-    return NotFound(absl::StrFormat("the configuration file '%s' cannot be read", path),
-                    {.reason = "CONFIG_FILE",
-                     .given = path,
-                     .expected = "a readable YAML file",
-                     .next_step = "Correct the path, or leave --config out to run on defaults."});
-  }
-  return ApplyYaml(config, text.str(), path);
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kConfigFileBytesMax);
+  if (text.ok()) return ApplyYaml(config, *text, path);
+  return NotFound(
+      absl::StrCat("the configuration file ", text.status().message()),
+      {.reason = "CONFIG_FILE",
+       .given = path,
+       .expected = absl::StrCat("a readable YAML file of at most ", kConfigFileBytesMax, " bytes"),
+       .next_step = "Correct the path, or leave --config out to run on defaults."});
 }
 
 absl::Status ApplyEnvironment(Config& config, const std::map<std::string, std::string>& variables) {

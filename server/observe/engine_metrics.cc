@@ -87,10 +87,9 @@ void AddResources(const engine::Resources& resources, MetricFamilies& out) {
             Number(resources.disk_bytes_used));
 }
 
-// Adds a gauge or counter with one sample for each named memory and one for the sum of the others.
-template <typename Value>
+// A sample for each named memory and one for the sum of the others.
 void AddPerMemory(std::span<const engine::MemoryInfo> memories, prometheus::MetricFamily& family,
-                  Value value) {
+                  double (*value)(const engine::MemoryInfo&)) {
   double others = 0;
   for (size_t i = 0; i < memories.size(); ++i) {
     if (i < kMemoriesNamedMax) {
@@ -102,38 +101,38 @@ void AddPerMemory(std::span<const engine::MemoryInfo> memories, prometheus::Metr
   AddSample(family, others, {{"memory", kOtherMemories}});
 }
 
-void AddSums(std::span<const engine::MemoryInfo> memories, MetricFamilies& out) {
-  using engine::MemoryInfo;
-  AddPerMemory(memories, AddGauge(out, "mneme_memory_items", "Items."),
-               [](const MemoryInfo& m) { return Number(m.stats.items); });
-  AddPerMemory(memories, AddGauge(out, "mneme_memory_bytes", "Bytes of main memory."),
-               [](const MemoryInfo& m) { return Number(m.stats.fixed_bytes + m.stats.row_bytes); });
-  AddPerMemory(memories,
-               AddCounter(out, "mneme_memory_log_records_total",
-                          "Log records of a memory: the position of its log."),
-               [](const MemoryInfo& m) { return Number(m.position); });
-  AddPerMemory(memories,
-               AddGauge(out, "mneme_memory_log_records_uncovered",
-                        "Log records behind the newest checkpoint."),
-               [](const MemoryInfo& m) {
-                 return Number(m.position - std::min(m.position, m.checkpoint_position));
-               });
-  AddPerMemory(memories,
-               AddCounter(out, "mneme_memory_items_expired_total",
-                          "Items that went out because they were due, since the start."),
-               [](const MemoryInfo& m) { return Number(m.expired); });
-  AddPerMemory(memories,
-               AddCounter(out, "mneme_memory_items_evicted_total",
-                          "Items that went out to make room, since the start."),
-               [](const MemoryInfo& m) { return Number(m.evicted); });
-  AddPerMemory(memories,
-               AddGauge(out, "mneme_memory_items_suppressed",
-                        "Items that are never returned again, but not unlearned yet."),
-               [](const MemoryInfo& m) { return Number(m.stats.suppressed); });
-  AddPerMemory(memories,
-               AddGauge(out, "mneme_memory_degraded", "1: its data is damaged, it does not serve."),
-               [](const MemoryInfo& m) { return m.health == engine::Health::kDegraded ? 1 : 0; });
-}
+// What a memory counts, and what may be added up over memories.
+struct MemorySum {
+  prometheus::MetricFamily& (*add)(MetricFamilies&, std::string_view name, std::string_view help);
+  std::string_view name;
+  std::string_view help;
+  double (*value)(const engine::MemoryInfo&);
+};
+
+constexpr MemorySum kMemorySums[] = {
+    {AddGauge, "mneme_memory_items", "Items.",
+     [](const engine::MemoryInfo& m) { return Number(m.stats.items); }},
+    {AddGauge, "mneme_memory_bytes", "Bytes of main memory.",
+     [](const engine::MemoryInfo& m) { return Number(m.stats.fixed_bytes + m.stats.row_bytes); }},
+    {AddCounter, "mneme_memory_log_records_total",
+     "Log records of a memory: the position of its log.",
+     [](const engine::MemoryInfo& m) { return Number(m.position); }},
+    {AddGauge, "mneme_memory_log_records_uncovered", "Log records behind the newest checkpoint.",
+     [](const engine::MemoryInfo& m) {
+       return Number(m.position - std::min(m.position, m.checkpoint_position));
+     }},
+    {AddCounter, "mneme_memory_items_expired_total",
+     "Items that went out because they were due, since the start.",
+     [](const engine::MemoryInfo& m) { return Number(m.expired); }},
+    {AddCounter, "mneme_memory_items_evicted_total",
+     "Items that went out to make room, since the start.",
+     [](const engine::MemoryInfo& m) { return Number(m.evicted); }},
+    {AddGauge, "mneme_memory_items_suppressed",
+     "Items that are never returned again, but not unlearned yet.",
+     [](const engine::MemoryInfo& m) { return Number(m.stats.suppressed); }},
+    {AddGauge, "mneme_memory_degraded", "1: its data is damaged, it does not serve.",
+     [](const engine::MemoryInfo& m) { return m.health == engine::Health::kDegraded ? 1.0 : 0.0; }},
+};
 
 // What has no sum over memories: named ones only.
 void AddQuality(const engine::Engine& engine, std::span<const engine::MemoryInfo> named,
@@ -144,6 +143,13 @@ void AddQuality(const engine::Engine& engine, std::span<const engine::MemoryInfo
     const std::optional<double> ratio =
         engine::LoadOf(m.spec, m.stats.items, std::max(1u, m.stats.partitions));
     if (ratio.has_value()) AddSample(load, *ratio, {{"memory", m.name}});
+  }
+  prometheus::MetricFamily& used =
+      AddGauge(out, "mneme_memory_capacity_used_ratio",
+               "Linear: items, as a share of those that theory says it recalls well.");
+  for (const engine::MemoryInfo& m : named) {
+    const std::optional<engine::LoadMeter> meter = engine.MeterOf(m);
+    if (meter.has_value()) AddSample(used, meter->used, {{"memory", m.name}});
   }
   prometheus::MetricFamily& certified =
       AddGauge(out, "mneme_memory_trained_certified_ratio",
@@ -193,7 +199,8 @@ void AddEngineMetrics(engine::Engine& engine, MetricFamilies& families) {
 void AddMemoryMetrics(const engine::Engine& engine, MetricFamilies& families) {
   const std::vector<engine::MemoryInfo> memories = engine.ListMemories("", engine.memory_count());
   AddSample(AddGauge(families, "mneme_memories", "Memories."), Number(memories.size()));
-  AddSums(memories, families);
+  for (const MemorySum& sum : kMemorySums)
+    AddPerMemory(memories, sum.add(families, sum.name, sum.help), sum.value);
   prometheus::MetricFamily& parts = AddGauge(families, "mneme_memory_part_bytes",
                                              "Bytes of main memory of all memories, by part.");
   std::map<std::string_view, uint64_t> bytes;

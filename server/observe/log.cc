@@ -5,6 +5,9 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <optional>
+
+#include "core/base/status.h"
 
 namespace mneme::server {
 namespace {
@@ -48,6 +51,13 @@ void InitLog(const std::string& level, const std::string& format) {
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
+}
+
+std::string Explain(const absl::Status& status) {
+  std::string out(status.message());
+  const std::optional<ErrorDetail> detail = GetErrorDetail(status);
+  if (detail.has_value() && !detail->next_step.empty()) out += "\n  -> " + detail->next_step;
+  return out;
 }
 
 void LogWarning(const std::string& line) { spdlog::warn("{}", line); }

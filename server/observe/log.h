@@ -4,11 +4,16 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace mneme::server {
 
 // Sets up spdlog's default logger on standard error. `level`, `format` as in Config (already
 // checked).
 void InitLog(const std::string& level, const std::string& format);
+
+// A status as a person reads it: its message, and its next step on a line of its own.
+std::string Explain(const absl::Status& status);
 
 // A line of level warning.
 void LogWarning(const std::string& line);

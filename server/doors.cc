@@ -1,0 +1,165 @@
+#include "server/doors.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "core/base/clock.h"
+#include "core/base/fail_point.h"
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "server/observe/engine_metrics.h"
+#include "server/peer/etcd_client.h"
+#include "server/peer/etcd_host.h"
+#include "server/peer/federation_metrics.h"
+#include "server/peer/file_host.h"
+#include "server/rpc/call_metrics.h"
+#include "server/rpc/transport.h"
+
+namespace mneme::server {
+namespace {
+
+// What has joined begins once the door for other nodes is open, by EtcdHost::Start.
+absl::StatusOr<std::unique_ptr<EtcdHost>> MakeEtcdHost(const Config& config, MakeDialer dialer,
+                                                       engine::Engine& engine) {
+  MNEME_ASSIGN_OR_RETURN(std::shared_ptr<EtcdClient> client,
+                         EtcdClient::Create(config.federation_etcd));
+  return std::make_unique<EtcdHost>(engine, Clock::Real(), std::move(client),
+                                    EtcdHostOptions{.node = config.federation_node,
+                                                    .make_dialer = std::move(dialer),
+                                                    .seed = StableHash(config.federation_node)});
+}
+
+absl::StatusOr<std::unique_ptr<FileHost>> MakeFileHost(const Config& config, MakeDialer dialer,
+                                                       engine::Engine& engine) {
+  FileHostOptions options{.node = config.federation_node,
+                          .federations = {},
+                          .make_dialer = std::move(dialer),
+                          .seed = StableHash(config.federation_node)};
+  MNEME_ASSIGN_OR_RETURN(options.federations, ReadFederationFile(config.federation_file));
+  return FileHost::Create(engine, Clock::Real(), std::move(options));
+}
+
+// Where others dial this server: as configured, or where it listens, with the port in use.
+std::string AdvertisedAddress(const Config& config, int port) {
+  if (!config.peer_advertise.empty()) return config.peer_advertise;
+  if (config.peer_listen.starts_with("unix:")) return config.peer_listen;
+  return absl::StrCat(config.peer_listen.substr(0, config.peer_listen.rfind(':') + 1), port);
+}
+
+// What the HTTP port shows; nothing where it is plain.
+HttpCertificate HttpTls(const Config& config, Security& security) {
+  if (!config.http_tls) return {};
+  const std::shared_ptr<const TlsMaterial> material = security.tls()->material();
+  return {.certificate = material->certificate, .key = material->key};
+}
+
+}  // namespace
+
+bool WritePortFile(const std::string& path, int port) {
+  const std::string temporary = path + ".tmp";
+  std::FILE* file = std::fopen(temporary.c_str(), "w");
+  if (file == nullptr) return false;
+  std::fprintf(file, "%d\n", port);
+  if (std::fclose(file) != 0) return false;
+  MNEME_PASS_FAIL_POINT("port_file.before_rename");
+  return std::rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
+                                          std::initializer_list<grpc::Service*> services,
+                                          uint64_t buffer_bytes_max, int* port) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(config.listen, security.ClientPortCredentials(), port);
+  BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  return builder.BuildAndStart();
+}
+
+absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
+                                             bool recovery_mode, engine::Engine& engine,
+                                             uint64_t buffer_bytes_max) {
+  Federations out;
+  if (config.federation_file.empty() && config.federation_etcd.empty()) return out;
+  if (recovery_mode) return out;
+  const MakeDialer dialer = [tls = security.tls()](const std::string& federation,
+                                                   const std::string& node) {
+    return MakeGrpcDialer(federation, node, tls);
+  };
+  EtcdHost* etcd = nullptr;
+  if (config.federation_etcd.empty()) {
+    MNEME_ASSIGN_OR_RETURN(out.host, MakeFileHost(config, dialer, engine));
+  } else {
+    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<EtcdHost> host, MakeEtcdHost(config, dialer, engine));
+    etcd = host.get();
+    out.host = std::move(host);
+  }
+  out.service = std::make_unique<PeerServiceImpl>(*out.host);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(config.peer_listen, security.PeerPortCredentials(), &port);
+  BoundTransport(builder, federation::kFrameBytesMax / 2, buffer_bytes_max);
+  builder.RegisterService(out.service.get());
+  out.server = builder.BuildAndStart();
+  if (out.server == nullptr) {
+    return Unavailable(absl::StrFormat("cannot listen on %s", config.peer_listen),
+                       {.next_step = "Is another mnemed running there? Choose another "
+                                     "--peer.listen."});
+  }
+  if (etcd != nullptr) etcd->Start(AdvertisedAddress(config, port));
+  spdlog::info("node '{}' of federations in {}, listening for other nodes on {} (port {})",
+               config.federation_node,
+               etcd == nullptr ? config.federation_file : "etcd at " + config.federation_etcd,
+               config.peer_listen, port);
+  return out;
+}
+
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
+    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
+    engine::Engine& engine, const FederationHost* federations, grpc::Server& server) {
+  if (config.http_listen == "none") return nullptr;
+  DoorOptions options{
+      .http = {.listen = config.http_listen,
+               .connections_max = config.http_connections_max,
+               .connections_per_address_max = config.http_connections_per_address_max,
+               .idle_seconds = config.http_idle_seconds,
+               .request_seconds = config.http_request_seconds,
+               .body_bytes_max = config.limits.message_bytes_max,
+               .tls = HttpTls(config, security)},
+      .call_time = std::chrono::seconds(config.http_call_seconds),
+      .collect = [&security, &bounds, facts, &engine, federations](MetricFamilies& families) {
+        AddProcessMetrics(facts, families);
+        AddCallMetrics(bounds.observer.counters, bounds.budget, families);
+        AddEngineMetrics(engine, families);
+        AddMemoryMetrics(engine, families);
+        AddFederationMetrics(federations, families);
+        AddSample(AddCounter(families, "mneme_audit_lost_total",
+                             "Entries that the audit log had no room or no disk for."),
+                  security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));
+      }};
+  options.allow = [&gate = bounds.gate](const std::string& authorization) {
+    return gate.CheckPage(authorization);
+  };
+  MNEME_ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpDoor> door,
+      HttpDoor::Start(std::move(options), Clock::Real(), bounds.budget, engine, server));
+  spdlog::info("{} on {} (port {})", config.http_tls ? "HTTPS" : "HTTP", config.http_listen,
+               door->port());
+  if (!config.http_port_file.empty() && !WritePortFile(config.http_port_file, door->port())) {
+    return Unavailable(absl::StrFormat("cannot write %s", config.http_port_file),
+                       {.reason = "PORT_FILE", .next_step = "Choose another --http.port_file."});
+  }
+  return door;
+}
+
+absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door) {
+  if (door != nullptr) MNEME_RETURN_IF_ERROR(door->Renew(HttpTls(config, security)));
+  return "the HTTP port shows it too";
+}
+
+}  // namespace mneme::server

@@ -1,0 +1,59 @@
+// The ports that a server listens on: for clients, for other nodes of its federations, and for
+// HTTP.
+#ifndef MNEME_SERVER_DOORS_H_
+#define MNEME_SERVER_DOORS_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/engine/engine.h"
+#include "server/auth/security.h"
+#include "server/config/config.h"
+#include "server/http/door.h"
+#include "server/observe/process_metrics.h"
+#include "server/peer/federation_host.h"
+#include "server/peer/peer_service.h"
+#include "server/rpc/call.h"
+
+namespace mneme::server {
+
+// Written beside and renamed: a reader sees the whole number or no file. False: it cannot be
+// written.
+bool WritePortFile(const std::string& path, int port);
+
+// Null where it cannot listen.
+std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
+                                          std::initializer_list<grpc::Service*> services,
+                                          uint64_t buffer_bytes_max, int* port);
+
+// This server's part in federations, and the door for other nodes. All null where it has none.
+struct Federations {
+  std::unique_ptr<FederationHost> host;
+  std::unique_ptr<PeerServiceImpl> service;
+  std::unique_ptr<grpc::Server> server;
+
+  // The nodes save what they are, then the door is shut. Before the engine closes.
+  void Stop() {
+    if (host != nullptr) host->Stop();
+    if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());
+  }
+};
+
+absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
+                                             bool recovery_mode, engine::Engine& engine,
+                                             uint64_t buffer_bytes_max);
+
+// The HTTP port; null where there is none.
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
+    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
+    engine::Engine& engine, const FederationHost* federations, grpc::Server& server);
+// Has the HTTP port show the certificate that is in use now; says so in a line for people.
+absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door);
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_DOORS_H_
