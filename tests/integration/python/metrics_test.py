@@ -157,6 +157,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual(self.sample("mneme_commit_seconds_count"), self.sample("mneme_commits_total"))
         self.assertEqual(self.sample("mneme_jobs_ended_total", kind="train", end="done"), 1)
         self.assertAlmostEqual(self.sample("mneme_memory_load_ratio", memory="linear"), 12 / 64)
+        self.assertGreater(self.sample("mneme_memory_capacity_used_ratio", memory="linear"), 0)
         self.assertGreater(self.sample("mneme_memory_probe_recall_ratio", memory="linear", first="10"), 0)
 
     def test_counters_only_grow_and_errors_are_counted_by_code(self):
