@@ -80,7 +80,8 @@ class Worker {
   std::thread thread_;  // last: starts when all else is there
 };
 
-// Until every client has made so many calls more.
+// Until every client has made so many calls more. Looks again and again: a client that is stuck
+// tells nobody.
 bool WaitForCalls(const std::vector<std::unique_ptr<Worker>>& workers) {
   for (const auto& worker : workers) {
     const uint64_t goal = worker->calls() + kCallsBetween;

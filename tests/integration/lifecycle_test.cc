@@ -23,7 +23,8 @@ using ::testing::HasSubstr;
 
 constexpr std::chrono::seconds kLongest{30};
 
-// Whether it becomes true in time.
+// Whether it becomes true in time. Looks again and again: what is waited for happens in another
+// process.
 template <typename Condition>
 bool Comes(Condition condition) {
   const auto end = std::chrono::steady_clock::now() + kLongest;
