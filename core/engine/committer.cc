@@ -11,6 +11,9 @@ namespace mneme::engine {
 namespace {
 
 constexpr int64_t kExpiryIntervalNanos = 60ll * 1'000'000'000;
+// The record of the group is written; with the first, it is on stable storage, too.
+constexpr std::string_view kSyncedLap = "commit.fsync";
+constexpr std::string_view kWrittenLap = "commit";
 
 absl::Status Busy(size_t waiting, size_t bytes_max) {
   return ResourceExhausted(
@@ -114,6 +117,7 @@ void Committer::Run() {
   while (WaitQueued()) {
     options_.give_way();
     TakeQueued(&ops);
+    Pass(ops, "queue");
     absl::Status fatal;
     {
       MutexLock lock(&mutex_);
@@ -131,6 +135,12 @@ void Committer::Run() {
 void Committer::FailAll(Ops& ops, const absl::Status& status) {
   for (auto& op : ops) op->Finish(status, Sync::kMemory);
   ops.clear();
+}
+
+void Committer::Pass(const Ops& ops, std::string_view lap) {
+  for (const auto& op : ops) {
+    if (Timeline* const timeline = op->timeline(); timeline != nullptr) timeline->Pass(lap);
+  }
 }
 
 void Committer::GoFatal(const absl::Status& status) {
@@ -163,6 +173,7 @@ void Committer::CommitOps(Ops ops) {
     }
     if (ready.empty()) continue;
 
+    Pass(ready, "prepare");
     const int64_t begin_nanos = clock_.NowMonotonicNanos();
     absl::Status committed = storage_.Commit(std::move(batch), sync);
     if (!committed.ok()) {
@@ -178,10 +189,13 @@ void Committer::CommitOps(Ops ops) {
       return;
     }
     CountCommit(ready.size(), sync, clock_.NowMonotonicNanos() - begin_nanos);
+    Pass(ready, sync == Sync::kDisk ? kSyncedLap : kWrittenLap);
     MNEME_PASS_FAIL_POINT("commit.before_apply");
     for (auto& op : ready) op->Apply();
+    Pass(ready, "apply");
     MNEME_PASS_FAIL_POINT("commit.before_publish");
     PublishGroup(group);
+    Pass(ready, "publish");
     MNEME_PASS_FAIL_POINT("commit.before_answer");
     for (auto& op : ready) op->Finish(absl::OkStatus(), sync);
   }

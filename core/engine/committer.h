@@ -33,6 +33,7 @@
 #include "core/base/mutex.h"
 #include "core/engine/limits.h"
 #include "core/engine/memory.h"
+#include "core/engine/timeline.h"
 #include "core/engine/types.h"
 #include "core/storage/storage.h"
 
@@ -60,6 +61,8 @@ class WriteOp {
   virtual ~WriteOp() = default;
   virtual size_t bytes() const = 0;
   virtual Sync sync() const { return Sync::kDisk; }
+  // Of the call, until Finish; null: nobody asks.
+  virtual Timeline* timeline() const { return nullptr; }
   // It makes the server hold more: refused in Prepare while CommitGroup::disk is not OK.
   virtual bool grows() const { return false; }
   // Checks against the state as it is and adds to the batch. An error, or kNextGroup, means that
@@ -112,6 +115,8 @@ class Committer {
   void PublishGroup(CommitGroup& group);
   void ExpireRequests();
   void FailAll(Ops& ops, const absl::Status& status);
+  // Ends a lap of each.
+  static void Pass(const Ops& ops, std::string_view lap);
   // The log is in doubt: nothing more is acknowledged.
   void GoFatal(const absl::Status& status);
 

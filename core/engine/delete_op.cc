@@ -16,7 +16,8 @@ class DeleteOp final : public MemoryWriteOp {
       : MemoryWriteOp(std::move(written),
                       {.request_id = command.request_id,
                        .body_hash = command.body_hash,
-                       .sync = command.sync},
+                       .sync = command.sync,
+                       .timeline = command.timeline},
                       std::move(done)),
         command_(std::move(command)),
         matching_(std::move(matching)) {}

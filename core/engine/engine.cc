@@ -6,6 +6,7 @@
 #include "core/base/fail_point.h"
 #include "core/engine/index_job.h"
 #include "core/engine/ops.h"
+#include "core/engine/timeline.h"
 #include "core/engine/validate.h"
 
 namespace mneme::engine {
@@ -132,6 +133,7 @@ void Engine::Store(StoreCommand command, Done<WriteReply> done) {
   absl::Status status = (*memory)->CheckServing();
   if (status.ok()) status = ValidateStore(command, **memory, options_.limits);
   if (!status.ok()) return done(status);
+  if (command.timeline != nullptr) command.timeline->Pass("check");
   committer_->Submit(
       MakeStoreOp(*std::move(memory), std::move(command), item_ids_, budget_, std::move(done)));
 }
@@ -143,6 +145,7 @@ void Engine::DeleteItems(DeleteCommand command, Done<WriteReply> done) {
   absl::Status status = (*memory)->CheckServing();
   if (status.ok()) status = ValidateDelete(command, **memory, options_.limits);
   if (!status.ok()) return done(status);
+  if (command.timeline != nullptr) command.timeline->Pass("check");
   if (!command.filter.empty())
     return DeleteMatching(*std::move(memory), std::move(command), std::move(done));
   committer_->Submit(MakeDeleteOp(*std::move(memory), std::move(command), std::move(done)));

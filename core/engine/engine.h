@@ -182,7 +182,8 @@ class Engine {
   absl::Status PrepareQuery(Pending& pending) const;
   absl::Status FindCandidates(Pending& pending) const;
   absl::Status ChooseRows(Pending& pending) const;
-  bool MayRunInline(const Pending& pending) const;
+  // kInline where it may run on this thread, if it is cheap.
+  QueryPlace PlaceOf(const Pending& pending) const;
   absl::Status ReadPayloads(Pending& pending) const;
   absl::StatusOr<ItemRecord> ReadItem(const Memory& memory, const ItemId& id) const;
   absl::StatusOr<ItemPage> ReadPage(Memory& memory, const ListItemsCommand& command,

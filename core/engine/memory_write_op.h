@@ -23,6 +23,7 @@ namespace mneme::engine {
 class MemoryWriteOp : public WriteOp {
  public:
   Sync sync() const final { return request_.sync; }
+  Timeline* timeline() const final { return request_.timeline; }
   absl::StatusOr<Prepared> Prepare(CommitGroup& group) final;
   void Apply() final;
   void Finish(const absl::Status& status, Sync reached) final;
@@ -33,6 +34,7 @@ class MemoryWriteOp : public WriteOp {
     std::string request_id;
     uint64_t body_hash = 0;
     Sync sync = Sync::kDisk;
+    Timeline* timeline = nullptr;
   };
 
   MemoryWriteOp(std::shared_ptr<Memory> memory, Request request, Done<WriteReply> done);

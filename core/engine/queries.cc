@@ -6,6 +6,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/passing_rows.h"
 #include "core/engine/probe.h"
+#include "core/engine/timeline.h"
 #include "core/engine/validate.h"
 
 namespace mneme::engine {
@@ -275,35 +276,47 @@ void Engine::Query(QueryCommand command, Done<QueryReply> done) {
   if (absl::Status queued = read_pool_->Submit(choose); !queued.ok()) pending->done(queued);
 }
 
-// May the query run on this thread, if it is cheap? Its beginning must be cheap then, too.
-bool Engine::MayRunInline(const Pending& pending) const {
+// The beginning of a query that runs on this thread must be cheap, too.
+QueryPlace Engine::PlaceOf(const Pending& pending) const {
   const models::QuerySpec& spec = pending.command.spec;
-  if (StepsMax(*pending.memory, spec) > kInlineStepsMax) return false;
+  if (StepsMax(*pending.memory, spec) > kInlineStepsMax) return QueryPlace::kSteps;
   const models::ModelStats& stats = pending.pinned.published.view->stats();
-  if (!scan_pool_->idle() && BytesRead(*pending.memory, stats) > kInlineBusyBytes) return false;
-  return spec.rows == nullptr || stats.row_bytes <= kInlineRowBytes;
+  if (!scan_pool_->idle() && BytesRead(*pending.memory, stats) > kInlineBusyBytes) {
+    return QueryPlace::kBusy;
+  }
+  const bool quick = spec.rows == nullptr || stats.row_bytes <= kInlineRowBytes;
+  return quick ? QueryPlace::kInline : QueryPlace::kRows;
 }
 
 void Engine::StartQuery(std::shared_ptr<Pending> pending) {
   const QueryCommand& command = pending->command;
   const std::shared_ptr<const models::View>& view = pending->pinned.published.view;
-  if (MayRunInline(*pending)) {
+  QueryReply& reply = pending->reply;
+  if (command.timeline != nullptr) command.timeline->Pass("prepare");
+  reply.place = PlaceOf(*pending);
+  if (reply.place == QueryPlace::kInline) {
     absl::StatusOr<std::unique_ptr<models::Query>> query = view->Begin(command.cues, command.spec);
     if (!query.ok()) return pending->done(query.status());
-    if (EstimateMicros(**query) < (scan_pool_->idle() ? kInlineMicros : kInlineBusyMicros)) {
+    if (command.timeline != nullptr) command.timeline->Pass("begin");
+    reply.estimate_micros = EstimateMicros(**query);
+    if (reply.estimate_micros < (scan_pool_->idle() ? kInlineMicros : kInlineBusyMicros)) {
       cues_inline_.fetch_add(command.cues.cues.rows, std::memory_order_relaxed);
-      absl::StatusOr<models::Answer> answer = RunQuery(**query, command.cancelled);
+      absl::StatusOr<models::Answer> answer =
+          RunQuery(**query, command.cancelled, command.timeline);
       query->reset();
       return FinishQuery(std::move(pending), std::move(answer));
     }
+    reply.place = QueryPlace::kDear;
   }
   scan_pool_->Submit({.view = view,
                       .cues = command.cues,
                       .spec = command.spec,
                       .cancelled = command.cancelled,
-                      .done = [this, pending](absl::StatusOr<models::Answer> answer) {
-                        FinishQuery(pending, std::move(answer));
-                      }});
+                      .done =
+                          [this, pending](absl::StatusOr<models::Answer> answer) {
+                            FinishQuery(pending, std::move(answer));
+                          },
+                      .timeline = command.timeline});
 }
 
 void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models::Answer> answer) {
@@ -317,15 +330,19 @@ void Engine::FinishQuery(std::shared_ptr<Pending> pending, absl::StatusOr<models
   reply.uid = pending->memory->uid();
   reply.position = published.position;
   reply.trained = stats.trained;
+  reply.items = stats.items;
   NoteUse(*pending->memory, reply.answer);
   const bool radii = pending->command.check_radius &&
                      reply.answer.certificates == models::CertificateState::kSealed;
+  Timeline* const timeline = pending->command.timeline;
+  if (timeline != nullptr) timeline->Pass("finish");
   if (!pending->command.payloads && !radii) return pending->done(std::move(reply));
-  absl::Status queued = read_pool_->Submit([this, pending, radii] {
+  absl::Status queued = read_pool_->Submit([this, pending, radii, timeline] {
     absl::Status status;
     if (pending->command.payloads) status = ReadPayloads(*pending);
     if (status.ok() && radii) status = CheckRadii(*pending);
     if (!status.ok()) return pending->done(pending->memory->NoteRead(std::move(status)));
+    if (timeline != nullptr) timeline->Pass("read");
     pending->done(std::move(pending->reply));
   });
   if (!queued.ok()) pending->done(queued);

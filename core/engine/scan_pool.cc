@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "core/base/status.h"
@@ -43,15 +44,20 @@ double EstimateMicros(const models::Query& query) {
 }
 
 absl::StatusOr<models::Answer> RunQuery(models::Query& query,
-                                        const std::function<bool()>& cancelled) {
+                                        const std::function<bool()>& cancelled,
+                                        Timeline* timeline) {
+  PassWatch watch(timeline);
   while (true) {
+    watch.Begin(query);
     std::unique_ptr<models::Partial> partial = query.Empty();
     const size_t step = std::max<size_t>(1, static_cast<size_t>(kSliceMicros / PartMicros(query)));
     for (size_t first = 0; first < query.parts(); first += step) {
       if (first > 0 && cancelled && cancelled()) return CancelledError();
       query.Probe(first, std::min(first + step, query.parts()), *partial);
     }
+    watch.Probed(1);
     MNEME_ASSIGN_OR_RETURN(const bool done, query.Settle(*partial));
+    watch.Settled();
     if (done) return query.TakeAnswer();
     if (cancelled && cancelled()) return CancelledError();
   }
@@ -68,6 +74,9 @@ struct ScanPool::Batch {
   Matrix gathered_cues;
   std::vector<uint8_t> gathered_mask;
 
+  std::optional<Timeline> timeline;  // of the batch, where one of its tasks has one
+  PassWatch watch{nullptr};
+
   std::unique_ptr<models::Query> query;
   std::vector<std::unique_ptr<models::Partial>> partials;  // one a worker
   size_t parts = 0;
@@ -77,6 +86,19 @@ struct ScanPool::Batch {
   size_t next_part = 0;
   size_t probing = 0;
   bool abandoned = false;
+
+  // Every task's wait ends here; what comes is the batch's.
+  void BeginTimeline() {
+    for (ScanTask& task : tasks) {
+      if (task.timeline == nullptr) continue;
+      task.timeline->Pass("queue");
+      if (!timeline) timeline.emplace(task.timeline->clock(), task.timeline->end_nanos());
+    }
+    if (timeline) watch = PassWatch(&*timeline);
+  }
+  void Pass(std::string_view lap) {
+    if (timeline) timeline->Pass(lap);
+  }
 
   bool has_work() const {
     return phase == Phase::kNew || (phase == Phase::kProbe && next_part < parts && !abandoned);
@@ -170,6 +192,7 @@ std::shared_ptr<ScanPool::Batch> ScanPool::GatherBatch() {
     }
     counters_.cues += batch->cue_count;
     ++counters_.batches;
+    batch->BeginTimeline();
     active_.push_back(batch);
     return batch;
   }
@@ -286,6 +309,7 @@ void ScanPool::Begin(Batch& batch) {
     MNEME_CHECK(batch.gathered_mask.empty() ||
                 batch.gathered_mask.size() == batch.cue_count * mask_bytes);
     cues = {.cues = batch.gathered_cues, .mask = batch.gathered_mask};
+    batch.Pass("gather");
   }
   absl::StatusOr<std::unique_ptr<models::Query>> query =
       batch.tasks.front().view->Begin(cues, batch.tasks.front().spec);
@@ -295,6 +319,7 @@ void ScanPool::Begin(Batch& batch) {
   }
   batch.query = *std::move(query);
   batch.partials.resize(threads_.size());
+  batch.Pass("begin");
   FinishStage(batch);
 }
 
@@ -305,6 +330,9 @@ void ScanPool::FinishStage(Batch& batch) {
   while (true) {
     if (probed) {
       if (batch.abandoned) return Answer(batch, CancelledError());
+      batch.watch.Probed(static_cast<size_t>(
+          std::count_if(batch.partials.begin(), batch.partials.end(),
+                        [](const auto& partial) { return partial != nullptr; })));
       std::unique_ptr<models::Partial> merged;
       for (std::unique_ptr<models::Partial>& partial : batch.partials) {
         if (partial == nullptr) continue;
@@ -318,9 +346,11 @@ void ScanPool::FinishStage(Batch& batch) {
       if (merged == nullptr) merged = batch.query->Empty();
       absl::StatusOr<bool> done = batch.query->Settle(*merged);
       if (!done.ok()) return Answer(batch, done.status());
+      batch.watch.Settled();
       if (*done) return Answer(batch, batch.query->TakeAnswer());
     }
     probed = true;
+    batch.watch.Begin(*batch.query);
     const size_t parts = batch.query->parts();
     const size_t step =
         std::max<size_t>(1, static_cast<size_t>(kSliceMicros / PartMicros(*batch.query)));
@@ -349,6 +379,15 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
     wake_.NotifyAll();
   }
   cues_in_flight_.fetch_sub(batch.cue_count);
+  if (batch.timeline) {
+    for (ScanTask& task : tasks) {
+      if (task.timeline != nullptr) task.timeline->Follow(*batch.timeline);
+    }
+  }
+  if (answer.ok()) {
+    answer->plan.batch_cues = static_cast<uint32_t>(batch.cue_count);
+    answer->plan.batch_requests = static_cast<uint32_t>(tasks.size());
+  }
   if (!answer.ok() || tasks.size() == 1) {
     for (ScanTask& task : tasks)
       task.done(answer.ok() ? std::move(answer) : absl::StatusOr<models::Answer>(answer.status()));
@@ -361,6 +400,7 @@ void ScanPool::Answer(Batch& batch, absl::StatusOr<models::Answer> answer) {
     part.items_scored = answer->items_scored;
     part.proof = answer->proof;
     part.index = answer->index;
+    part.plan = answer->plan;
     part.certificates = answer->certificates;
     part.list_size = answer->list_size;
     if (!answer->recalls.empty())

@@ -24,6 +24,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/engine/timeline.h"
 #include "core/engine/types.h"
 
 namespace mneme::engine {
@@ -31,9 +32,10 @@ namespace mneme::engine {
 // Estimated time of all parts of the present stage on one thread, in microseconds.
 double EstimateMicros(const models::Query& query);
 
-// Runs a query to its end on the calling thread.
+// Runs a query to its end on the calling thread. `timeline`: takes its passes; may be null.
 absl::StatusOr<models::Answer> RunQuery(models::Query& query,
-                                        const std::function<bool()>& cancelled);
+                                        const std::function<bool()>& cancelled,
+                                        Timeline* timeline = nullptr);
 
 struct ScanTask {
   std::shared_ptr<const models::View> view;
@@ -41,6 +43,7 @@ struct ScanTask {
   models::QuerySpec spec;
   std::function<bool()> cancelled;  // may be empty
   Done<models::Answer> done;
+  Timeline* timeline = nullptr;  // borrowed until done
 };
 
 class ScanPool {

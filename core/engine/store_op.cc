@@ -25,7 +25,8 @@ class StoreOp final : public MemoryWriteOp {
       : MemoryWriteOp(std::move(written),
                       {.request_id = command.request_id,
                        .body_hash = command.body_hash,
-                       .sync = command.sync},
+                       .sync = command.sync,
+                       .timeline = command.timeline},
                       std::move(done)),
         command_(std::move(command)),
         generator_(ids) {

@@ -27,6 +27,8 @@ namespace mneme::engine {
 using storage::MemoryUid;
 using storage::Sync;
 
+class Timeline;  // core/engine/timeline.h
+
 // The part of a memory's description that may change.
 struct Labels {
   std::string description;
@@ -130,6 +132,7 @@ struct StoreCommand {
   // Asked on the committer's thread before anything is done: true gives Cancelled, with
   // nothing done. Writes come to it in the order in which they were submitted. May be empty.
   std::function<bool()> cancelled;
+  Timeline* timeline = nullptr;  // borrowed until the call is done; null: nobody asks
 };
 
 struct DeleteCommand {
@@ -144,6 +147,7 @@ struct DeleteCommand {
   std::string request_id;
   uint64_t body_hash = 0;
   Sync sync = Sync::kDisk;
+  Timeline* timeline = nullptr;  // as in StoreCommand
 };
 
 // The sums of another memory, to be added: as exported, or those of `from` as they are now.
@@ -220,6 +224,16 @@ struct QueryCommand {
   std::string filter;  // only items whose attributes match; empty: all
   bool payloads = false;
   std::function<bool()> cancelled;  // polled between slices; may be empty
+  Timeline* timeline = nullptr;     // as in StoreCommand
+};
+
+// Where a query ran, and why.
+enum class QueryPlace {
+  kInline,  // on the thread that received it: it is cheap
+  kDear,    // in the scan pool, as are all others: handing it over costs less than it would hold up
+  kSteps,   // it may take many steps
+  kBusy,    // scans are under way, and it reads much
+  kRows,    // a filter over many rows
 };
 
 // Why a list is shorter than asked.
@@ -237,6 +251,9 @@ struct QueryReply {
   // where the answer's certificates are sealed. Negative: not certified, or gone since.
   std::vector<std::vector<double>> distances;
   std::optional<models::TrainedStats> trained;  // of the view that answered
+  uint64_t items = 0;                           // likewise
+  QueryPlace place = QueryPlace::kInline;
+  double estimate_micros = 0;  // of the first stage, on one thread; 0: it was not looked at
 };
 
 struct ItemRecord {

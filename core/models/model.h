@@ -51,6 +51,7 @@
 #include "core/base/row_set.h"
 #include "core/math/matrix.h"
 #include "core/models/index/calibration.h"
+#include "core/models/query_plan.h"
 #include "core/models/spec.h"
 
 namespace mneme::models {
@@ -172,6 +173,10 @@ struct CueAnswer {
   double z_gap = 0;
   double mass = 0;         // kList: share of the softmax mass that `top` holds (dense)
   double share_error = 0;  // shares and mass may be off by this, relative
+  // Of a scan by codes, over all passes: rows that their bounds did not rule out (for the list, and
+  // again for the recall), and keys that were read for these. Of an index: rows named and scored.
+  uint64_t rows_survived = 0;
+  uint64_t rows_rescored = 0;
   // kList of a trained memory: mean score of the certified list's entries (the largest list_size
   // scores of the best item's partition).
   double tail_average = 0;
@@ -222,6 +227,7 @@ struct Answer {
   // Of a memory with an index. Shares and mass of an approximate list are of the rows scored; its
   // means, deviations and z are 0.
   std::optional<IndexUse> index;
+  QueryPlan plan;
 
   bool approximate() const { return index && index->fallback == IndexFallback::kNone; }
 };
@@ -236,11 +242,15 @@ class Partial {
 class Query {
  public:
   virtual ~Query() = default;
+  // What the present stage does: "scan", "rescore". Static.
+  virtual std::string_view stage() const { return "scan"; }
   // Units of the present stage that can be probed apart (tiles; 1 for a published state). May be 0.
   virtual size_t parts() const = 0;
   // Floating-point operations (about) and bytes touched by one part, for scheduling; never zero.
   virtual double part_flops() const = 0;
   virtual double part_bytes() const = 0;
+  // Bytes that the present stage reads in all, for people.
+  virtual double stage_bytes() const { return static_cast<double>(parts()) * part_bytes(); }
   virtual std::unique_ptr<Partial> Empty() const = 0;
   virtual void Probe(size_t first, size_t last, Partial& into) const = 0;
   virtual void Merge(Partial& into, const Partial& from) const = 0;

@@ -22,6 +22,8 @@ CueAnswer ToCueAnswer(DenseOutcome from) {
   to.z_gap = from.z_gap;
   to.mass = from.mass;
   to.share_error = from.share_error;
+  to.rows_survived = from.rows_survived;
+  to.rows_rescored = from.rows_rescored;
   to.top.reserve(from.top.size());
   for (const ListedRow& listed : from.top) {
     to.top.push_back({.id = listed.row.id->ToItemId(),

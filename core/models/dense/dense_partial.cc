@@ -22,6 +22,8 @@ void MergeSums(CueSums& into, const CueSums& from, double keep, double take) {
   into.extra = into.extra * keep + from.extra * take;
   into.n += from.n;
   into.support ^= from.support;
+  into.survived += from.survived;
+  into.rescored += from.rescored;
   into.scores.Merge(from.scores);
 }
 

@@ -27,6 +27,8 @@ struct CueSums {
   double extra = 0;      // Σ e^a F' · (the row's own number) · e^-m
   uint64_t n = 0;        // rows with F' > 0
   uint64_t support = 0;  // xor of the mixed numbers of these rows (not of exp)
+  uint64_t survived = 0;  // rows of coded tiles that the bounds did not rule out
+  uint64_t rescored = 0;  // keys of coded tiles that were read
   math::Moments scores;  // of the similarities
 };
 

@@ -115,6 +115,7 @@ void DenseRun<T>::ChooseCodes(const BasicTileView<T>& tile) {
       }
     } else if (!CodesSpareKeys(task_.kernel, block, 0, tile)) {
       task_.use_codes = false;
+      codes_use_ = CodesUse::kSpread;
       codes_.clear();
     }
   }
@@ -378,6 +379,14 @@ bool DenseRun<T>::Restart() {
   return !order_.empty();
 }
 
+// What the pass that ends did with codes. Once they were read, the answer owes to them.
+template <typename T>
+void DenseRun<T>::NoteCodes() {
+  if (!task_.use_codes || codes_use_ == CodesUse::kRead) return;
+  const bool all_masked = step_ == 0 && masked_from_ == 0;
+  codes_use_ = !uses_codes() ? CodesUse::kCue : all_masked ? CodesUse::kMask : CodesUse::kRead;
+}
+
 template <typename T>
 bool DenseRun<T>::Settle(DensePartial& merged) {
   if (task_.live_rows == 0) {
@@ -386,10 +395,12 @@ bool DenseRun<T>::Settle(DensePartial& merged) {
     return true;
   }
   std::vector<T> next(cues_.cols);
-  coded_ = coded_ || uses_codes();
+  NoteCodes();
   size_t kept = 0;
   for (size_t place = 0; place < order_.size(); ++place) {
     CueSums& sums = merged.sums[place];
+    outcomes_[order_[place]].rows_survived += sums.survived;
+    outcomes_[order_[place]].rows_rescored += sums.rescored;
     std::vector<ScoredRow> top;
     if (!merged.tops.empty()) top = merged.tops[place].TakeSorted();
     if (Sums() == SumKind::kNone && !top.empty()) {

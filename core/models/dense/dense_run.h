@@ -103,6 +103,8 @@ struct DenseOutcome {
   std::vector<ListedRow> top;  // best first
   double mass = 0;             // share of `top`
   double share_error = 0;      // shares and mass may be off by this, relative (a list by codes)
+  uint64_t rows_survived = 0;  // of a scan by codes, over all passes: as in CueSums
+  uint64_t rows_rescored = 0;
   math::Moments scores;
   double z_best = 0;
   double z_gap = 0;
@@ -134,7 +136,9 @@ class DenseRun {
   // Leaves codes out where they would not pay: for a read-out that needs most keys.
   void ChooseCodes(const BasicTileView<T>& tile);
   // Whether codes ruled rows out.
-  bool coded() const { return coded_; }
+  bool coded() const { return codes_use_ == CodesUse::kRead; }
+  // The same, and why not. With task.use_codes, after the first pass.
+  CodesUse codes_use() const { return codes_use_; }
   // With task.keep_trace: the state scored last of each cue [B, key_dim].
   BasicMatrix<T>& last_states() { return last_states_; }
 
@@ -159,6 +163,7 @@ class DenseRun {
   bool SettleCue(const CueSums& sums, std::span<const double> output, std::vector<ScoredRow> top,
                  size_t place, std::span<T> next);
   bool Restart();
+  void NoteCodes();
 
   DenseTask task_;  // its kernel is that of the present round
   DenseKernelSpec given_kernel_;
@@ -175,7 +180,7 @@ class DenseRun {
   std::vector<T> squared_norms_;
   std::vector<math::CodedCue> codes_;  // none where codes are not used
   std::vector<uint8_t> weigh_;         // by place: CueBlock::weigh
-  bool coded_ = false;
+  CodesUse codes_use_ = CodesUse::kNone;
   std::vector<uint64_t> supports_;  // of the pass before (finite support)
   std::vector<uint64_t> befores_;   // marks of the states before (binary)
   size_t masked_from_ = 0;          // first pass: active cues from here on are under a mask

@@ -98,6 +98,12 @@ DenseTask DenseView::TaskOf(const QuerySpec& spec) const {
           .encoder = encoder_.get()};
 }
 
+CodesUse DenseView::ChooseCodes(const StoreView& store, const QuerySpec& spec) const {
+  if (!UsesCodes(std::get<DenseSpec>(spec_.model))) return CodesUse::kModel;
+  if (store.rows() < kCodedRowsMin) return CodesUse::kFewRows;
+  return spec.candidate_rows ? CodesUse::kCandidates : CodesUse::kRead;
+}
+
 absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
                                                         const QuerySpec& spec) const {
   MNEME_RETURN_IF_ERROR(Check(spec));
@@ -126,22 +132,23 @@ absl::StatusOr<std::unique_ptr<Query>> DenseView::Begin(const CueBatch& cues,
     if (spec.top == 0) task.top = candidates.size();
   }
   task.live_rows = store.live_rows();
-  task.use_codes = UsesCodes(std::get<DenseSpec>(spec_.model)) && store.rows() >= kCodedRowsMin &&
-                   !spec.candidate_rows;
+  const CodesUse codes = ChooseCodes(store, spec);
+  task.use_codes = codes == CodesUse::kRead;
   auto query = std::make_unique<DenseQuery>(task, store, cues, std::move(candidates),
-                                            std::move(why_not), encoder_);
+                                            std::move(why_not), codes, encoder_);
   if (query->active() == 0 && cues.cues.rows > 0) return query->FirstError();
   return query;
 }
 
 DenseQuery::DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
                        std::vector<RowPosition> candidates, std::optional<IndexUse> index,
-                       std::shared_ptr<const LinearEncoder> encoder)
+                       CodesUse codes, std::shared_ptr<const LinearEncoder> encoder)
     : listed_only_(task.listed_only),
       output_dim_(task.output_dim),
       store_(store),
       candidates_(std::move(candidates)),
       index_(std::move(index)),
+      codes_(codes),
       encoder_(std::move(encoder)),
       run_(task, cues.cues, cues.mask) {
   candidate_rows_.reserve(candidates_.size());
@@ -166,6 +173,13 @@ double DenseQuery::part_bytes() const {
   if (run_.uses_codes())
     return static_cast<double>(kTileRows * CodedRowBytes(store_.tile(0).key_dim));
   return static_cast<double>(store_.bytes()) / static_cast<double>(parts());
+}
+
+double DenseQuery::stage_bytes() const {
+  if (parts() == 0) return 0;
+  const size_t key_dim = store_.tile(0).key_dim;
+  const size_t row_bytes = run_.uses_codes() ? CodedRowBytes(key_dim) : key_dim * sizeof(float);
+  return static_cast<double>(store_.rows() * row_bytes);
 }
 
 void DenseQuery::ProbeParts(size_t first, size_t last, DensePartial& into) const {
@@ -200,6 +214,10 @@ Answer DenseQuery::TakeAnswer() {
                 .proof = run_.coded() ? ExactnessProof::kCodeBounds : ExactnessProof::kFullScan,
                 .items_scored = listed_only_ ? candidates_.size() : store_.live_rows()};
   answer.index = index_;
+  answer.plan = {.path = run_.coded() ? QueryPath::kCodeScan : QueryPath::kFloatScan,
+                 .codes = codes_ == CodesUse::kRead ? run_.codes_use() : codes_,
+                 .rows = store_.live_rows(),
+                 .tiles = parts()};
   answer.cues.reserve(run_.outcomes().size());
   for (DenseOutcome& outcome : run_.outcomes()) {
     answer.cues.push_back(ToCueAnswer(std::move(outcome)));

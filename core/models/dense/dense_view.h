@@ -42,6 +42,8 @@ class DenseView final : public View {
  private:
   absl::Status Check(const QuerySpec& spec) const;
   DenseTask TaskOf(const QuerySpec& spec) const;
+  // kRead, or why codes are not read whatever the cues are.
+  CodesUse ChooseCodes(const StoreView& store, const QuerySpec& spec) const;
 
   MemorySpec spec_;
   StoreView store_;
@@ -55,9 +57,10 @@ class DenseView final : public View {
 class DenseQuery final : public TypedQuery<DensePartial> {
  public:
   // `candidates`: where the only rows that may be listed lie, ascending. `index`: why an index was
-  // not used; none where there is none. `encoder`: the task's, kept while this lives.
+  // not used; none where there is none. `codes`: as the view chose; the task says the same.
+  // `encoder`: the task's, kept while this lives.
   DenseQuery(const DenseTask& task, const StoreView& store, const CueBatch& cues,
-             std::vector<RowPosition> candidates, std::optional<IndexUse> index,
+             std::vector<RowPosition> candidates, std::optional<IndexUse> index, CodesUse codes,
              std::shared_ptr<const LinearEncoder> encoder);
 
   // The number of cues that can be answered.
@@ -67,6 +70,8 @@ class DenseQuery final : public TypedQuery<DensePartial> {
   size_t parts() const override { return store_.live_rows() == 0 ? 0 : store_.tiles(); }
   double part_flops() const override;
   double part_bytes() const override;
+  // Codes, or keys; what is read besides of the rows that count is not in it.
+  double stage_bytes() const override;
   Answer TakeAnswer() override;
 
  protected:
@@ -84,6 +89,7 @@ class DenseQuery final : public TypedQuery<DensePartial> {
   std::vector<RowPosition> candidates_;
   std::vector<uint32_t> candidate_rows_;  // their rows within their tiles
   std::optional<IndexUse> index_;
+  CodesUse codes_;
   std::shared_ptr<const LinearEncoder> encoder_;  // that the run looks at
   DenseRun<float> run_;
 };

@@ -79,6 +79,7 @@ void IndexedQuery::CutIntoPieces() {
     group_ = std::clamp<size_t>(most, 1, kCuesPerWalk);
     return;
   }
+  path_ = QueryPath::kBinaryIndex;
   const uint64_t count = std::min<uint64_t>(
       binary->bytes() / kBytesPerPiece, binary->live_rows() / (kRowsPerPieceCandidate * depth_));
   for (auto& piece : binary->Parts(std::max<uint64_t>(count, 1)))
@@ -127,6 +128,7 @@ absl::Status IndexedQuery::Score(size_t first, size_t count, IndexedPartial& int
     CueAnswer answer = ToCueAnswer(std::move(run.outcomes().front()));
     // What these would be compared with is the memory, not what was chosen from it.
     answer.score_mean = answer.score_std = answer.z_best = answer.z_gap = 0;
+    answer.rows_rescored = tile.rows;
     into.rows_scored = std::max<uint64_t>(into.rows_scored, tile.rows);
     into.answers.emplace_back(static_cast<uint32_t>(cue), std::move(answer));
   }
@@ -173,6 +175,7 @@ absl::StatusOr<bool> IndexedQuery::SettleStage(IndexedPartial& merged) {
                    .recall = calibration.recall,
                    .depth = depth_,
                    .rows = calibration.rows};
+  answer_.plan = {.path = path_, .rows = store_.live_rows(), .tiles = pieces_.size()};
   return true;
 }
 

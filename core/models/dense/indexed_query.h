@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,7 @@ class IndexedQuery final : public TypedQuery<IndexedPartial> {
                std::shared_ptr<const IndexSnapshot> index, const CueBatch& cues,
                const QuerySpec& spec);
 
+  std::string_view stage() const override { return scoring_ ? "rescore" : "candidates"; }
   size_t parts() const override { return groups() * (scoring_ ? 1 : pieces_.size()); }
   double part_flops() const override;
   double part_bytes() const override;
@@ -79,6 +81,7 @@ class IndexedQuery final : public TypedQuery<IndexedPartial> {
   size_t group_ = 1;                                          // cues of a part
   bool scoring_ = false;                                      // the second stage
   std::vector<CandidateList> candidates_;                     // of each cue, then
+  QueryPath path_ = QueryPath::kGraphIndex;
   Answer answer_;
 };
 

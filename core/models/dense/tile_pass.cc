@@ -103,7 +103,7 @@ void ListBest(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
 
 // As ListBest, of a coded tile.
 template <typename T>
-void ListBestCoded(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
+void ListBestCoded(const CueAtTile<T>& at, math::TopK<ScoredRow>& top, CueSums& counts) {
   const size_t n = at.tile.rows;
   std::vector<uint32_t>& index = at.scratch.index;
   T bound = kLowest<T>;
@@ -116,13 +116,16 @@ void ListBestCoded(const CueAtTile<T>& at, math::TopK<ScoredRow>& top) {
       bound = std::numeric_limits<T>::infinity();
       const size_t count = math::CollectAtLeast(at.scores, n, kth, index.data());
       for (size_t i = 0; i < count; ++i) bound = std::min(bound, at.Exact(index[i]));
+      counts.rescored += count;
     }
   }
   const size_t count = math::CollectAtLeast(at.upper, n, bound, index.data());
+  counts.survived += count;
   for (size_t i = 0; i < count; ++i) {
     const size_t row = index[i];
     if (static_cast<double>(at.upper[row]) < top.threshold()) continue;
     PushRow(at, row, static_cast<double>(at.Exact(row)), top);
+    ++counts.rescored;
   }
 }
 
@@ -148,7 +151,8 @@ void Rank(const CueAtTile<T>& at, const TileNeeds& needs, DensePartial& into) {
     return;
   }
   if (!into.tops.empty()) {
-    at.upper == nullptr ? ListBest(at, into.tops[place]) : ListBestCoded(at, into.tops[place]);
+    at.upper == nullptr ? ListBest(at, into.tops[place])
+                        : ListBestCoded(at, into.tops[place], into.sums[place]);
   }
   if (needs.moments) into.sums[place].scores.Merge(LiveMoments(at));
 }
@@ -189,16 +193,18 @@ size_t FindWeighty(const CueAtTile<T>& at, T largest, double running_max) {
 // The exponents of these by their keys (of all live rows when they are many), one behind the other
 // in scratch.sorted; their rows stay in scratch.index.
 template <typename T>
-size_t GatherWeighty(const CueAtTile<T>& at, T largest, double running_max) {
+size_t GatherWeighty(const CueAtTile<T>& at, T largest, CueSums& sums) {
   const size_t n = at.tile.rows;
   std::vector<uint32_t>& index = at.scratch.index;
-  size_t count = FindWeighty(at, largest, running_max);
+  size_t count = FindWeighty(at, largest, sums.m);
+  sums.survived += count;
   if (count * kRowsPerRefined > n) {
     count = math::CollectAtLeast(at.upper, n, kLowest<T>, index.data());
   }
   std::vector<T>& exponents = at.scratch.sorted;
   exponents.resize(count);
   for (size_t i = 0; i < count; ++i) exponents[i] = at.Exponent(index[i]);
+  sums.rescored += count;
   return count;
 }
 
@@ -219,7 +225,7 @@ double SeparateExp(const CueAtTile<T>& at, DensePartial& into) {
   size_t count = n;
   const bool gathered = at.upper != nullptr && at.block.weigh[at.b] != 0 && largest > kLowest<T>;
   if (gathered) {
-    count = GatherWeighty(at, largest, sums.m);
+    count = GatherWeighty(at, largest, sums);
     exponents = at.scratch.sorted.data();
     largest = math::Max(exponents, count);
   }

@@ -83,6 +83,7 @@ Answer FeatureQuery::TakeAnswer() {
   const std::vector<FeatureOutcome>& outcomes = run_.outcomes();
   Answer answer{.recalls = Matrix(recalls.rows(), recalls.cols())};
   answer.cues.resize(outcomes.size());
+  answer.plan.path = QueryPath::kFeatureDescent;
   const double noise = NoiseOfStrangers();
   for (size_t i = 0; i < outcomes.size(); ++i) {
     CueAnswer& cue = answer.cues[i];

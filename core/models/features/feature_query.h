@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "core/models/features/feature_recall.h"
@@ -36,6 +37,7 @@ class FeatureQuery final : public TypedQuery<FeatureQueryPartial> {
   // steps_max 0: the spec's; 1: the energy of the cues as they are.
   FeatureQuery(std::shared_ptr<const FeatureSnapshot> snapshot, MatrixView cues, int steps_max);
 
+  std::string_view stage() const override { return "descend"; }
   // Of frequencies; none where the memory is empty.
   size_t parts() const override;
   double part_flops() const override;

@@ -44,11 +44,13 @@ class QuadraticQuery final : public TypedQuery<QuadraticPartial> {
         sweeps_max_(steps_max > 0 ? steps_max : snapshot_->spec.steps_max) {
     answer_.recalls = Matrix(cues.rows, cues.cols);
     answer_.cues.resize(cues.rows);
+    answer_.plan.path = QueryPath::kFeatureSweeps;
     for (size_t i = 0; i < cues.rows; ++i) {
       if (!IsBinary(cues.row(i))) answer_.cues[i].error = NotBinary("cue", i);
     }
   }
 
+  std::string_view stage() const override { return "sweep"; }
   size_t parts() const override { return empty() ? 0 : cues_.rows; }
   // One product, and a few turns a neuron.
   double part_flops() const override {

@@ -70,7 +70,10 @@ LinearQuery::LinearQuery(std::shared_ptr<const LinearSnapshot> snapshot, MatrixV
       kind_(spec.kind),
       top_(spec.top),
       wants_scores_(WantsScores(*snapshot_, spec)),
-      target_rows_(spec.target_rows) {
+      target_rows_(spec.target_rows),
+      path_(!wants_scores_          ? QueryPath::kLinearProduct
+            : spec.certified_list ? QueryPath::kLinearCertified
+                                  : QueryPath::kLinearRanking) {
   answer_.cues.resize(cue_count());
   usable_ = cue_count();
   if (snapshot_->key_frame.changes()) BringCuesIntoFrame();
@@ -136,6 +139,12 @@ double LinearQuery::part_bytes() const {
   if (stage_ == 1) return tile;
   const double partitions = static_cast<double>(partition_count());
   return row_bytes * partitions * static_cast<double>(snapshot_->key_dim) + tile * TilesToScore();
+}
+
+double LinearQuery::stage_bytes() const {
+  const size_t row_bytes = sizeof(float) * snapshot_->response_dim;
+  const size_t rows = stage_ == 0 ? partition_count() * snapshot_->key_dim : parts() * kTileRows;
+  return static_cast<double>(row_bytes * rows);
 }
 
 LinearPartial LinearQuery::MakeEmpty() const {
@@ -326,6 +335,10 @@ void LinearQuery::FinishRecalls(const std::vector<size_t>& best_partition) {
   }
 }
 
-Answer LinearQuery::TakeAnswer() { return std::move(answer_); }
+Answer LinearQuery::TakeAnswer() {
+  answer_.plan = {.path = path_, .rows = answer_.items_scored};
+  if (wants_scores_) answer_.plan.tiles = ranked_.parts();
+  return std::move(answer_);
+}
 
 }  // namespace mneme::models

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -46,9 +47,11 @@ class LinearQuery final : public TypedQuery<LinearPartial> {
   size_t usable_cues() const { return usable_; }
   const absl::Status& cue_error(size_t cue) const { return answer_.cues[cue].error; }
 
+  std::string_view stage() const override { return stage_ == 0 ? "product" : "rank"; }
   size_t parts() const override;
   double part_flops() const override;
   double part_bytes() const override;
+  double stage_bytes() const override;
   Answer TakeAnswer() override;
 
  protected:
@@ -96,6 +99,7 @@ class LinearQuery final : public TypedQuery<LinearPartial> {
   std::vector<size_t> list_sizes_;  // of each partition, for a certified list; else empty
   size_t tail_size_ = 0;            // entries of one list that make a tail average; 0: no
 
+  QueryPath path_;
   int stage_ = 0;
   Matrix recalls_;           // [P * B, d_v], after stage 0
   std::vector<float> bars_;  // of each cue: the target's score; empty: no targets

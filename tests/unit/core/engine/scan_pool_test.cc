@@ -142,6 +142,50 @@ TEST(ScanPool, WhatQueuesBehindAScanIsOneBatch) {
   EXPECT_EQ(pool.counters().cues, 21u);
 }
 
+std::vector<std::string_view> NamesOf(const Timeline& timeline) {
+  std::vector<std::string_view> names;
+  for (const Lap& lap : timeline.laps()) names.push_back(lap.name);
+  return names;
+}
+
+TEST(ScanPool, WhoeverAsksIsToldHowTheBatchWent) {
+  Watch watch;
+  std::promise<void> entered, gate;
+  watch.entered = &entered;
+  watch.gate = gate.get_future().share();
+  ScanPool pool(1, 0);
+  auto view = std::make_shared<SumView>(watch, 10);
+  const Matrix cue(1, 2);
+  ManualClock clock;
+  Timeline alone(clock, 0), together(clock, 0);
+  std::promise<models::QueryPlan> first, second, third;
+  const auto keep = [](std::promise<models::QueryPlan>& promise) {
+    return [&promise](absl::StatusOr<models::Answer> answer) { promise.set_value(answer->plan); };
+  };
+  pool.Submit({.view = view, .cues = {.cues = cue}, .done = keep(first), .timeline = &alone});
+  entered.get_future().wait();
+  clock.Advance(5);                                                          // while these wait
+  pool.Submit({.view = view, .cues = {.cues = cue}, .done = keep(second)});  // does not ask
+  pool.Submit({.view = view, .cues = {.cues = cue}, .done = keep(third), .timeline = &together});
+  gate.set_value();
+
+  const models::QueryPlan plan = first.get_future().get();
+  EXPECT_EQ(plan.batch_cues, 1u);
+  EXPECT_EQ(plan.batch_requests, 1u);
+  second.get_future().get();
+  const models::QueryPlan shared = third.get_future().get();
+  EXPECT_EQ(shared.batch_cues, 2u);
+  EXPECT_EQ(shared.batch_requests, 2u);
+  // The second stage has nothing to scan.
+  EXPECT_EQ(NamesOf(alone),
+            (std::vector<std::string_view>{"queue", "begin", "scan", "settle", "settle"}));
+  EXPECT_EQ(NamesOf(together), (std::vector<std::string_view>{"queue", "gather", "begin", "scan",
+                                                              "settle", "settle"}));
+  EXPECT_EQ(together.laps()[0].end_nanos, 5);
+  EXPECT_EQ(together.laps()[3].parts, 10u);
+  EXPECT_EQ(together.laps()[3].threads, 1u);
+}
+
 TEST(ScanPool, WaitIdleLastsAsLongAsTheScanOrAsItMay) {
   Watch watch;
   std::promise<void> entered, gate;
