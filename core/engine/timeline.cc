@@ -3,21 +3,30 @@
 #include <algorithm>
 
 namespace mneme::engine {
+namespace {
+
+// From here on laps whose names came before are one lap; there is room for one of each other name.
+constexpr size_t kRepeatedMax = kLapsMax - 16;
+constexpr std::string_view kFurther = "more";
+
+}  // namespace
 
 void Timeline::Add(const Lap& lap) {
-  if (laps_.size() < kLapsMax) {
+  const bool again = std::any_of(laps_.begin(), laps_.end(),
+                                 [&](const Lap& other) { return other.name == lap.name; });
+  const size_t most = again ? kRepeatedMax : kLapsMax;
+  if (laps_.size() < most) {
     laps_.push_back(lap);
     return;
   }
-  // The order of what is left out is lost, its sums are not: the last lap takes the time, the last
-  // one of the name what was read.
-  laps_.back().end_nanos = lap.end_nanos;
-  const auto same = std::find_if(laps_.rbegin(), laps_.rend(),
-                                 [&](const Lap& other) { return other.name == lap.name; });
-  if (same == laps_.rend()) return;
-  same->parts += lap.parts;
-  same->bytes += lap.bytes;
-  same->threads = std::max(same->threads, lap.threads);
+  if (laps_.back().name != kFurther && laps_.size() < kLapsMax) {
+    laps_.push_back({.name = kFurther, .end_nanos = laps_.back().end_nanos});
+  }
+  Lap& further = laps_.back();
+  further.end_nanos = lap.end_nanos;
+  further.parts += lap.parts;
+  further.bytes += lap.bytes;
+  further.threads = std::max(further.threads, lap.threads);
 }
 
 void Timeline::Follow(const Timeline& other) {
