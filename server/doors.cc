@@ -119,9 +119,12 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
   return out;
 }
 
-absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
-    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
-    engine::Engine& engine, const FederationHost* federations, grpc::Server& server) {
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Security& security,
+                                                    const CallBounds& bounds,
+                                                    const ProcessFacts& facts,
+                                                    engine::Engine& engine,
+                                                    const FederationHost* federations,
+                                                    const Tracing& tracing, grpc::Server& server) {
   if (config.http_listen == "none") return nullptr;
   DoorOptions options{
       .http = {.listen = config.http_listen,
@@ -132,12 +135,14 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                .body_bytes_max = config.limits.message_bytes_max,
                .tls = HttpTls(config, security)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
-      .collect = [&security, &bounds, facts, &engine, federations](MetricFamilies& families) {
+      .collect = [&security, &bounds, facts, &engine, federations,
+                  &tracing](MetricFamilies& families) {
         AddProcessMetrics(facts, families);
         AddCallMetrics(bounds.observer.counters, bounds.budget, families);
         AddEngineMetrics(engine, families);
         AddMemoryMetrics(engine, families);
         AddFederationMetrics(federations, families);
+        tracing.AddMetrics(families);
         AddSample(AddCounter(families, "mneme_audit_lost_total",
                              "Entries that the audit log had no room or no disk for."),
                   security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));

@@ -18,6 +18,7 @@
 #include "server/peer/federation_host.h"
 #include "server/peer/peer_service.h"
 #include "server/rpc/call.h"
+#include "server/tracing/tracing.h"
 
 namespace mneme::server {
 
@@ -48,9 +49,12 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
                                              uint64_t buffer_bytes_max);
 
 // The HTTP port; null where there is none.
-absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
-    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
-    engine::Engine& engine, const FederationHost* federations, grpc::Server& server);
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Security& security,
+                                                    const CallBounds& bounds,
+                                                    const ProcessFacts& facts,
+                                                    engine::Engine& engine,
+                                                    const FederationHost* federations,
+                                                    const Tracing& tracing, grpc::Server& server);
 // Has the HTTP port show the certificate that is in use now; says so in a line for people.
 absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door);
 

@@ -33,6 +33,7 @@
 #include "server/rpc/admin_service.h"
 #include "server/rpc/memory_service.h"
 #include "server/rpc/operations_service.h"
+#include "server/tracing/tracing.h"
 #include "server/watch.h"
 
 namespace mneme::server {
@@ -53,6 +54,11 @@ void ChooseBlasKernels(const std::string& choice) {
   math::SetBlasThreads(1);
 }
 
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) ^ device();
+}
+
 absl::StatusOr<std::unique_ptr<engine::Engine>> BeginEngine(
     const Config& config, const MemoryShares& shares, uint64_t memory_bytes_max, bool recovery_mode,
     std::function<void(const absl::Status&)> on_fatal) {
@@ -66,7 +72,6 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> BeginEngine(
                                      spdlog::error("damage on disk, near memories {:x}: {}",
                                                    fmt::join(uids, ", "), Explain(status));
                                    }}));
-  std::random_device device;
   const uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
   engine::EngineOptions options{
       .limits = config.limits,
@@ -74,7 +79,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> BeginEngine(
       .scan_nice = static_cast<int>(config.scan_nice),
       .read_threads = static_cast<int>(config.read_threads),
       .train_threads = static_cast<int>(config.train_threads == 0 ? cores : config.train_threads),
-      .seed = (static_cast<uint64_t>(device()) << 32) ^ device(),
+      .seed = RandomSeed(),
       .memory_bytes_max = memory_bytes_max,
       .memory_bytes_reserved = shares.reserved,
       .disk_bytes_reserve = config.disk_bytes_reserve,
@@ -131,6 +136,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   WarnIfInsecure(config);
   const absl::StatusOr<std::unique_ptr<Security>> security = Security::Open(config, Clock::Real());
   if (!security.ok()) return Fail(kExitUsage, security.status());
+  const absl::StatusOr<std::unique_ptr<Tracing>> tracing =
+      Tracing::Start(config, kVersion, Clock::Real(), RandomSeed());
+  if (!tracing.ok()) return Fail(kExitUsage, tracing.status());
   const MemoryLimit limit = ChooseMemoryLimit(config.memory_bytes_max);
   spdlog::info("main memory: {} bytes ({})", limit.bytes, limit.source);
   const MemoryShares shares = SplitMemory(limit.bytes, config.storage_memory_bytes);
@@ -146,7 +154,8 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
 
   (*security)->gate().SetDirectory(DirectoryOf(**engine));
   ByteBudget budget(shares.calls);
-  CallObserver observer{.slow_nanos = static_cast<int64_t>(config.slow_query_millis) * 1'000'000};
+  CallObserver observer{.slow_nanos = static_cast<int64_t>(config.slow_query_millis) * 1'000'000,
+                        .tracer = (*tracing)->tracer()};
   CallBounds bounds{.message_bytes_max = config.limits.message_bytes_max,
                     .answer_seconds_max = static_cast<int64_t>(config.answer_seconds),
                     .budget = budget,
@@ -160,7 +169,8 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
                              .memory_limit_source = limit.source},
                             bounds);
   Reloader reloader(config, std::move(load));
-  reloader.OnChange([&bounds, &observer](const Config& now) {
+  reloader.OnChange([&bounds, &observer, &tracing](const Config& now) {
+    (*tracing)->Reload(now);
     SetLogLevel(now.log_level);
     bounds.answer_seconds_max = static_cast<int64_t>(now.answer_seconds);
     observer.slow_nanos = static_cast<int64_t>(now.slow_query_millis) * 1'000'000;
@@ -194,7 +204,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   spdlog::info("listening on {} (port {})", config.listen, port);
   const absl::StatusOr<std::unique_ptr<HttpDoor>> door =
       StartDoor(config, **security, bounds, {.version = kVersion, .start_unix_nanos = start},
-                **engine, federations->host.get(), *server);
+                **engine, federations->host.get(), **tracing, *server);
   if (!door.ok()) {
     federations->Stop();
     return Fail(kExitListen, door.status());
@@ -217,6 +227,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
     federations->Stop();
     closed = StopServing(*server, **engine, grace, log_in_doubt ? kExitLogInDoubt : kExitFailed);
     if (*door != nullptr) (*door)->Stop();
+    (*tracing)->Stop();
   }
   if (log_in_doubt) return kExitLogInDoubt;
   if (!served.ok()) return ExitCodeOf(served);

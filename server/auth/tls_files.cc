@@ -131,11 +131,18 @@ absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsPaths& paths, int64_t now_unix
   struct stat facts = {};
   out.key_is_open = ::stat(paths.key.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0;
   if (paths.client_ca.empty()) return out;
-  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadPem("tls.client_ca", paths.client_ca));
-  if (FirstCertificate(out.client_ca) != nullptr) return out;
+  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadAuthorities("tls.client_ca", paths.client_ca,
+                                                        "those who sign clients' certificates"));
+  return out;
+}
+
+absl::StatusOr<std::string> ReadAuthorities(std::string_view key, const std::string& path,
+                                            std::string_view whose) {
+  MNEME_ASSIGN_OR_RETURN(std::string pem, ReadPem(key, path));
+  if (FirstCertificate(pem) != nullptr) return pem;
   TakeError();
-  return BadFile("tls.client_ca", paths.client_ca, "holds no certificate",
-                 "the certificates of those who sign clients' certificates", "Name the PEM file.");
+  return BadFile(key, path, "holds no certificate",
+                 absl::StrCat("the certificates of ", AbslView(whose)), "Name the PEM file.");
 }
 
 }  // namespace mneme::server

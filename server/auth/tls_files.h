@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -33,6 +34,10 @@ struct TlsMaterial {
 // InvalidArgument (TLS_FILES), naming the file: unreadable, no PEM, an encrypted key, a key that
 // does not fit, a certificate that has expired or is not valid yet, a key too weak to be taken.
 absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsPaths& paths, int64_t now_unix_nanos);
+// The certificates of some authorities, as PEM: one at least. `key`: of the configuration, for
+// errors (InvalidArgument TLS_FILES); `whose`: "those who sign clients' certificates".
+absl::StatusOr<std::string> ReadAuthorities(std::string_view key, const std::string& path,
+                                            std::string_view whose);
 
 }  // namespace mneme::server
 

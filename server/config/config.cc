@@ -99,6 +99,23 @@ ConfigKey Switch(std::string name, std::string help, bool Config::*field) {
           .get = [field](const Config& config) { return config.*field ? "true" : "false"; }};
 }
 
+// A number from 0 to 1.
+ConfigKey Share(std::string name, std::string help, double Config::*field) {
+  return {.name = name,
+          .help = std::move(help),
+          .set = [name, field](Config& config, std::string_view value) -> absl::Status {
+            double number = 0;
+            const char* const last = value.data() + value.size();
+            const auto [end, error] = std::from_chars(value.data(), last, number);
+            if (error != std::errc() || end != last || !(number >= 0 && number <= 1)) {
+              return BadValue(name, value, "a number from 0 to 1");
+            }
+            config.*field = number;
+            return absl::OkStatus();
+          },
+          .get = [field](const Config& config) { return absl::StrCat(config.*field); }};
+}
+
 // 0, or enough to start with.
 ConfigKey MemoryLimit(std::string name, std::string help) {
   ConfigKey key = Number(
@@ -181,6 +198,16 @@ absl::Status CheckTls(const Config& config) {
     return needs("tls.client_ca", "federation.file together with TLS");
   }
   return absl::OkStatus();
+}
+
+// A collector that cannot be one, or half of its TLS.
+absl::Status CheckTracing(const Config& config) {
+  const std::string& endpoint = config.tracing_endpoint;
+  if (!endpoint.empty() && (!HasPort(endpoint) || endpoint.find("://") != std::string::npos)) {
+    return BadValue("tracing.otlp_endpoint", endpoint, "host:port, or unix:PATH");
+  }
+  if (config.tracing_tls || config.tracing_tls_ca.empty()) return absl::OkStatus();
+  return BadValue("tracing.tls", "false", "true, which tracing.tls_ca needs");
 }
 
 absl::Status CheckHttp(const Config& config) {
@@ -321,6 +348,19 @@ std::vector<ConfigKey> MakeKeys() {
            &Config::audit_file),
       Switch("audit.reads", "Audit reads too, not writes and administration alone.",
              &Config::audit_reads),
+      Text("tracing.otlp_endpoint",
+           "Collector that spans of calls are sent to, by OTLP over gRPC, host:port or unix:PATH; "
+           "empty: none are made.",
+           &Config::tracing_endpoint),
+      Live(Share("tracing.sample_ratio",
+                 "Share of the calls without a traceparent that are traced, 0 to 1; a call with "
+                 "one is if its caller says so.",
+                 &Config::tracing_sample_ratio)),
+      Switch("tracing.tls", "Send spans by TLS.", &Config::tracing_tls),
+      Text("tracing.tls_ca",
+           "PEM file of the authorities that sign the collector's certificate; empty: the "
+           "system's.",
+           &Config::tracing_tls_ca),
       Number("limits.rows_per_store_max", "Rows in one Store or DeleteItems.", 1, 1u << 20,
              [](Config& c) -> uint32_t& { return c.limits.rows_per_store_max; }),
       Number("limits.cues_max", "Cues in one Retrieve or ListwiseQuery.", 1, 1u << 16,
@@ -394,6 +434,7 @@ absl::Status CheckListen(const Config& config, std::string_view key, const std::
 
 absl::Status ValidateConfig(const Config& config) {
   MNEME_RETURN_IF_ERROR(CheckTls(config));
+  MNEME_RETURN_IF_ERROR(CheckTracing(config));
   MNEME_RETURN_IF_ERROR(CheckListen(config, "server.listen", config.listen));
   MNEME_RETURN_IF_ERROR(CheckHttp(config));
   if (config.data_dir.empty()) return BadValue("data.dir", "", "a directory");

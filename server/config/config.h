@@ -63,6 +63,10 @@ struct Config {
   std::string auth_file;   // empty: everybody may do everything
   std::string audit_file;  // empty: no audit log
   bool audit_reads = false;
+  std::string tracing_endpoint;  // empty: nothing is traced
+  double tracing_sample_ratio = 0.1;
+  bool tracing_tls = false;
+  std::string tracing_tls_ca;  // empty: the system's authorities
   engine::Limits limits;
 };
 

@@ -39,6 +39,7 @@ absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
 void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* response,
                        bool is_write) {
   arena_.reset();
+  meter_.Lap("encode");
   if (!status.ok()) return End(status, nullptr);
   const uint64_t sent_bytes = response->ByteSizeLong();
   bounds_.gate.Charge(passage_.caller, sent_bytes);
@@ -71,7 +72,8 @@ void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* re
 
 void UnaryCall::End(const absl::Status& status, const google::protobuf::Message* response) {
   const int code = static_cast<int>(status.code());
-  meter_.LogIfSlow(meter_.End(code), code, *context_, request_, response);
+  meter_.Lap("respond");
+  meter_.End(code, request_, response);
   bounds_.gate.Note(*context_, passage_, *request_, status, response);
   Finish(ToGrpc(bounds_.gate.Redact(passage_.caller, status)));
 }

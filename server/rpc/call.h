@@ -45,7 +45,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   // `method`: its place in AllRpcs.
   UnaryCall(CallBounds& bounds, grpc::CallbackServerContext* context, size_t method)
-      : bounds_(bounds), context_(context), meter_(bounds.observer, method) {}
+      : bounds_(bounds), context_(context), meter_(bounds.observer, method, context) {}
 
   // Whether the request may be handled at all. It must live until the call is done, as gRPC's do.
   absl::Status Admit(const google::protobuf::Message& request);
@@ -106,6 +106,8 @@ grpc::ServerUnaryReactor* Serve(CallBounds& bounds, grpc::CallbackServerContext*
     return call;
   }
   call->meter().Pass(CallStage::kDecoded);
+  call->meter().Lap("decode");
+  if constexpr (requires { command->timeline; }) command->timeline = call->meter().timeline();
   submit(*std::move(command), [call, response, encode = std::move(encode)](auto reply) {
     call->meter().Pass(CallStage::kAnswered);
     if (reply.ok()) encode(*reply, response);

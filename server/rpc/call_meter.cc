@@ -1,10 +1,12 @@
 #include "server/rpc/call_meter.h"
 
 #include <algorithm>
-#include <iterator>
+#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "core/base/status.h"
+#include "server/auth/methods.h"
 #include "server/observe/log.h"
 
 namespace mneme::server {
@@ -13,20 +15,20 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-constexpr size_t kTraceIdBytes = 32;
-constexpr size_t kSpanIdBytes = 16;
 // Of a memory's name in the log: it is what the caller sent.
 constexpr size_t kLoggedNameBytesMax = 128;
+constexpr absl::string_view kPlanSeparator = ", ";
 
 // The first memory that a request names; empty where it names none.
-std::string MemoryOf(const Rpc& method, const Message& request) {
-  for (const std::string& path : method.rule.memories()) {
-    const FieldDescriptor* field = request.GetDescriptor()->FindFieldByName(path);
-    if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) continue;
-    std::string name = request.GetReflection()->GetString(request, field);
+std::string MemoryOf(const Message& request) {
+  static const MethodTable methods;
+  const Method* const method = methods.Find(request.GetDescriptor());
+  if (method == nullptr) return "";
+  for (const FieldPath& path : method->memories) {
+    std::string name = TextAt(request, path).substr(0, kLoggedNameBytesMax);
     std::replace_if(
         name.begin(), name.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
-    if (!name.empty()) return name.substr(0, kLoggedNameBytesMax);
+    if (!name.empty()) return name;
   }
   return "";
 }
@@ -39,13 +41,13 @@ std::string PlanOf(const Message& response) {
     if (field == nullptr || field->is_repeated()) continue;
     const google::protobuf::Reflection& at = *response.GetReflection();
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
-      absl::StrAppend(&out, ", ", name, " ", at.GetEnum(response, field)->name());
+      absl::StrAppend(&out, kPlanSeparator, name, " ", at.GetEnum(response, field)->name());
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64) {
-      absl::StrAppend(&out, ", ", name, " ", at.GetUInt64(response, field));
+      absl::StrAppend(&out, kPlanSeparator, name, " ", at.GetUInt64(response, field));
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
                at.HasField(response, field)) {
-      absl::StrAppend(&out, ", ", name, " {", at.GetMessage(response, field).ShortDebugString(),
-                      "}");
+      absl::StrAppend(&out, kPlanSeparator, name, " {",
+                      at.GetMessage(response, field).ShortDebugString(), "}");
     }
   }
   return out;
@@ -53,11 +55,59 @@ std::string PlanOf(const Message& response) {
 
 }  // namespace
 
-void CallMeter::Log(int64_t nanos, int code, grpc::CallbackServerContext& context,
-                    const Message* request, const Message* response) const {
+std::string_view CallMeter::HeaderOf(const char* name) const {
+  if (context_ == nullptr) return {};
+  const auto found = context_->client_metadata().find(name);
+  if (found == context_->client_metadata().end()) return {};
+  return {found->second.data(), found->second.size()};
+}
+
+void CallMeter::BeginTrace() {
+  std::optional<TracedCall> traced =
+      observer_.tracer->Begin(HeaderOf("traceparent"), HeaderOf("tracestate"));
+  if (!traced.has_value()) return;
+  Watch();
+  watched_->traced = std::move(traced);
+}
+
+engine::Timeline& CallMeter::Watch() {
+  if (watched_ == nullptr) {
+    watched_.reset(new Watched{.timeline = engine::Timeline(observer_.clock, begin_nanos_)});
+  }
+  return watched_->timeline;
+}
+
+void CallMeter::End(int code, const Message* request, const Message* response) {
+  ended_ = true;
+  const int64_t nanos = observer_.clock.NowMonotonicNanos() - begin_nanos_;
+  observer_.counters.End(method_, code, nanos, bytes_in_, bytes_out_);
+  const bool slow = slow_nanos() > 0 && nanos >= slow_nanos();
+  const bool waits = request == nullptr || AllRpcs()[method_].streams();
+  if (slow && !waits) Log(nanos, code, *request, response);
+  if (watched_ != nullptr && watched_->traced) EndTrace(nanos, code, request, response);
+}
+
+void CallMeter::EndTrace(int64_t nanos, int code, const Message* request, const Message* response) {
+  std::string plan = response != nullptr && code == 0 ? PlanOf(*response) : "";
+  if (!plan.empty()) plan.erase(0, kPlanSeparator.size());
+  observer_.tracer->End({.call = *std::move(watched_->traced),
+                         .method = AllRpcs()[method_].path,
+                         .code = code,
+                         .memory = request == nullptr ? "" : MemoryOf(*request),
+                         .plan = std::move(plan),
+                         .bytes_in = bytes_in_,
+                         .bytes_out = bytes_out_,
+                         .begin_nanos = begin_nanos_,
+                         .end_nanos = begin_nanos_ + nanos,
+                         .laps = watched_->timeline.laps()});
+  watched_->traced.reset();
+}
+
+void CallMeter::Log(int64_t nanos, int code, const Message& request,
+                    const Message* response) const {
   const Rpc& method = AllRpcs()[method_];
   std::string line = absl::StrCat("slow: ", method.name());
-  const std::string memory = request == nullptr ? "" : MemoryOf(method, *request);
+  const std::string memory = MemoryOf(request);
   if (!memory.empty()) absl::StrAppend(&line, " of ", memory);
   const auto millis = [](int64_t ns) { return static_cast<double>(ns) / 1e6; };
   absl::StrAppendFormat(&line, " took %.3f ms", millis(nanos));
@@ -71,29 +121,12 @@ void CallMeter::Log(int64_t nanos, int code, grpc::CallbackServerContext& contex
   absl::StrAppend(&line, ", ", absl::StatusCodeToString(static_cast<absl::StatusCode>(code)), ", ",
                   bytes_in_, " bytes in, ", bytes_out_, " out");
   if (response != nullptr && code == 0) line += PlanOf(*response);
-  const auto trace = context.client_metadata().find("traceparent");
-  if (trace != context.client_metadata().end()) {
-    const std::string id = TraceIdOf({trace->second.data(), trace->second.size()});
-    if (!id.empty()) absl::StrAppend(&line, ", trace ", id);
+  if (const auto trace = ParseTraceparent(HeaderOf("traceparent")); trace.has_value()) {
+    absl::StrAppend(&line, ", trace ", HexOf(trace->trace_id));
+  } else if (watched_ != nullptr && watched_->traced) {
+    absl::StrAppend(&line, ", trace ", HexOf(watched_->traced->context.trace_id));
   }
   LogWarning(line);
-}
-
-std::string TraceIdOf(std::string_view traceparent) {
-  const auto is_hex = [](std::string_view text) {
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-  };
-  // version "-" trace id "-" span id "-" flags
-  constexpr size_t kLength = 2 + 1 + kTraceIdBytes + 1 + kSpanIdBytes + 1 + 2;
-  if (traceparent.size() < kLength || traceparent[2] != '-' ||
-      traceparent[3 + kTraceIdBytes] != '-' ||
-      traceparent[4 + kTraceIdBytes + kSpanIdBytes] != '-') {
-    return "";
-  }
-  const std::string_view id = traceparent.substr(3, kTraceIdBytes);
-  const bool zero = id.find_first_not_of('0') == std::string_view::npos;
-  return is_hex(id) && !zero ? std::string(id) : "";
 }
 
 }  // namespace mneme::server

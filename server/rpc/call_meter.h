@@ -1,5 +1,5 @@
-// One call under observation: counted when it begins and when it ends, and logged where it took
-// long (log.slow_query_millis).
+// One call under observation: counted when it begins and when it ends, logged where it took long
+// (log.slow_query_millis), and told as spans where it is traced (server/tracing).
 //
 // A meter belongs to its call. What it writes to is shared and thread-safe.
 #ifndef MNEME_SERVER_RPC_CALL_METER_H_
@@ -11,11 +11,15 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <string>
+#include <memory>
+#include <optional>
+#include <string_view>
 
 #include "core/base/clock.h"
+#include "core/engine/timeline.h"
 #include "server/observe/call_counters.h"
 #include "server/rpc/rpc_table.h"
+#include "server/tracing/tracer.h"
 
 namespace mneme::server {
 
@@ -24,6 +28,7 @@ struct CallObserver {
   CallCounters counters{AllRpcs().size()};
   const Clock& clock = Clock::Real();
   std::atomic<int64_t> slow_nanos = 0;  // calls that took as long are logged; 0: none
+  Tracer* tracer = nullptr;             // null: nothing is traced
 };
 
 // Moments of a call after its beginning.
@@ -31,9 +36,14 @@ enum class CallStage { kDecoded, kAnswered };
 
 class CallMeter {
  public:
-  CallMeter(CallObserver& observer, size_t method)
-      : observer_(observer), method_(method), begin_nanos_(observer.clock.NowMonotonicNanos()) {
+  // `context`: of the call; null: it is not traced. Outlives the meter's End.
+  CallMeter(CallObserver& observer, size_t method, const grpc::ServerContextBase* context = nullptr)
+      : observer_(observer),
+        method_(method),
+        context_(context),
+        begin_nanos_(observer.clock.NowMonotonicNanos()) {
     observer_.counters.Begin(method_);
+    if (observer_.tracer != nullptr && context_ != nullptr) BeginTrace();
   }
   ~CallMeter() {
     if (!ended_) End(grpc::StatusCode::CANCELLED);
@@ -48,38 +58,44 @@ class CallMeter {
   void Pass(CallStage stage) {
     if (slow_nanos() > 0) passed_[static_cast<size_t>(stage)] = observer_.clock.NowMonotonicNanos();
   }
-  // Once. Nanoseconds since the beginning.
-  int64_t End(int code) {
-    ended_ = true;
-    const int64_t nanos = observer_.clock.NowMonotonicNanos() - begin_nanos_;
-    observer_.counters.End(method_, code, nanos, bytes_in_, bytes_out_);
-    return nanos;
+  // Where its time goes; null unless it is traced or Watch was called.
+  engine::Timeline* timeline() { return watched_ == nullptr ? nullptr : &watched_->timeline; }
+  // The same, from the call's beginning, whether it is traced or not.
+  engine::Timeline& Watch();
+  // Ends a lap of the timeline, if there is one.
+  void Lap(std::string_view name) {
+    if (watched_ != nullptr) watched_->timeline.Pass(name);
   }
-  // Logs a call that took `nanos`, if that is long: what was asked of what, how long its stages
-  // took, and how the answer came about. `request` and `response` may be null.
-  void LogIfSlow(int64_t nanos, int code, grpc::CallbackServerContext& context,
-                 const google::protobuf::Message* request,
-                 const google::protobuf::Message* response) const {
-    if (slow_nanos() > 0 && nanos >= slow_nanos()) Log(nanos, code, context, request, response);
-  }
+  // Once. The messages say what was asked of what, and how the answer came about, where the call is
+  // logged or traced; they may be null. Streams are not logged: they take long by their nature.
+  void End(int code, const google::protobuf::Message* request = nullptr,
+           const google::protobuf::Message* response = nullptr);
 
  private:
+  struct Watched {
+    engine::Timeline timeline;
+    std::optional<TracedCall> traced;
+  };
+
   int64_t slow_nanos() const { return observer_.slow_nanos.load(std::memory_order_relaxed); }
-  void Log(int64_t nanos, int code, grpc::CallbackServerContext& context,
-           const google::protobuf::Message* request,
+  // What came in the header of this name; empty: nothing.
+  std::string_view HeaderOf(const char* name) const;
+  void BeginTrace();
+  void EndTrace(int64_t nanos, int code, const google::protobuf::Message* request,
+                const google::protobuf::Message* response);
+  void Log(int64_t nanos, int code, const google::protobuf::Message& request,
            const google::protobuf::Message* response) const;
 
   CallObserver& observer_;
   const size_t method_;
+  const grpc::ServerContextBase* const context_;
   const int64_t begin_nanos_;
   std::array<int64_t, 2> passed_ = {};  // by stage; 0: not passed
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
+  std::unique_ptr<Watched> watched_;  // of the few that are
   bool ended_ = false;
 };
-
-// The trace id in a W3C traceparent ("00-TRACE-SPAN-FLAGS"); empty where it is not one.
-std::string TraceIdOf(std::string_view traceparent);
 
 }  // namespace mneme::server
 

@@ -71,7 +71,7 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
                                        const grpc::CallbackServerContext& context)
     : engine_(engine),
       bounds_(bounds),
-      meter_(bounds.observer, RpcOf<v1::StoreStreamRequest>()),
+      meter_(bounds.observer, RpcOf<v1::StoreStreamRequest>(), &context),
       streams_(streams),
       context_(context) {
   absl::Status status = Admit(opening_);
@@ -99,7 +99,7 @@ absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message) {
 void StoreStreamReactor::End(const absl::Status& status, uint64_t position) {
   v1::StoreResponse last;  // tells the audit log how far it got
   last.set_position(position);
-  meter_.End(static_cast<int>(status.code()));
+  meter_.End(static_cast<int>(status.code()), &opening_);
   bounds_.gate.Note(context_, passage_, opening_, status, position > 0 ? &last : nullptr);
   Finish(ToGrpc(bounds_.gate.Redact(passage_.caller, status)));
 }

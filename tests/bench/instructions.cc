@@ -1,9 +1,13 @@
 // One piece of work, to be counted: `mneme-instructions CASE` runs it once warm, then once inside
 // MeasuredWork, which is all that check_instructions.py has callgrind count.
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/test/server_context_test_spouse.h>
+
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +18,7 @@
 #include "core/math/kernels.h"
 #include "core/models/model.h"
 #include "server/rpc/call_meter.h"
+#include "server/tracing/tracer.h"
 
 using Work = std::function<void()>;
 
@@ -90,17 +95,49 @@ Work LinearRetrieve() {
 }
 
 // What counting a call costs, beginning and end.
+void Count(server::CallObserver& observer, const grpc::ServerContextBase* context) {
+  server::CallMeter meter(observer, 0, context);
+  meter.AddIn(540);
+  meter.Pass(server::CallStage::kDecoded);
+  // As many laps as a Retrieve has that runs where it came in.
+  constexpr std::string_view kLaps[] = {"decode", "prepare", "begin", "scan",
+                                        "settle", "finish",  "encode"};
+  for (const std::string_view lap : kLaps) meter.Lap(lap);
+  meter.Pass(server::CallStage::kAnswered);
+  meter.AddOut(600);
+  meter.Lap("respond");
+  meter.End(0);
+}
+
 Work CountCall() {
   auto observer = std::make_shared<server::CallObserver>();
-  return [observer] {
-    server::CallMeter meter(*observer, 0);
-    meter.AddIn(540);
-    meter.Pass(server::CallStage::kDecoded);
-    meter.Pass(server::CallStage::kAnswered);
-    meter.AddOut(600);
-    meter.End(0);
-  };
+  auto context = std::make_shared<grpc::ServerContext>();
+  return [=] { Count(*observer, context.get()); };
 }
+
+// The same with tracing on, of a call that comes with a traceparent.
+struct Traced final : server::SpanSink {
+  explicit Traced(const std::string& traceparent) {
+    metadata.AddClientMetadata("traceparent", traceparent);
+    observer.tracer = &tracer;
+  }
+  void Take(server::EndedCall call) override { calls.push_back(std::move(call)); }
+
+  server::Tracer tracer{*this, Clock::Real(), 0, 1};
+  server::CallObserver observer;
+  grpc::ServerContext context;
+  grpc::testing::ServerContextTestSpouse metadata{&context};
+  std::vector<server::EndedCall> calls;
+};
+
+Work TraceCall(const std::string& traceparent) {
+  auto traced = std::make_shared<Traced>(traceparent);
+  return [traced] { Count(traced->observer, &traced->context); };
+}
+Work TraceUnsampled() {
+  return TraceCall("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+}
+Work TraceSampled() { return TraceCall("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"); }
 
 struct Counted {
   std::string_view name;
@@ -111,7 +148,9 @@ constexpr Counted kCounted[] = {{"dot-rows-1024x128", Scores},
                                 {"list-8192x128", DenseList},
                                 {"lists-64-of-2048x128", DenseLists},
                                 {"linear-retrieve-256x256", LinearRetrieve},
-                                {"count-call", CountCall}};
+                                {"count-call", CountCall},
+                                {"trace-call-unsampled", TraceUnsampled},
+                                {"trace-call-sampled", TraceSampled}};
 
 }  // namespace
 }  // namespace mneme::bench

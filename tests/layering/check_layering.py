@@ -39,12 +39,13 @@ LAYERS = {
     "server/config":     ([*BASE, "core/engine", "core/federation", "core/storage"], ["absl", "cli11", "yaml"]),
     "server/observe":    ([*BASE, "core/engine", "server/config"],         ["absl", "prometheus", "spdlog", "systemd"]),
     "server/auth":       ([*BASE, "server/config", "proto"],               ["absl", "grpc", "json", "openssl", "spdlog", "yaml"]),
-    "server/rpc":        (["server/auth", "server/config", "server/observe", "proto", *ENGINE],            ["absl", "grpc", "xxhash"]),
+    "server/tracing":    ([*BASE, "core/engine", "server/auth", "server/config", "server/observe"], ["absl", "grpc"]),
+    "server/rpc":        (["server/auth", "server/config", "server/observe", "server/tracing", "proto", *ENGINE], ["absl", "grpc", "xxhash"]),
     "server/peer":       (["server/auth", "server/config", "server/observe", "server/rpc", "proto", *ENGINE], ["absl", "grpc"]),
     "server/http":       ([*BASE, "core/engine", "server/observe", "server/rpc", "proto"],
                                                                            ["absl", "grpc", "json", "microhttpd", "prometheus"]),
     "server/offline":    (["server/config", *ENGINE],                       ["absl", "json"]),
-    "server":            (["server/auth", "server/config", "server/http", "server/observe", "server/offline", "server/peer", "server/rpc", *ENGINE],
+    "server":            (["server/auth", "server/config", "server/http", "server/observe", "server/offline", "server/peer", "server/rpc", "server/tracing", *ENGINE],
                                                                            ["absl", "cli11", "grpc", "spdlog"]),
     "client":            ([*CLIENT],                                       ["absl", "grpc"]),
     "client/cpp":        (["proto"],                                       ["absl", "grpc"]),
@@ -60,7 +61,7 @@ LAYERS = {
     "tests/fuzz":        (["client/cli", "server/auth", "server/config", "server/observe", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
     "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "openssl", "rocksdb"]),
-    "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", *ENGINE, *CLIENT],
+    "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", "server/tracing", *ENGINE, *CLIENT],
                                                                            [*ALL_LIBRARIES, "benchmark", "faiss", "hnswlib", "usearch"]),
 }
 # tests/unit/X may include X, what X may include, GoogleTest, and helpers beside it or in a folder above it.
@@ -72,6 +73,7 @@ UNIT_ALSO = {
     "server": ["proto", "tests/sim", "tests/support"],  # the contract of a coordinator, and a real etcd
     "client/cli": ["tests/support"],  # certificates
     "server/auth": ["proto", "tests/support"],  # certificates, and connections
+    "server/tracing": ["tests/support"],  # a collector
 }
 
 # How an include that is not ours is recognised.

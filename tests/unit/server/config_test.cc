@@ -202,5 +202,28 @@ TEST(Config, BackupsLieBesideTheDataUnlessToldOtherwise) {
   EXPECT_EQ(BackupDirectory(config), "/mnt/backups");
 }
 
+TEST(Config, TracingTakesAShareAndACollectorThatCanBeOne) {
+  Config config;
+  for (const char* bad : {"1.5", "-0.1", "nan", "half", "", "0.5x"}) {
+    EXPECT_FALSE(SetKey(config, "tracing.sample_ratio", bad).ok()) << bad;
+  }
+  EXPECT_EQ(config.tracing_sample_ratio, Config().tracing_sample_ratio);
+  ASSERT_TRUE(SetKey(config, "tracing.sample_ratio", "0.25").ok());
+  EXPECT_EQ(config.tracing_sample_ratio, 0.25);
+  for (const char* good : {"collector:4317", "unix:/run/collector.sock", ""}) {
+    config.tracing_endpoint = good;
+    EXPECT_TRUE(ValidateConfig(config).ok()) << good;
+  }
+  for (const char* bad : {"collector", "http://collector:4317", "collector:port"}) {
+    config.tracing_endpoint = bad;
+    EXPECT_FALSE(ValidateConfig(config).ok()) << bad;
+  }
+  config.tracing_endpoint = "collector:4317";
+  config.tracing_tls_ca = "ca.pem";
+  EXPECT_FALSE(ValidateConfig(config).ok());
+  config.tracing_tls = true;
+  EXPECT_TRUE(ValidateConfig(config).ok());
+}
+
 }  // namespace
 }  // namespace mneme::server
