@@ -56,6 +56,8 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   Reactor* Retrieve(Context*, const v1::RetrieveRequest*, v1::RetrieveResponse*) override;
   Reactor* ListwiseQuery(Context*, const v1::ListwiseQueryRequest*,
                          v1::ListwiseQueryResponse*) override;
+  // explain.cc
+  Reactor* Explain(Context*, const v1::ExplainRequest*, v1::ExplainResponse*) override;
   // train.cc
   Reactor* Train(Context*, const v1::TrainRequest*, google::longrunning::Operation*) override;
   // forecast.cc
@@ -64,6 +66,10 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
   Reactor* GetServerInfo(Context*, const v1::GetServerInfoRequest*, v1::ServerInfo*) override;
 
  private:
+  // How `reply` came about; `meter`: of the call, which is watched.
+  absl::Status EncodeExplanation(const v1::ExplainRequest& request, const engine::QueryReply& reply,
+                                 CallMeter& meter, v1::ExplainResponse* response) const;
+
   engine::Engine& engine_;
   const Clock& clock_;
   const ServerFacts facts_;
