@@ -267,11 +267,15 @@ std::string MakeSessionId() { return MakeRequestId(); }
 
 absl::StatusOr<LoadResult> Client::Load(std::string_view memory, const ChunkSource& source,
                                         const LoadOptions& options) {
+  absl::Status valid = Impl::CheckTraceparent(options.traceparent);
+  if (!valid.ok()) return valid;
   Loader loader(ResourceName(memory), source, options, impl_->options().target);
   for (int tries = 1;; ++tries) {
     const uint64_t before = loader.acknowledged();
-    const absl::Status status = loader.Run(
-        impl_->memories(), [this](grpc::ClientContext& context) { impl_->Prepare(context); });
+    const absl::Status status =
+        loader.Run(impl_->memories(), [this, &options](grpc::ClientContext& context) {
+          impl_->Prepare(context, options.traceparent);
+        });
     if (status.ok()) return std::move(loader.result());
     if (loader.acknowledged() > before) tries = 1;  // it went on meanwhile
     if (loader.failed_here() ||

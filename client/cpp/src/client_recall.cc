@@ -207,6 +207,21 @@ absl::Status Ask(Impl& impl, MatrixRef cues, const Options& options, size_t shar
       [&](auto response, const RowRange& range) { return answer.Add(std::move(response), range); });
 }
 
+// The one request with all cues, put into `to` by `make`.
+template <typename Impl, typename Options, typename Make>
+absl::StatusOr<Explanation> AskHow(Impl& impl, MatrixRef cues, const Options& options,
+                                   const Make& make) {
+  const Mask mask(options.mask, cues);
+  if (absl::Status status = mask.Check(); !status.ok()) return status;
+  v1::ExplainRequest request;
+  make(mask, RowRange{.begin = 0, .end = cues.rows}, request);
+  v1::ExplainResponse response;
+  absl::Status status =
+      impl.Call(options.call, Repeatable::kYes, &Impl::Memories::Explain, request, response);
+  if (!status.ok()) return status;
+  return FromWire(std::move(response));
+}
+
 }  // namespace
 
 absl::StatusOr<RetrieveResult> Client::Retrieve(std::string_view memory, MatrixRef cues,
@@ -231,6 +246,20 @@ absl::StatusOr<QueryResult> Client::ListwiseQuery(std::string_view memory, Matri
       Ask(*impl_, cues, options, SharedBytes(options), &Impl::Memories::ListwiseQuery, make, lists);
   if (!status.ok()) return status;
   return lists.Take();
+}
+
+absl::StatusOr<Explanation> Client::ExplainRetrieve(std::string_view memory, MatrixRef cues,
+                                                    const RetrieveOptions& options) {
+  return AskHow(*impl_, cues, options, [&](const Mask& mask, const RowRange& all, auto& request) {
+    *request.mutable_retrieve() = MakeRetrieve(memory, cues, mask, options, all);
+  });
+}
+
+absl::StatusOr<Explanation> Client::ExplainQuery(std::string_view memory, MatrixRef cues,
+                                                 const QueryOptions& options) {
+  return AskHow(*impl_, cues, options, [&](const Mask& mask, const RowRange& all, auto& request) {
+    *request.mutable_listwise_query() = MakeQuery(memory, cues, mask, options, all);
+  });
 }
 
 }  // namespace mneme::client

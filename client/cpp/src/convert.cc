@@ -76,17 +76,6 @@ Certificate GetCertificate(const v1::Certificate& wire) {
   return certificate;
 }
 
-ScoredItem GetScoredItem(v1::ScoredItem& wire) {
-  ScoredItem item{.id = FromWire(wire.id()),
-                  .score = wire.score(),
-                  .share = wire.share(),
-                  .found = wire.found(),
-                  .rank = wire.rank(),
-                  .payload = std::move(*wire.mutable_payload())};
-  if (wire.has_certificate()) item.certificate = GetCertificate(wire.certificate());
-  return item;
-}
-
 Startup GetStartup(const v1::Startup& wire) {
   Startup startup{.done = wire.done(),
                   .recovery_mode = wire.recovery_mode(),
@@ -113,7 +102,7 @@ Resources GetResources(const v1::Resources& wire) {
 std::vector<ScoredItem> GetScoredItems(google::protobuf::RepeatedPtrField<v1::ScoredItem>* wire) {
   std::vector<ScoredItem> items;
   items.reserve(wire->size());
-  for (v1::ScoredItem& item : *wire) items.push_back(GetScoredItem(item));
+  for (v1::ScoredItem& item : *wire) items.push_back(FromWire(std::move(item)));
   return items;
 }
 
@@ -241,6 +230,17 @@ absl::StatusOr<Item> FromWire(const v1::Item& wire) {
 
 Warning FromWire(const v1::Warning& wire) {
   return {.reason = wire.reason(), .message = wire.message(), .next_step = wire.next_step()};
+}
+
+ScoredItem FromWire(v1::ScoredItem wire) {
+  ScoredItem item{.id = FromWire(wire.id()),
+                  .score = wire.score(),
+                  .share = wire.share(),
+                  .found = wire.found(),
+                  .rank = wire.rank(),
+                  .payload = std::move(*wire.mutable_payload())};
+  if (wire.has_certificate()) item.certificate = GetCertificate(wire.certificate());
+  return item;
 }
 
 CueResult FromWire(v1::CueResult wire) {

@@ -62,8 +62,10 @@ ProfilePoint FromWire(const v1::ProfilePoint& wire);
 ForecastResult FromWire(const v1::ForecastResponse& wire);
 ServerInfo FromWire(const v1::ServerInfo& wire);
 absl::StatusOr<Item> FromWire(const v1::Item& wire);
+ScoredItem FromWire(v1::ScoredItem wire);
 CueResult FromWire(v1::CueResult wire);
 CueList FromWire(v1::CueList wire);
+Explanation FromWire(v1::ExplainResponse wire);
 
 // All of a repeated field.
 template <typename Repeated>

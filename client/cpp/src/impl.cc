@@ -31,7 +31,24 @@ Client::Impl::Impl(std::shared_ptr<grpc::Channel> channel, ClientOptions options
              v1::FederationService::NewStub(channel_)),
       jitter_(std::random_device()()) {}
 
-void Client::Impl::Prepare(grpc::ClientContext& context) const {
+// gRPC ends the process for a header that it cannot send.
+absl::Status Client::Impl::CheckTraceparent(std::string_view traceparent) {
+  constexpr size_t kLength = 55;  // "00-" + 32 digits + "-" + 16 digits + "-01"
+  constexpr std::string_view kTaken = "0123456789abcdef-";
+  if (traceparent.empty() || (traceparent.size() >= kLength &&
+                              traceparent.find_first_not_of(kTaken) == std::string_view::npos)) {
+    return absl::OkStatus();
+  }
+  return MakeError({.code = absl::StatusCode::kInvalidArgument,
+                    .reason = "TRACEPARENT",
+                    .message = "the traceparent is none",
+                    .given = std::to_string(traceparent.size()) + " bytes",
+                    .expected = "00-, 32 hexadecimal digits, -, 16 digits, -, 2 digits",
+                    .next_step = "Send what W3C's Trace Context has, or leave it out."});
+}
+
+void Client::Impl::Prepare(grpc::ClientContext& context, const std::string& traceparent) const {
+  if (!traceparent.empty()) context.AddMetadata("traceparent", traceparent);
   if (options_.api_key.empty()) return;
   context.AddMetadata("authorization", absl::StrCat("Bearer ", options_.api_key));
 }
@@ -41,13 +58,14 @@ absl::Status Client::Impl::CallOnce(const CallOptions& call,
                                     const std::function<grpc::Status(grpc::ClientContext&)>& once) {
   grpc::ClientContext context;
   context.set_deadline(deadline);
-  Prepare(context);
+  Prepare(context, call.traceparent);
   const std::stop_callback cancel(call.stop, [&context] { context.TryCancel(); });
   return FromGrpc(once(context), options_.target, call.stop);
 }
 
 absl::Status Client::Impl::Call(const CallOptions& call, Repeatable repeatable,
                                 const std::function<grpc::Status(grpc::ClientContext&)>& once) {
+  if (absl::Status status = CheckTraceparent(call.traceparent); !status.ok()) return status;
   const auto deadline = std::chrono::system_clock::now() + call.timeout.value_or(options_.timeout);
   for (int tries = 1;; ++tries) {
     if (call.stop.stop_requested()) return Cancelled();

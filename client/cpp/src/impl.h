@@ -39,8 +39,10 @@ class Client::Impl {
   Memories& memories() { return *std::get<std::unique_ptr<Memories>>(stubs_); }
   Admin& admin() { return *std::get<std::unique_ptr<Admin>>(stubs_); }
   const ClientOptions& options() const { return options_; }
+  // InvalidArgument (TRACEPARENT) for one that cannot be sent; empty is fine.
+  static absl::Status CheckTraceparent(std::string_view traceparent);
   // What each call carries.
-  void Prepare(grpc::ClientContext& context) const;
+  void Prepare(grpc::ClientContext& context, const std::string& traceparent = {}) const;
 
   // Calls until it succeeds, must not be tried again, or time is over; gives the last error.
   absl::Status Call(const CallOptions& call, Repeatable repeatable,

@@ -116,6 +116,11 @@ std::string Name(CertificateState value) {
   return Strip(v1::CertificateState_Name(number), "CERTIFICATE_STATE_", number);
 }
 
+std::string Name(QueryPath value) {
+  const int number = static_cast<int>(value);
+  return Strip(v1::QueryPath_Name(number), "QUERY_PATH_", number);
+}
+
 std::string Name(Shortfall value) {
   const int number = static_cast<int>(value);
   return Strip(v1::Shortfall_Name(number), "SHORTFALL_", number);

@@ -227,6 +227,12 @@ class FakeServer final : public v1::MemoryService::Service {
     return Next(*request);
   }
 
+  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+                       v1::ExplainResponse* response) override {
+    *response = explanation;
+    return Next(*request);
+  }
+
   grpc::Status Train(grpc::ServerContext*, const v1::TrainRequest* request,
                      google::longrunning::Operation* response) override {
     *response = FakeOperations::UnderWay("queued", 0);
@@ -269,6 +275,7 @@ class FakeServer final : public v1::MemoryService::Service {
   v1::Certificate certificate;                          // of every item of a list, if certified
   v1::CertificateState certificate_state = v1::CERTIFICATE_STATE_UNSPECIFIED;
   v1::ForecastResponse forecast;
+  v1::ExplainResponse explanation;
 
  private:
   template <typename Request>
@@ -296,7 +303,7 @@ class FakeServer final : public v1::MemoryService::Service {
              std::vector<v1::GetItemRequest>, std::vector<v1::DeleteItemsRequest>,
              std::vector<v1::RetrieveRequest>, std::vector<v1::ListwiseQueryRequest>,
              std::vector<v1::GetServerInfoRequest>, std::vector<v1::TrainRequest>,
-             std::vector<v1::ForecastRequest>>
+             std::vector<v1::ForecastRequest>, std::vector<v1::ExplainRequest>>
       received_;
 };
 

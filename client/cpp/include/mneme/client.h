@@ -47,6 +47,7 @@
 #include "mneme/admin.h"
 #include "mneme/analysis.h"
 #include "mneme/error.h"
+#include "mneme/explain.h"
 #include "mneme/federation.h"
 #include "mneme/forecast.h"
 #include "mneme/memory.h"
@@ -88,6 +89,9 @@ struct ClientOptions {
 struct CallOptions {
   std::optional<std::chrono::milliseconds> timeout;  // absent: ClientOptions::timeout
   std::stop_token stop;                              // cancels the call: it ends with CANCELLED
+  // Where the call stands in a trace, as W3C has it ("00-TRACE-SPAN-01"): the server's spans hang
+  // below that span. Empty: in none of the caller's.
+  std::string traceparent;
 };
 
 // Rows done and rows in all, never falling; called by one thread at a time, though not always the
@@ -131,6 +135,7 @@ struct LoadOptions {
   Dtype dtype = Dtype::kFloat32;  // of keys and responses on their way
   std::function<void(uint64_t chunks, uint64_t rows)> progress;  // acknowledged so far
   std::stop_token stop;
+  std::string traceparent;  // as in CallOptions
 };
 
 struct LoadResult {
@@ -296,6 +301,13 @@ class Client {
                                           const RetrieveOptions& options = {});
   absl::StatusOr<QueryResult> ListwiseQuery(std::string_view memory, MatrixRef cues,
                                             const QueryOptions& options = {});
+
+  // Answers the query for real, in one request that is not split, and tells how: what was read, where
+  // the time went, what would make it faster.
+  absl::StatusOr<Explanation> ExplainRetrieve(std::string_view memory, MatrixRef cues,
+                                              const RetrieveOptions& options = {});
+  absl::StatusOr<Explanation> ExplainQuery(std::string_view memory, MatrixRef cues,
+                                           const QueryOptions& options = {});
 
   // Begins a training of the weights of a linear memory (rule TAM) and gives the operation to
   // watch. Stores and queries go on meanwhile; the new weights appear at once, at the end.

@@ -40,6 +40,52 @@ TEST_F(ClientRecallTest, IsCancelledByItsStopToken) {
             absl::StatusCode::kCancelled);
 }
 
+TEST_F(ClientRecallTest, SendsTheTraceparentThatItIsGiven) {
+  constexpr char kTraceparent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  std::vector<std::string> received;
+  server_.on_retrieve = [&received](grpc::ServerContext& context) {
+    const auto found = context.client_metadata().find("traceparent");
+    const bool there = found != context.client_metadata().end();
+    received.push_back(there ? std::string(found->second.data(), found->second.size()) : "");
+  };
+  Client client(Options());
+  const Matrix cue = Rows(1);
+  ASSERT_TRUE(client.Retrieve("faces", cue.ref(), {.call = {.traceparent = kTraceparent}}).ok());
+  ASSERT_TRUE(client.Retrieve("faces", cue.ref()).ok());
+  EXPECT_EQ(received, (std::vector<std::string>{kTraceparent, ""}));
+  for (const char* bad : {"00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0\n"}) {
+    const auto refused = client.Retrieve("faces", cue.ref(), {.call = {.traceparent = bad}});
+    EXPECT_EQ(GetError(refused.status()).reason, "TRACEPARENT") << bad;
+  }
+  EXPECT_EQ(received.size(), 2u);
+}
+
+TEST_F(ClientRecallTest, ExplainsInOneRequestWhatItIsAsked) {
+  server_.explanation.set_path(v1::QUERY_PATH_CODE_SCAN);
+  server_.explanation.mutable_elapsed()->set_nanos(1500);
+  v1::ExplainStage& stage = *server_.explanation.add_stages();
+  stage.set_name("scan");
+  stage.mutable_elapsed()->set_nanos(1500);
+  stage.set_bytes(12);
+  server_.explanation.add_answers()->mutable_best()->mutable_id()->set_number(7);
+  Client client(Options());
+  const Matrix cues = Rows(3);
+  const auto recall = client.ExplainRetrieve("faces", cues.ref(), {.top = 2});
+  ASSERT_TRUE(recall.ok()) << recall.status();
+  EXPECT_EQ(recall->path, QueryPath::kCodeScan);
+  EXPECT_EQ(Name(recall->path), "CODE_SCAN");
+  EXPECT_EQ(recall->stages.at(0).elapsed, std::chrono::nanoseconds(1500));
+  EXPECT_EQ(recall->stages.at(0).bytes, 12u);
+  EXPECT_EQ(recall->answers.at(0).best->id, ItemId(7));
+  ASSERT_TRUE(client.ExplainQuery("faces", cues.ref(), {.size = 4u, .exact = true}).ok());
+  const auto received = server_.Received<v1::ExplainRequest>();
+  ASSERT_EQ(received.size(), 2u);
+  EXPECT_EQ(received[0].retrieve().cues().rows(), 3u);
+  EXPECT_EQ(received[0].retrieve().top(), 2u);
+  EXPECT_EQ(received[1].listwise_query().k(), 4u);
+  EXPECT_TRUE(received[1].listwise_query().exact());
+}
+
 TEST_F(ClientRecallTest, PutsSplitRecallsBackInTheOrderOfTheCues) {
   SetLimits(10, 7, 1 << 20);
   Client client(Options());
