@@ -18,7 +18,7 @@
 
 namespace mneme::engine {
 
-// Further laps are added to these: a recall may take thousands of steps.
+// A recall may take thousands of steps: further laps of names that came before are one, "more".
 inline constexpr size_t kLapsMax = 64;
 
 struct Lap {

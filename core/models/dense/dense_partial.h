@@ -22,14 +22,14 @@ struct CueSums {
   double s0 = 0;                                        // Σ e^a F      · e^-m
   double s1 = 0;                                        // Σ e^a F'     · e^-m
   double s2 = 0;                                        // Σ (e^a F')²  · e^-2m
-  double turn = 0;       // Σ e^a C of BinaryDifference (binary states, plain separations)
-  double loose = 0;      // s0 may be off by this much · e^-m (a pass by codes)
-  double extra = 0;      // Σ e^a F' · (the row's own number) · e^-m
-  uint64_t n = 0;        // rows with F' > 0
-  uint64_t support = 0;  // xor of the mixed numbers of these rows (not of exp)
+  double turn = 0;        // Σ e^a C of BinaryDifference (binary states, plain separations)
+  double loose = 0;       // s0 may be off by this much · e^-m (a pass by codes)
+  double extra = 0;       // Σ e^a F' · (the row's own number) · e^-m
+  uint64_t n = 0;         // rows with F' > 0
+  uint64_t support = 0;   // xor of the mixed numbers of these rows (not of exp)
   uint64_t survived = 0;  // rows of coded tiles that the bounds did not rule out
   uint64_t rescored = 0;  // keys of coded tiles that were read
-  math::Moments scores;  // of the similarities
+  math::Moments scores;   // of the similarities
 };
 
 // A commutative monoid under Merge, for one number of cues, output dimension and list limit.

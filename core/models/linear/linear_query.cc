@@ -71,7 +71,7 @@ LinearQuery::LinearQuery(std::shared_ptr<const LinearSnapshot> snapshot, MatrixV
       top_(spec.top),
       wants_scores_(WantsScores(*snapshot_, spec)),
       target_rows_(spec.target_rows),
-      path_(!wants_scores_          ? QueryPath::kLinearProduct
+      path_(!wants_scores_        ? QueryPath::kLinearProduct
             : spec.certified_list ? QueryPath::kLinearCertified
                                   : QueryPath::kLinearRanking) {
   answer_.cues.resize(cue_count());
