@@ -100,6 +100,9 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
                  "File with the key to call with; without it the key in MNEME_API_KEY");
   app.add_flag("--allow-plaintext-key", context.allow_plaintext_key,
                "Send the key to another machine without TLS");
+  app.add_option("--traceparent", context.traceparent,
+                 "Where the requests stand in a trace (W3C Trace Context)")
+      ->envname("TRACEPARENT");
   app.add_flag("--json", context.json, "Print JSON for programs instead of text for people");
   AddMemoryCommands(app, context);
   AddAliasCommands(app, context);
@@ -107,6 +110,7 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   AddLoadCommand(app, context);
   AddRetrieveCommand(app, context);
   AddQueryCommand(app, context);
+  AddExplainCommand(app, context);
   AddTrainCommand(app, context);
   AddAnalyzeCommands(app, context);
   AddOperationCommands(app, context);

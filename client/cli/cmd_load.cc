@@ -110,7 +110,8 @@ absl::Status Run(LoadFlags& flags, Context& context) {
                     .durability = DurabilityOf(flags.source),
                     .dtype = flags.source.dtype,
                     .progress = [&bar](uint64_t, uint64_t rows) { bar.Update(rows); },
-                    .stop = context.io.stop});
+                    .stop = context.io.stop,
+                    .traceparent = context.traceparent});
   if (!result.ok()) return Resumable(result.status(), flags);
   Print(*result, flags, context);
   return absl::OkStatus();

@@ -21,6 +21,7 @@ void AddStoreCommand(CLI::App& app, Context& context);
 void AddLoadCommand(CLI::App& app, Context& context);
 void AddRetrieveCommand(CLI::App& app, Context& context);
 void AddQueryCommand(CLI::App& app, Context& context);
+void AddExplainCommand(CLI::App& app, Context& context);
 void AddTrainCommand(CLI::App& app, Context& context);
 void AddAnalyzeCommands(CLI::App& app, Context& context);
 void AddOperationCommands(CLI::App& app, Context& context);

@@ -50,9 +50,10 @@ struct Context {
   std::string tls_key;
   std::string api_key_file;
   bool allow_plaintext_key = false;
+  std::string traceparent;
   std::function<absl::Status()> action;
 
-  client::CallOptions call() const { return {.stop = io.stop}; }
+  client::CallOptions call() const { return {.stop = io.stop, .traceparent = traceparent}; }
 };
 
 // A mistake in what the user typed or in a file he gave.

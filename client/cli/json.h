@@ -46,6 +46,7 @@ Json ToJson(const client::ForecastResult& forecast);
 Json ToJson(const client::Item& item);
 Json ToJson(const client::CueResult& result);
 Json ToJson(const client::CueList& list);
+Json ToJson(const client::Explanation& explanation);
 Json ToJson(const client::IndexReport& report);
 Json ToJson(const client::ServerInfo& info);
 Json ToJson(std::span<const float> numbers);
