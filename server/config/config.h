@@ -64,7 +64,7 @@ struct Config {
   std::string audit_file;  // empty: no audit log
   bool audit_reads = false;
   std::string tracing_endpoint;  // empty: nothing is traced
-  double tracing_sample_ratio = 0.1;
+  double tracing_sample_ratio = 0.01;
   bool tracing_tls = false;
   std::string tracing_tls_ca;  // empty: the system's authorities
   engine::Limits limits;
