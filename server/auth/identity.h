@@ -54,7 +54,10 @@ class Caller {
   // The server asks nobody who he is.
   bool is_unchecked() const { return identity_ == nullptr; }
   const Identity* identity() const { return identity_.get(); }
-  std::string_view name() const { return identity_ == nullptr ? "" : identity_->name; }
+  // Lives as long as the identity.
+  std::string_view name() const {
+    return identity_ == nullptr ? std::string_view() : std::string_view(identity_->name);
+  }
 
  private:
   std::shared_ptr<const Identity> identity_;
