@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "core/base/ids.h"
 #include "core/base/status.h"
 #include "server/observe/engine_metrics.h"
+#include "server/net/port_metrics.h"
 #include "server/peer/etcd_client.h"
 #include "server/peer/etcd_host.h"
 #include "server/peer/federation_metrics.h"
@@ -75,10 +77,38 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& securi
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(config.listen, security.ClientPortCredentials(), port);
+  client_port.AddTo(builder, security.ClientPortCredentials(), port);
+absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
+                                                           uint64_t buffer_bytes_max) {
+  // Twice the limit of a message is received (BoundTransport), and gRPC's buffers together are
+  // bounded by reading slower, so honest clients stay below both.
+  const uint64_t received = 2 * config.limits.message_bytes_max;
+  const ClientPortOptions options{
+      .listen = config.listen,
+      .connections_max = config.connections_max,
+      .connections_per_address_max = config.connections_per_address_max,
+      .bounds = {.connection_bytes_max = std::min(received, buffer_bytes_max),
+                 .all_bytes_max = 2 * buffer_bytes_max}};
+  const auto on_cut = [](const std::string& peer, Breach breach) {
+    spdlog::warn("cut off {}: {}", peer,
+                 breach == Breach::kBytes ? "it sends bytes that are no calls"
+                                          : "it breaks off the calls that it opens");
+  };
+  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<ClientPort> port,
+                         ClientPort::Open(options, Clock::Real(), on_cut));
+  if (port->connections_max() < config.connections_max) {
+    spdlog::warn("server.connections_max: {}, as this process may not open more files",
+                 port->connections_max());
+  }
+  return port;
+}
+
   BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
+                                          ClientPort& client_port,
   for (grpc::Service* service : services) builder.RegisterService(service);
-  return builder.BuildAndStart();
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server != nullptr) client_port.Serve();
+  return server;
 }
 
 absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
@@ -119,12 +149,10 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
   return out;
 }
 
-absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Security& security,
-                                                    const CallBounds& bounds,
-                                                    const ProcessFacts& facts,
-                                                    engine::Engine& engine,
-                                                    const FederationHost* federations,
-                                                    const Tracing& tracing, grpc::Server& server) {
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
+    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
+    engine::Engine& engine, const FederationHost* federations, const Tracing& tracing,
+    const ClientPort& client_port, grpc::Server& server) {
   if (config.http_listen == "none") return nullptr;
   DoorOptions options{
       .http = {.listen = config.http_listen,
@@ -136,7 +164,7 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Securi
                .tls = HttpTls(config, security)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
       .collect = [&security, &bounds, facts, &engine, federations,
-                  &tracing](MetricFamilies& families) {
+                  &tracing, &client_port](MetricFamilies& families) {
         AddProcessMetrics(facts, families);
         AddCallMetrics(bounds.observer.counters, bounds.budget, families);
         AddEngineMetrics(engine, families);
@@ -147,6 +175,7 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Securi
                              "Entries that the audit log had no room or no disk for."),
                   security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));
       }};
+        AddPortMetrics(client_port.counters(), families);
   options.allow = [&gate = bounds.gate](const std::string& authorization) {
     return gate.CheckPage(authorization);
   };

@@ -15,6 +15,7 @@
 #include "server/config/config.h"
 #include "server/http/door.h"
 #include "server/observe/process_metrics.h"
+#include "server/net/client_port.h"
 #include "server/peer/federation_host.h"
 #include "server/peer/peer_service.h"
 #include "server/rpc/call.h"
@@ -26,9 +27,13 @@ namespace mneme::server {
 // written.
 bool WritePortFile(const std::string& path, int port);
 
-// Null where it cannot listen.
+// Listens on the port for clients; nobody is taken before StartServer.
+absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
+                                                           uint64_t buffer_bytes_max);
+// Null where it cannot start.
 std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
                                           std::initializer_list<grpc::Service*> services,
+                                          ClientPort& client_port,
                                           uint64_t buffer_bytes_max, int* port);
 
 // This server's part in federations, and the door for other nodes. All null where it has none.
@@ -49,12 +54,10 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
                                              uint64_t buffer_bytes_max);
 
 // The HTTP port; null where there is none.
-absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(const Config& config, Security& security,
-                                                    const CallBounds& bounds,
-                                                    const ProcessFacts& facts,
-                                                    engine::Engine& engine,
-                                                    const FederationHost* federations,
-                                                    const Tracing& tracing, grpc::Server& server);
+absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
+    const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
+    engine::Engine& engine, const FederationHost* federations, const Tracing& tracing,
+    const ClientPort& client_port, grpc::Server& server);
 // Has the HTTP port show the certificate that is in use now; says so in a line for people.
 absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door);
 

@@ -153,6 +153,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   if (!engine.ok()) return Fail(kExitDataDir, engine.status());
 
   (*security)->gate().SetDirectory(DirectoryOf(**engine));
+  const absl::StatusOr<std::unique_ptr<ClientPort>> client_port =
+      OpenClientPort(config, shares.calls);
+  if (!client_port.ok()) return Fail(kExitListen, client_port.status());
   ByteBudget budget(shares.calls);
   CallObserver observer{.slow_nanos = static_cast<int64_t>(config.slow_query_millis) * 1'000'000,
                         .tracer = (*tracing)->tracer()};
@@ -160,7 +163,8 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
                     .answer_seconds_max = static_cast<int64_t>(config.answer_seconds),
                     .budget = budget,
                     .observer = observer,
-                    .gate = (*security)->gate()};
+                    .gate = (*security)->gate(),
+                    .deliveries = (*client_port)->deliveries()};
   MemoryServiceImpl service(**engine, Clock::Real(),
                             {.version = kVersion,
                              .instruction_set = math::InstructionSet(),
@@ -190,8 +194,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   }
   FederationServiceImpl federation(federations->host.get(), bounds);
   int port = 0;
-  const std::unique_ptr<grpc::Server> server = StartServer(
-      config, **security, {&service, &admin, &operations, &federation}, shares.calls, &port);
+  const std::unique_ptr<grpc::Server> server =
+      StartServer(config, **security, **client_port, {&service, &admin, &operations, &federation},
+                  shares.calls, &port);
   if (server == nullptr) {
     federations->Stop();  // open streams would keep its door from closing
     return Fail(
@@ -204,7 +209,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   spdlog::info("listening on {} (port {})", config.listen, port);
   const absl::StatusOr<std::unique_ptr<HttpDoor>> door =
       StartDoor(config, **security, bounds, {.version = kVersion, .start_unix_nanos = start},
-                **engine, federations->host.get(), **tracing, *server);
+                **engine, federations->host.get(), **tracing, **client_port, *server);
   if (!door.ok()) {
     federations->Stop();
     return Fail(kExitListen, door.status());
@@ -224,6 +229,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
     const std::chrono::seconds grace(in_order ? now.grace_seconds : 1);
     spdlog::info("stopping: calls under way have {} s", grace.count());
     if (*door != nullptr) (*door)->StopCalls();
+    (*client_port)->Close();
     federations->Stop();
     closed = StopServing(*server, **engine, grace, log_in_doubt ? kExitLogInDoubt : kExitFailed);
     if (*door != nullptr) (*door)->Stop();

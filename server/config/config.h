@@ -28,6 +28,8 @@ struct Config {
   uint64_t drain_seconds = 0;
   uint64_t grace_seconds = 20;
   uint64_t answer_seconds = 60;
+  uint64_t connections_max = 4'096;
+  uint64_t connections_per_address_max = 512;
   std::string data_dir = "mneme-data";
   std::string backup_dir;  // empty: BackupDirectory
   uint64_t disk_bytes_reserve = 256ull << 20;
@@ -46,7 +48,7 @@ struct Config {
   std::string federation_etcd;  // likewise; not both
   std::string federation_node;
   std::string peer_listen = "127.0.0.1:7413";
-  std::string peer_advertise;  // empty: peer_listen
+  std::string peer_advertise;                  // empty: peer_listen
   std::string http_listen = "127.0.0.1:7412";  // "none": no HTTP port
   std::string http_port_file;
   bool http_tls = false;

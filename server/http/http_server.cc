@@ -102,7 +102,6 @@ struct HttpServer::Exchange {
   MHD_Connection* const connection;
   HttpRequest request;
   std::optional<HttpResponse> response;
-  int64_t begin_nanos = 0;  // monotonic
   uint64_t charged_bytes = 0;
   bool handled = false;
 };
@@ -130,16 +129,38 @@ struct HttpServer::Callbacks {
     return server.Handle(exchange) ? MHD_YES : MHD_NO;
   }
 
-  static void Completed(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
+  static void Completed(void* self, MHD_Connection* connection, void** state,
+                        MHD_RequestTerminationCode) {
     delete static_cast<Exchange*>(*state);
     *state = nullptr;
+    static_cast<HttpServer*>(self)->patience_.Answered(*TicketOf(connection));
+  }
+
+  static void Notify(void* self, MHD_Connection* connection, void** ticket,
+                     MHD_ConnectionNotificationCode what) {
+    Patience& patience = static_cast<HttpServer*>(self)->patience_;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      const int socket =
+          MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+      *ticket = new Patience::Ticket(patience.Open(socket));
+    } else {
+      auto* const taken = static_cast<Patience::Ticket*>(*ticket);
+      patience.Close(*taken);
+      delete taken;
+      *ticket = nullptr;
+    }
+  }
+
+  static Patience::Ticket* TicketOf(MHD_Connection* connection) {
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return static_cast<Patience::Ticket*>(info->socket_context);
   }
 };
 
 std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connection,
                                                         const char* path, const char* verb) {
   auto exchange = std::make_unique<Exchange>(*this, connection);
-  exchange->begin_nanos = clock_.NowMonotonicNanos();
   HttpRequest& request = exchange->request;
   request.verb = verb;
   request.path = path;
@@ -161,8 +182,6 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
 }
 
 bool HttpServer::TakeBody(Exchange& exchange, const char* data, size_t size) {
-  const int64_t most = static_cast<int64_t>(options_.request_seconds) * 1'000'000'000;
-  if (clock_.NowMonotonicNanos() - exchange.begin_nanos > most) return false;
   body_bytes_in_.fetch_add(size, std::memory_order_relaxed);
   std::string& body = exchange.request.body;
   if (exchange.response.has_value()) return true;  // read to be dropped
@@ -185,6 +204,7 @@ bool HttpServer::TakeBody(Exchange& exchange, const char* data, size_t size) {
 bool HttpServer::Handle(Exchange& exchange) {
   if (exchange.handled) return true;  // woken with nothing to do yet
   exchange.handled = true;
+  patience_.Came(*Callbacks::TicketOf(exchange.connection));
   {
     MutexLock lock(&mutex_);
     ++under_way_;
@@ -258,9 +278,9 @@ MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, const sockaddr* 
   more.push_back({MHD_OPTION_END, 0, nullptr});
   return MHD_start_daemon(
       flags, 0, nullptr, nullptr, &Callbacks::Access, this, MHD_OPTION_NOTIFY_COMPLETED,
-      &Callbacks::Completed, nullptr, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHttpHeaderBytesMax,
-      MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options_.connections_max),
-      MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+      &Callbacks::Completed, this, MHD_OPTION_NOTIFY_CONNECTION, &Callbacks::Notify, this,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHttpHeaderBytesMax, MHD_OPTION_CONNECTION_LIMIT,
+      static_cast<unsigned>(options_.connections_max), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
       static_cast<unsigned>(options_.connections_per_address_max), MHD_OPTION_CONNECTION_TIMEOUT,
       static_cast<unsigned>(options_.idle_seconds), MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
       MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "server/http/patience.h"
 #include "server/rpc/budget.h"
 
 struct MHD_Connection;
@@ -71,7 +72,7 @@ struct HttpOptions {
   uint64_t connections_max = 0;
   uint64_t connections_per_address_max = 0;
   uint64_t idle_seconds = 0;     // without a byte either way
-  uint64_t request_seconds = 0;  // for a request's body to come in
+  uint64_t request_seconds = 0;  // for a request to come in, from the connection or the last answer
   uint64_t body_bytes_max = 0;
   HttpCertificate tls;
 };
@@ -114,7 +115,11 @@ class HttpServer {
 
   HttpServer(const HttpOptions& options, const Clock& clock, ByteBudget& budget,
              HttpHandler handler)
-      : options_(options), clock_(clock), budget_(budget), handler_(std::move(handler)) {}
+      : options_(options),
+        clock_(clock),
+        budget_(budget),
+        handler_(std::move(handler)),
+        patience_(clock, static_cast<int64_t>(options.request_seconds) * 1'000'000'000) {}
 
   // Reactions of libmicrohttpd's thread; false closes the connection.
   std::unique_ptr<Exchange> Begin(MHD_Connection* connection, const char* path, const char* verb);
@@ -128,6 +133,7 @@ class HttpServer {
   const Clock& clock_;
   ByteBudget& budget_;
   const HttpHandler handler_;
+  Patience patience_;
   int port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> responses_[5] = {};

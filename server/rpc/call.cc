@@ -25,6 +25,7 @@ absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most) {
 absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   const uint64_t bytes = request.ByteSizeLong();
   meter_.AddIn(bytes);
+  bounds_.deliveries.Add(*context_, bytes);
   request_ = &request;
   passage_ = bounds_.gate.Admit(*context_, request, bytes);
   MNEME_RETURN_IF_ERROR(passage_.status);

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
 #include "server/auth/gate.h"
+#include "server/net/deliveries.h"
 #include "server/rpc/budget.h"
 #include "server/rpc/call_meter.h"
 #include "server/rpc/convert.h"
@@ -35,6 +36,7 @@ struct CallBounds {
   ByteBudget& budget;
   CallObserver& observer;
   const Gate& gate;
+  Deliveries& deliveries;
 };
 
 // OK, or RESOURCE_EXHAUSTED (LIMIT) for a request over the configured size.

@@ -1,5 +1,6 @@
 #include "server/rpc/limits.h"
 
+#include "server/net/client_port.h"
 #include "server/rpc/call.h"
 
 namespace mneme::server {
@@ -28,6 +29,12 @@ std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
       {"keepalive_ms", kKeepaliveMs, "ms",
        "Quiet time of a connection before it is asked for a sign of life."},
       {"keepalive_answer_ms", kKeepaliveAnswerMs, "ms", "Time for that sign of life."},
+      {"handshake_ms", kHandshakeMs, "ms", "Time for a new connection to get to its first call."},
+      {"unanswered_calls_max", kUnansweredCallsMax, "calls",
+       "Calls that one connection may have opened and not let be answered, beyond as many as were; "
+       "then it is cut off."},
+      {"penalty_seconds", static_cast<uint64_t>(kPenaltySeconds), "s",
+       "How long an address gets no new connection after one of its was cut off."},
   };
 }
 

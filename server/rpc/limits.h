@@ -40,6 +40,8 @@ inline constexpr int kCallsPerConnectionMax = 1'024;
 // A connection that has been quiet for so long is asked for a sign of life, and closed without one.
 inline constexpr int kKeepaliveMs = 60'000;
 inline constexpr int kKeepaliveAnswerMs = 20'000;
+// For TLS, the client's preface and its settings, together.
+inline constexpr int kHandshakeMs = 10'000;
 
 // All of the above, and those that the configuration gives the calls.
 std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds);

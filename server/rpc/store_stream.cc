@@ -136,7 +136,9 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
 void StoreStreamReactor::OnReadDone(bool ok) {
   std::vector<std::shared_ptr<Chunk>> incoming;
   if (ok) {
-    meter_.AddIn(incoming_->ByteSizeLong());
+    const uint64_t bytes = incoming_->ByteSizeLong();
+    meter_.AddIn(bytes);
+    bounds_.deliveries.Add(context_, bytes);
     incoming = TakeIncoming();
   }
   {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/faults/schedules.h"
+#include "tests/faults/times.h"
 #include "tests/integration/live.h"
 
 namespace mneme::test {
@@ -30,19 +31,6 @@ class ResidentWatch {
   std::atomic<uint64_t> most_{0};
   std::atomic<bool> over_{false};
   std::thread thread_;  // last
-};
-
-// Times of answers. Thread-safe.
-class Times {
- public:
-  void Add(std::chrono::steady_clock::time_point since);
-  // Milliseconds that `share` of the answers did not exceed; 0 for none.
-  double Quantile(double share) const;
-  size_t count() const;
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<double> millis_;
 };
 
 // Stores of many clients at once, each call sent without waiting for earlier ones, and what became

@@ -147,11 +147,13 @@ class Service {
   server::Reloader reloader_{server::Config{}, [] { return server::Config{}; }};
   const server::Authenticator authenticator_{Clock::Real()};
   const server::Gate gate_{authenticator_, Clock::Real(), nullptr, false};
+  server::Deliveries deliveries_;
   server::CallBounds bounds_{.message_bytes_max = kLimits.message_bytes_max,
                              .answer_seconds_max = 60,
                              .budget = budget_,
                              .observer = observer_,
-                             .gate = gate_};
+                             .gate = gate_,
+                             .deliveries = deliveries_};
   server::MemoryServiceImpl memory_service_;
   server::AdminServiceImpl admin_service_;
   server::OperationsServiceImpl operations_service_;

@@ -183,6 +183,25 @@ TEST(HttpServer, ShowsARenewedCertificateToThoseWhoConnectAndKeepsItWhenTheNextI
   EXPECT_THAT(Output(ask), HasSubstr("CN = second"));
 }
 
+TEST(HttpServer, ARequestThatTakesTooLongIsCutOff) {
+  Server server;
+  for (const char* part :
+       {"", "GET /x HTT", "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1"}) {
+    Client slow(server.http->port()), quick(server.http->port());
+    slow.Send(part);
+    const char* const whole = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+    quick.Send(whole);
+    EXPECT_THAT(quick.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200"));
+    server.clock.Advance(3'000'000'000);
+    quick.Send(whole);  // its time begins anew with each answer
+    EXPECT_THAT(quick.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200"));
+    server.clock.Advance(3'000'000'000);
+    EXPECT_THAT(slow.ReadUntil("never"), IsEmpty()) << part;
+    quick.Send(whole);
+    EXPECT_THAT(quick.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200"));
+  }
+}
+
 TEST(HttpServer, ConnectionsOfEarlierCertificatesGoOnAndAreBounded) {
   Server server;
   Client client(server.http->port());

@@ -1,0 +1,49 @@
+// Large messages that reached their handlers, by connection: the handlers note them, the port for
+// clients takes the sums.
+//
+// Thread-safe.
+#ifndef MNEME_SERVER_NET_DELIVERIES_H_
+#define MNEME_SERVER_NET_DELIVERIES_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/mutex.h"
+
+namespace mneme::server {
+
+// Of bytes that come in: for the headers (gRPC takes 8 KiB of them), frames and a small message of
+// one call.
+inline constexpr uint64_t kBytesPaidByCall = 16 * 1024;
+
+class Deliveries {
+ public:
+  // Of a message of so many bytes. Small ones cost a comparison: their call pays for them.
+  void Add(const grpc::ServerContextBase& context, uint64_t bytes) {
+    if (bytes >= kBytesPaidByCall && taken_.load(std::memory_order_relaxed)) {
+      AddLarge(context.peer(), bytes);
+    }
+  }
+  // Bytes by peer, as PlainPeer, since the last time. Until the first time nothing is kept.
+  std::unordered_map<std::string, uint64_t> Take() {
+    taken_.store(true, std::memory_order_relaxed);
+    MutexLock lock(&mutex_);
+    return std::exchange(bytes_, {});
+  }
+
+ private:
+  void AddLarge(const std::string& peer, uint64_t bytes);
+
+  std::atomic<bool> taken_{false};
+  Mutex mutex_;  // a leaf
+  std::unordered_map<std::string, uint64_t> bytes_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_NET_DELIVERIES_H_

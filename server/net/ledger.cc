@@ -1,0 +1,102 @@
+#include "server/net/ledger.h"
+
+#include <algorithm>
+
+namespace mneme::server {
+namespace {
+
+// Of a total that only grows.
+double Grown(uint64_t now, uint64_t before) {
+  return now > before ? static_cast<double>(now - before) : 0;
+}
+
+void Pay(double& debt, double amount) { debt = std::max(0.0, debt - amount); }
+
+}  // namespace
+
+void Ledger::Count(Id id, const Traffic& traffic) {
+  const auto found = accounts_.find(id);
+  if (found == accounts_.end()) return;
+  Account& account = found->second;
+  const double in = Grown(traffic.bytes_in, account.traffic.bytes_in);
+  const double out = Grown(traffic.bytes_out, account.traffic.bytes_out);
+  account.traffic = traffic;
+  account.bytes_owed += in;
+  account.bytes_uncounted += static_cast<uint64_t>(in);
+  if (in > 0) account.judged = false;
+  Pay(account.bytes_owed, out / static_cast<double>(kAnswerShare));
+}
+
+void Ledger::Count(Id id, const CallCounts& calls) {
+  const auto found = accounts_.find(id);
+  if (found == accounts_.end()) return;
+  Account& account = found->second;
+  const double answered = Grown(calls.answered, account.calls.answered);
+  const double messages = Grown(calls.messages, account.calls.messages);
+  account.calls_owed += Grown(calls.opened, account.calls.opened);
+  account.calls = calls;
+  account.bytes_uncounted = 0;
+  account.judged = true;
+  Pay(account.bytes_owed, std::max(answered, messages) * static_cast<double>(kBytesPaidByCall));
+  Pay(account.calls_owed, 2 * answered);
+}
+
+void Ledger::Deliver(Id id, uint64_t bytes) {
+  const auto found = accounts_.find(id);
+  if (found == accounts_.end()) return;
+  Pay(found->second.bytes_owed, static_cast<double>(bytes + bytes / kFrameShare));
+}
+
+void Ledger::Forgive(int64_t nanos) {
+  const double seconds = static_cast<double>(nanos) / 1e9;
+  for (auto& [id, account] : accounts_) {
+    Pay(account.bytes_owed, seconds * static_cast<double>(kBytesForgivenPerSecond));
+    Pay(account.calls_owed, seconds * static_cast<double>(kUnansweredCallsForgivenPerSecond));
+  }
+}
+
+std::vector<Ledger::Id> Ledger::ToCount(uint64_t least_bytes, size_t most) const {
+  std::vector<std::pair<uint64_t, Id>> all;
+  for (const auto& [id, account] : accounts_) {
+    if (account.bytes_uncounted >= least_bytes) all.emplace_back(account.bytes_uncounted, id);
+  }
+  const size_t taken = std::min(most, all.size());
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(taken), all.end(),
+                    std::greater<>());
+  std::vector<Id> out;
+  for (size_t i = 0; i < taken; ++i) out.push_back(all[i].second);
+  return out;
+}
+
+std::vector<Ledger::Offender> Ledger::Judge() const {
+  std::vector<Offender> out;
+  std::vector<std::pair<double, Id>> others;
+  double owed = 0;
+  for (const auto& [id, account] : accounts_) {
+    const bool known = account.judged;
+    if (known && account.calls_owed > static_cast<double>(kUnansweredCallsMax)) {
+      out.push_back({id, Breach::kCalls});
+    } else if (known && account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max)) {
+      out.push_back({id, Breach::kBytes});
+    } else {
+      owed += account.bytes_owed;
+      if (known) others.emplace_back(account.bytes_owed, id);
+    }
+  }
+  if (owed <= static_cast<double>(bounds_.all_bytes_max)) return out;
+  std::sort(others.begin(), others.end(), std::greater<>());
+  for (const auto& [bytes, id] : others) {
+    if (owed <= static_cast<double>(bounds_.all_bytes_max)) break;
+    out.push_back({id, Breach::kBytes});
+    owed -= bytes;
+  }
+  return out;
+}
+
+uint64_t Ledger::bytes_owed() const {
+  double owed = 0;
+  for (const auto& [id, account] : accounts_) owed += account.bytes_owed;
+  return static_cast<uint64_t>(owed);
+}
+
+}  // namespace mneme::server

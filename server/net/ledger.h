@@ -1,0 +1,93 @@
+// What connections cost beside the calls that they bring, and which of them cost too much.
+//
+// Two debts are kept of each connection. Bytes: what came in and was no message yet, whatever it is
+// (control frames, headers without end, half a message). Calls: those that were opened and not
+// answered. Messages and answered calls pay for bytes; an answered call pays for itself and for
+// another one that was broken off; a little is forgiven with time. An honest client owes what it
+// has under way; one that sends frames of no use, or opens calls to reset them, owes ever more.
+//
+// What is open and what was broken off is not told apart: gRPC counts a call as broken off only
+// once it is done with it, which under a flood of them is too late.
+//
+// Pure values, no clock and no socket. Not thread-safe.
+//
+// Invariant: no debt is negative: nobody saves up for later.
+#ifndef MNEME_SERVER_NET_LEDGER_H_
+#define MNEME_SERVER_NET_LEDGER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "server/net/call_counts.h"
+#include "server/net/deliveries.h"
+#include "server/net/socket.h"
+
+namespace mneme::server {
+
+// A message or an answered call pays for kBytesPaidByCall, and a large message (Ledger::Deliver)
+// for itself and one byte in so many, for its frames.
+inline constexpr uint64_t kFrameShare = 64;
+// What is sent pays for as much of its acknowledgements (WINDOW_UPDATE).
+inline constexpr uint64_t kAnswerShare = 64;
+inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
+// Of these 1,024 may be under way (server/rpc/limits.h), and the rest broken off.
+inline constexpr uint64_t kUnansweredCallsMax = 2'048;
+inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 20;
+
+struct LedgerBounds {
+  uint64_t connection_bytes_max = 0;  // that one connection may owe
+  uint64_t all_bytes_max = 0;         // that all may owe together: then the worst is named
+};
+
+enum class Breach { kBytes, kCalls };
+inline constexpr size_t kBreaches = 2;
+
+class Ledger {
+ public:
+  using Id = uint64_t;
+  struct Offender {
+    Id id = 0;
+    Breach breach = Breach::kBytes;
+  };
+
+  explicit Ledger(const LedgerBounds& bounds) : bounds_(bounds) {}
+
+  void Open(Id id) { accounts_.try_emplace(id); }
+  void Close(Id id) { accounts_.erase(id); }
+
+  // Totals since the connection's beginning.
+  void Count(Id id, const Traffic& traffic);
+  void Count(Id id, const CallCounts& calls);
+  // A message of so many bytes arrived.
+  void Deliver(Id id, uint64_t bytes);
+  // Time passed.
+  void Forgive(int64_t nanos);
+
+  // Connections on which so many bytes came since calls were counted, those with most first, at
+  // most `most`: of these, calls are to be counted before Judge.
+  std::vector<Id> ToCount(uint64_t least_bytes, size_t most) const;
+  // Who is to be cut off. A connection of which bytes came since its calls were counted is not
+  // judged.
+  std::vector<Offender> Judge() const;
+
+  uint64_t bytes_owed() const;  // of all
+
+ private:
+  struct Account {
+    Traffic traffic;
+    CallCounts calls;
+    uint64_t bytes_uncounted = 0;  // since calls were counted
+    double bytes_owed = 0;
+    double calls_owed = 0;
+    bool judged = false;  // calls were counted since bytes came
+  };
+
+  const LedgerBounds bounds_;
+  std::unordered_map<Id, Account> accounts_;
+};
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_NET_LEDGER_H_

@@ -1,0 +1,14 @@
+// What the port for clients counts, as families of metrics.
+#ifndef MNEME_SERVER_NET_PORT_METRICS_H_
+#define MNEME_SERVER_NET_PORT_METRICS_H_
+
+#include "server/net/client_port.h"
+#include "server/observe/families.h"
+
+namespace mneme::server {
+
+void AddPortMetrics(const ClientPortCounters& counters, MetricFamilies& families);
+
+}  // namespace mneme::server
+
+#endif  // MNEME_SERVER_NET_PORT_METRICS_H_

@@ -1,0 +1,138 @@
+// What connections owe: honest ones stay within it, and what is of no use adds up.
+#include "server/net/ledger.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mneme::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr LedgerBounds kBounds{.connection_bytes_max = 10 * kMiB, .all_bytes_max = 25 * kMiB};
+
+class LedgerTest : public ::testing::Test {
+ protected:
+  std::vector<Ledger::Id> Named() const {
+    std::vector<Ledger::Id> out;
+    for (const Ledger::Offender& offender : ledger_.Judge()) out.push_back(offender.id);
+    return out;
+  }
+  // So much came in altogether, in so many calls.
+  void Came(Ledger::Id id, uint64_t bytes, CallCounts calls = {}) {
+    ledger_.Count(id, Traffic{.bytes_in = bytes});
+    ledger_.Count(id, calls);
+  }
+
+  Ledger ledger_{kBounds};
+};
+
+TEST_F(LedgerTest, BytesThatAreNoCallsAddUp) {
+  ledger_.Open(1);
+  ledger_.Open(2);
+  Came(1, 10 * kMiB);
+  EXPECT_THAT(Named(), IsEmpty());
+  Came(1, 10 * kMiB + 1);
+  EXPECT_THAT(Named(), ElementsAre(1));
+  EXPECT_EQ(ledger_.Judge()[0].breach, Breach::kBytes);
+  EXPECT_EQ(ledger_.bytes_owed(), 10 * kMiB + 1);
+  ledger_.Close(1);
+  EXPECT_THAT(Named(), IsEmpty());
+  EXPECT_EQ(ledger_.bytes_owed(), 0u);
+}
+
+TEST_F(LedgerTest, CallsAndMessagesPayForThem) {
+  ledger_.Open(1);
+  for (uint64_t i = 1; i <= 100; ++i) {
+    // Calls with the largest headers, for ever.
+    Came(1, i * 1'000 * kBytesPaidByCall, {.answered = i * 1'000, .messages = i * 1'000});
+    EXPECT_THAT(Named(), IsEmpty());
+  }
+  EXPECT_EQ(ledger_.bytes_owed(), 0u);
+  ledger_.Open(2);
+  for (uint64_t i = 1; i <= 100; ++i) {
+    // Messages of 8 MiB; frames cost a little more.
+    Came(2, i * (8 * kMiB + 40'000), {.answered = i, .messages = i});
+    ledger_.Deliver(2, 8 * kMiB);
+    EXPECT_THAT(Named(), IsEmpty());
+  }
+  EXPECT_EQ(ledger_.bytes_owed(), 0u);
+  // A stream of messages, none of which is answered.
+  ledger_.Open(3);
+  for (uint64_t i = 1; i <= 100; ++i) {
+    Came(3, i * kMiB, {.messages = i * 1'000});
+    EXPECT_THAT(Named(), IsEmpty());
+  }
+}
+
+TEST_F(LedgerTest, NobodySavesUp) {
+  ledger_.Open(1);
+  Came(1, 1, {.answered = 1'000'000, .messages = 1'000'000});
+  ledger_.Deliver(1, 1'000 * kMiB);
+  ledger_.Forgive(1'000 * kSecond);
+  Came(1, 10 * kMiB + 2, {.answered = 1'000'000, .messages = 1'000'000});
+  EXPECT_THAT(Named(), ElementsAre(1));
+}
+
+TEST_F(LedgerTest, ALittleIsForgivenWithTimeAndWithWhatIsSent) {
+  ledger_.Open(1);
+  Came(1, 10 * kMiB);
+  ledger_.Forgive(4 * kSecond);
+  EXPECT_EQ(ledger_.bytes_owed(), 10 * kMiB - 4 * kBytesForgivenPerSecond);
+  ledger_.Count(1, Traffic{.bytes_in = 10 * kMiB, .bytes_out = 6'400});
+  EXPECT_EQ(ledger_.bytes_owed(), 10 * kMiB - 4 * kBytesForgivenPerSecond - 100);
+}
+
+TEST_F(LedgerTest, CallsWithoutAnAnswerAddUpUnlessOthersAreAnswered) {
+  ledger_.Open(1);
+  Came(1, 1, {.opened = kUnansweredCallsMax});
+  EXPECT_THAT(Named(), IsEmpty());
+  Came(1, 2, {.opened = kUnansweredCallsMax + 1});
+  EXPECT_THAT(Named(), ElementsAre(1));
+  EXPECT_EQ(ledger_.Judge()[0].breach, Breach::kCalls);
+  ledger_.Forgive(kSecond);
+  EXPECT_THAT(Named(), IsEmpty());
+  // Who breaks off half of what he asks for may do so.
+  ledger_.Open(2);
+  for (uint64_t i = 1; i <= 100; ++i) {
+    Came(2, i, {.opened = i * 1'800, .answered = i * 900});
+    EXPECT_THAT(Named(), IsEmpty());
+  }
+  // Who breaks off two of three may not.
+  ledger_.Open(3);
+  for (uint64_t i = 1; i <= 100; ++i) Came(3, i, {.opened = i * 900, .answered = i * 300});
+  EXPECT_THAT(Named(), ElementsAre(3));
+}
+
+TEST_F(LedgerTest, WhatAllOweTogetherIsBoundedAndTheWorstIsNamed) {
+  for (const Ledger::Id id : {1, 2, 3, 4}) ledger_.Open(id);
+  Came(1, 6 * kMiB);
+  Came(2, 9 * kMiB);
+  Came(3, 8 * kMiB);
+  EXPECT_THAT(Named(), IsEmpty());
+  Came(4, 7 * kMiB);
+  EXPECT_THAT(Named(), ElementsAre(2));
+}
+
+TEST_F(LedgerTest, NobodyIsJudgedBeforeHisCallsWereCounted) {
+  ledger_.Open(1);
+  ledger_.Open(2);
+  ledger_.Open(3);
+  ledger_.Count(1, Traffic{.bytes_in = 20 * kMiB});
+  ledger_.Count(2, Traffic{.bytes_in = 21 * kMiB});
+  ledger_.Count(3, Traffic{.bytes_in = 100});
+  EXPECT_THAT(Named(), IsEmpty());
+  EXPECT_THAT(ledger_.ToCount(1'000, 10), ElementsAre(2, 1));
+  EXPECT_THAT(ledger_.ToCount(1'000, 1), ElementsAre(2));
+  ledger_.Count(2, CallCounts{.answered = 100, .messages = 10'000});
+  EXPECT_THAT(Named(), IsEmpty());
+  ledger_.Count(1, CallCounts{});
+  EXPECT_THAT(Named(), ElementsAre(1));
+  EXPECT_THAT(ledger_.ToCount(1, 10), ElementsAre(3));
+}
+
+}  // namespace
+}  // namespace mneme::server
