@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/completion.h"
+#include "client/cli/connection_flags.h"
 
 namespace mneme::cli {
 namespace {
@@ -85,21 +86,7 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   app.require_subcommand(1);
   app.fallthrough();
   app.option_defaults()->always_capture_default();
-  app.add_option("--server,-s", context.server, "Where mnemed listens: HOST:PORT or unix:PATH")
-      ->envname("MNEME_SERVER");
-  app.add_option("--timeout", context.timeout, "Time for each request, retries included");
-  app.add_flag("--tls", context.tls,
-               "Connect by TLS, to a server whose certificate the system's authorities signed");
-  app.add_option("--tls-ca", context.tls_ca,
-                 "Connect by TLS; PEM file of who signed the server's certificate")
-      ->envname("MNEME_TLS_CA");
-  app.add_option("--tls-certificate", context.tls_certificate,
-                 "PEM file of a certificate to show to the server");
-  app.add_option("--tls-key", context.tls_key, "PEM file of its key");
-  app.add_option("--api-key-file", context.api_key_file,
-                 "File with the key to call with; without it the key in MNEME_API_KEY");
-  app.add_flag("--allow-plaintext-key", context.allow_plaintext_key,
-               "Send the key to another machine without TLS");
+  AddConnectionFlags(app, context);
   app.add_option("--traceparent", context.traceparent,
                  "Where the requests stand in a trace (W3C Trace Context)")
       ->envname("TRACEPARENT");

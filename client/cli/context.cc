@@ -63,13 +63,16 @@ bool WantsTls(const Context& context) {
          !context.tls_key.empty();
 }
 
-// Empty: calls carry none.
+// A key or a token; empty: calls carry none. What the command line says wins over the environment.
 absl::StatusOr<std::string> ApiKeyOf(const Context& context) {
   std::string key;
-  if (!context.api_key_file.empty()) {
-    auto read = client::ReadApiKey(context.api_key_file);
+  const std::string& file = context.token_file.empty() ? context.api_key_file : context.token_file;
+  if (!file.empty()) {
+    auto read = client::ReadApiKey(file);
     if (!read.ok()) return AsUsage(read.status());
     key = *std::move(read);
+  } else if (const char* token = std::getenv("MNEME_TOKEN")) {
+    key = token;
   } else if (const char* variable = std::getenv("MNEME_API_KEY")) {
     key = variable;
   }

@@ -49,6 +49,7 @@ struct Context {
   std::string tls_certificate;
   std::string tls_key;
   std::string api_key_file;
+  std::string token_file;  // not both
   bool allow_plaintext_key = false;
   std::string traceparent;
   std::function<absl::Status()> action;

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "client/cli/connection_flags.h"
 #include "client/cli/context.h"
 #include "client/cli/stop.h"
 #include "client/demo/images.h"
@@ -30,8 +31,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "Exit codes: 0 done; 1 failed, or --check was not met; 2 wrong command line or file; 4 no "
       "answer");
   app.option_defaults()->always_capture_default();
-  app.add_option("--server,-s", flags.context.server, "Where mnemed listens")
-      ->envname("MNEME_SERVER");
+  cli::AddConnectionFlags(app, flags.context);
   app.add_option("--images", flags.images, "File of images, made by tests/tools/make_images.py")
       ->required();
   app.add_option("--count", flags.count, "Images to store")->check(CLI::PositiveNumber);
@@ -41,7 +41,6 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--batch", flags.job.batch, "Cues in a request otherwise")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", flags.job.seed, "Of the noise");
-  app.add_option("--timeout", flags.context.timeout, "Time for each request");
   app.add_flag("--json", flags.context.json, "Print JSON instead of tables and pictures");
   app.add_flag("--check", flags.check,
                "Fail unless 98 % of the masked cues and 99 % of those with salt and pepper are "

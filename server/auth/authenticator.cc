@@ -20,7 +20,8 @@ absl::Status NoCredentials() {
   return Unknown("the call does not say who makes it",
                  {.reason = "NO_CREDENTIALS",
                   .given = "no key and no certificate",
-                  .expected = "the header authorization: Bearer KEY, or a client certificate",
+                  .expected = "the header authorization: Bearer KEY (or a token), or a client "
+                              "certificate",
                   .next_step = "Pass a key (mnemectl --api-key-file FILE, or MNEME_API_KEY)."});
 }
 
@@ -28,7 +29,8 @@ absl::Status BadScheme() {
   return Unknown("the header authorization is not `Bearer KEY`",
                  {.reason = "CREDENTIALS",
                   .given = "another form",
-                  .expected = absl::StrCat("Bearer and a key of at most ", kKeyBytesMax, " bytes"),
+                  .expected = absl::StrCat("Bearer and a key of at most ", kKeyBytesMax,
+                                           " bytes, or a token of at most ", kTokenBytesMax),
                   .next_step = "Send the key that `mnemectl auth make-key` printed."});
 }
 
@@ -90,13 +92,19 @@ absl::StatusOr<Caller> Authenticator::Identify(
   if (!checks()) return Caller();
   const std::shared_ptr<const Policy> policy = this->policy();
   if (!authorization.empty()) {
-    if (authorization.size() > kScheme.size() + kKeyBytesMax ||
-        !absl::StartsWithIgnoreCase(AbslView(authorization), AbslView(kScheme))) {
+    if (!absl::StartsWithIgnoreCase(AbslView(authorization), AbslView(kScheme))) {
       return BadScheme();
     }
-    const auto known = policy->keys.find(sha256_(authorization.substr(kScheme.size())));
-    if (known == policy->keys.end()) return UnknownKey();
-    return Check(known->second);
+    const std::string_view key = authorization.substr(kScheme.size());
+    const bool is_token = policy->tokens != nullptr && LooksLikeToken(key);
+    if (key.size() > (is_token ? kTokenBytesMax : kKeyBytesMax)) return BadScheme();
+    const KeyDigest digest = sha256_(key);
+    const auto known = policy->keys.find(digest);
+    if (known != policy->keys.end()) return Check(known->second);
+    if (!is_token) return UnknownKey();
+    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<const Identity> bearer,
+                           policy->tokens->Identify(key, digest, clock_.NowUnixNanos()));
+    return Caller(std::move(bearer));
   }
   for (const std::string& name : certificate_names) {
     const auto known = policy->certificates.find(name);

@@ -1,7 +1,8 @@
 // Who makes a call: by the key that it carries, by its connection's certificate, or anonymous.
 //
 // Until a policy is set everybody is a Caller that may do everything (a server without auth.file).
-// A call carries its key as the header `authorization: Bearer KEY`.
+// A call carries its key, or a token of an issuer that the policy trusts, as the header
+// `authorization: Bearer KEY`.
 //
 // Thread-safe. A new policy counts for calls that begin after it.
 #ifndef MNEME_SERVER_AUTH_AUTHENTICATOR_H_
@@ -36,7 +37,7 @@ class Authenticator {
 
   // Of what stands in the header `authorization`; empty: the call carries none.
   // Unauthenticated: NO_CREDENTIALS, CREDENTIALS (no `Bearer KEY`), UNKNOWN_KEY, KEY_EXPIRED,
-  // KEY_NOT_YET_VALID.
+  // KEY_NOT_YET_VALID; TOKEN and the others of CheckToken.
   absl::StatusOr<Caller> Identify(std::string_view authorization) const;
   // The same with a certificate, whose names ("dns:NAME", "uri:URI") count where the header is
   // empty, the first one that is known. Also Unauthenticated: UNKNOWN_CERTIFICATE.

@@ -1,6 +1,8 @@
 #include "server/auth/policy.h"
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <utility>
 #include <vector>
@@ -18,6 +20,7 @@ namespace {
 constexpr v1::Role kGrantable[] = {v1::ROLE_READER, v1::ROLE_WRITER, v1::ROLE_TRAINER,
                                    v1::ROLE_ADMIN};
 constexpr char kAnonymous[] = "anonymous";
+constexpr size_t kAudiencesMax = 16;
 
 constexpr YamlReader kYaml("AUTH_FILE", "See docs/security.md for what the file may say.");
 
@@ -93,16 +96,44 @@ Reader RoleOf(v1::Role* out) {
   };
 }
 
-absl::Status ReadGrant(const YAML::Node& node, std::vector<Grant>* out) {
+// With the keys that grants of its kind have besides.
+absl::StatusOr<Grant> ReadGrant(const YAML::Node& node, std::map<std::string, Reader> more = {}) {
   Grant grant;
-  MNEME_RETURN_IF_ERROR(
-      kYaml.ReadMap(node, {{"role", RoleOf(&grant.role)}, {"memories", Text(&grant.memories)}}));
+  more["role"] = RoleOf(&grant.role);
+  more["memories"] = Text(&grant.memories);
+  MNEME_RETURN_IF_ERROR(kYaml.ReadMap(node, more));
   if (grant.role == v1::ROLE_UNSPECIFIED || grant.memories.empty()) {
     return kYaml.Bad(node, "a grant without role or memories",
                      "{role: reader, memories: \"*\"}, with the names that are meant");
   }
-  out->push_back(std::move(grant));
-  return absl::OkStatus();
+  return grant;
+}
+
+Reader LimitsOf(RateLimits* out) {
+  return [out](const YAML::Node& rates) {
+    return kYaml.ReadMap(rates, {{"calls_per_second", Rate(&out->calls_per_second)},
+                                 {"bytes_per_second", Rate(&out->bytes_per_second)}});
+  };
+}
+
+// One text, or a list of them.
+Reader Texts(std::vector<std::string>* out) {
+  return [out](const YAML::Node& node) -> absl::Status {
+    const Reader each = [out](const YAML::Node& entry) {
+      return Text(&out->emplace_back())(entry);
+    };
+    return node.IsSequence() ? kYaml.ReadList(node, kAudiencesMax, each) : each(node);
+  };
+}
+
+Reader Seconds(int64_t most, int64_t* out) {
+  return [most, out](const YAML::Node& node) -> absl::Status {
+    if (YAML::convert<int64_t>::decode(node, *out) && *out >= 0 && *out <= most) {
+      return absl::OkStatus();
+    }
+    return kYaml.Bad(node, node.IsScalar() ? node.Scalar() : "no number",
+                     absl::StrCat("a whole number of seconds from 0 to ", most));
+  };
 }
 
 absl::Status ReadDigest(const YAML::Node& node, KeyDigest* out) {
@@ -120,7 +151,7 @@ absl::Status ReadDigest(const YAML::Node& node, KeyDigest* out) {
 // What a policy is made of, entry by entry.
 class Builder {
  public:
-  explicit Builder(const Policy* before) {
+  Builder(std::string where, const Policy* before) : where_(std::move(where)), before_(before) {
     if (before == nullptr) return;
     for (const auto& [digest, identity] : before->keys) Remember(identity);
     for (const auto& [name, identity] : before->certificates) Remember(identity);
@@ -138,10 +169,17 @@ class Builder {
     return kYaml.ReadMap(
         root, {{"keys", list(&Builder::ReadKey)},
                {"certificates", list(&Builder::ReadCertificate)},
+               {"jwt", list(&Builder::ReadIssuer)},
                {kAnonymous, [this](const YAML::Node& node) { return ReadAnonymous(node); }}});
   }
 
-  Policy Take() { return std::move(policy_); }
+  Policy Take() {
+    if (!issuers_.empty()) {
+      policy_.tokens = std::make_shared<const TokenIssuers>(
+          std::move(issuers_), before_ == nullptr ? nullptr : before_->tokens.get());
+    }
+    return std::move(policy_);
+  }
 
  private:
   void Remember(const std::shared_ptr<const Identity>& identity) {
@@ -156,14 +194,13 @@ class Builder {
                                                                std::map<std::string, Reader> own) {
     RateLimits limits;
     own["grants"] = [&](const YAML::Node& grants) {
-      return kYaml.ReadList(grants, kGrantsMax, [&](const YAML::Node& grant) {
-        return ReadGrant(grant, &identity.grants);
+      return kYaml.ReadList(grants, kGrantsMax, [&](const YAML::Node& entry) -> absl::Status {
+        MNEME_ASSIGN_OR_RETURN(Grant grant, ReadGrant(entry));
+        identity.grants.push_back(std::move(grant));
+        return absl::OkStatus();
       });
     };
-    own["limits"] = [&](const YAML::Node& rates) {
-      return kYaml.ReadMap(rates, {{"calls_per_second", Rate(&limits.calls_per_second)},
-                                   {"bytes_per_second", Rate(&limits.bytes_per_second)}});
-    };
+    own["limits"] = LimitsOf(&limits);
     if (identity.name.empty()) {
       own["name"] = Text(&identity.name);
       own["not_before"] = Time(&identity.not_before_unix_nanos);
@@ -222,7 +259,50 @@ class Builder {
     return absl::OkStatus();
   }
 
+  absl::Status ReadIssuer(const YAML::Node& node) {
+    TokenIssuer issuer;
+    TokenRules& rules = issuer.rules;
+    std::string path;
+    const Reader grants = [&](const YAML::Node& list) {
+      return kYaml.ReadList(list, kGrantsMax, [&](const YAML::Node& entry) -> absl::Status {
+        std::string group;
+        MNEME_ASSIGN_OR_RETURN(Grant grant, ReadGrant(entry, {{"group", Text(&group)}}));
+        issuer.grants.push_back({std::move(group), std::move(grant)});
+        return absl::OkStatus();
+      });
+    };
+    MNEME_RETURN_IF_ERROR(kYaml.ReadMap(
+        node, {{"name", Text(&issuer.name)},
+               {"issuer", Text(&rules.issuer)},
+               {"audience", Texts(&rules.audiences)},
+               {"jwks", Text(&path)},
+               {"leeway_seconds", Seconds(kTokenLeewaySecondsMax, &rules.leeway_seconds)},
+               {"identity", Text(&rules.identity_claim)},
+               {"groups", Text(&rules.groups_claim)},
+               {"grants", grants},
+               {"limits", LimitsOf(&issuer.limits)}}));
+    if (issuer.name.empty() || rules.issuer.empty() || rules.audiences.empty() || path.empty()) {
+      return kYaml.Bad(node, "an issuer without name, issuer, audience or jwks", "all four");
+    }
+    if (issuers_.size() >= kIssuersMax) {
+      return kYaml.Bad(node, "one issuer more", absl::StrCat("at most ", kIssuersMax));
+    }
+    const auto same = [&](const TokenIssuer& other) { return other.rules.issuer == rules.issuer; };
+    if (std::ranges::any_of(issuers_, same) || !names_.insert(issuer.name).second) {
+      return kYaml.Bad(node, absl::StrCat("the name or the issuer of '", issuer.name, "' again"),
+                       "a name and an issuer of its own for each");
+    }
+    // What is relative lies beside auth.file.
+    const std::filesystem::path file = std::filesystem::path(where_).parent_path() / path;
+    MNEME_ASSIGN_OR_RETURN(rules.keys, WebKeySet::Read(file.string()));
+    issuers_.push_back(std::move(issuer));
+    return absl::OkStatus();
+  }
+
+  const std::string where_;
+  const Policy* const before_;
   Policy policy_;
+  std::vector<TokenIssuer> issuers_;
   std::set<std::string> names_;
   std::map<std::string, std::shared_ptr<RateLimiter>> limiters_;  // of the policy before
 };
@@ -231,7 +311,7 @@ class Builder {
 
 absl::StatusOr<Policy> ParsePolicy(const std::string& yaml, const std::string& where,
                                    const Policy* before) {
-  Builder builder(before);
+  Builder builder(where, before);
   MNEME_RETURN_IF_ERROR(kYaml.ReadDocument(yaml, where, [&](const YAML::Node& root) {
     return root.IsNull() ? absl::OkStatus() : builder.Read(root);
   }));

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "server/auth/policy.h"
+#include "server/auth/key_digest.h"
 
 struct evp_md_st;
 

@@ -13,7 +13,7 @@
 namespace mneme::client {
 namespace {
 
-constexpr size_t kKeyBytesMax = 256;
+constexpr size_t kKeyBytesMax = 7 * 1024;  // of a token, as the server takes it
 
 absl::StatusOr<std::string> ReadAll(const std::string& path, const char* reason, const char* what) {
   std::ifstream file(path);
@@ -68,7 +68,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeTlsCredentials(
 }
 
 absl::StatusOr<std::string> ReadApiKey(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadAll(path, "API_KEY", "a file with the key in it");
+  const absl::StatusOr<std::string> text =
+      ReadAll(path, "API_KEY", "a file with the key or the token in it");
   if (!text.ok()) return text.status();
   const std::string key(absl::StripAsciiWhitespace(*text));
   const auto is_printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
@@ -77,10 +78,10 @@ absl::StatusOr<std::string> ReadApiKey(const std::string& path) {
     return key;
   return MakeError({.code = absl::StatusCode::kInvalidArgument,
                     .reason = "API_KEY",
-                    .message = absl::StrCat("'", path, "' does not hold one key"),
+                    .message = absl::StrCat("'", path, "' does not hold one key or token"),
                     .given = absl::StrCat(text->size(), " bytes"),
-                    .expected = "the line that `mnemectl auth make-key` printed",
-                    .next_step = "Put the key alone into the file."});
+                    .expected = "the line that `mnemectl auth make-key` printed, or one token",
+                    .next_step = "Put it alone into the file."});
 }
 
 bool IsLocal(std::string_view target) {

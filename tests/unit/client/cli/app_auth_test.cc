@@ -108,6 +108,11 @@ TEST_F(AuthAppTest, TheKeyOfAFileGoesWithEachCall) {
   const Outcome outcome = Run({"retrieve", "m", cues, "--api-key-file", key});
   EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
   EXPECT_EQ(header, "Bearer mneme_abc");
+  const std::string token = File("token", "eyJ" + std::string(5'000, 'x') + ".a.b\n");
+  EXPECT_EQ(Run({"retrieve", "m", cues, "--token-file", token}).code, kExitOk);
+  EXPECT_EQ(header.size(), std::string("Bearer eyJ.a.b").size() + 5'000);
+  EXPECT_EQ(Run({"retrieve", "m", cues, "--token-file", token, "--api-key-file", key}).code,
+            kExitUsage);
 }
 
 TEST_F(AuthAppTest, AKeyFileThatHoldsNoKeyIsAMistakeOfTheUser) {
