@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/fail_point.h"
 #include "core/base/ids.h"
 #include "core/base/status.h"
-#include "server/observe/engine_metrics.h"
 #include "server/net/port_metrics.h"
+#include "server/observe/engine_metrics.h"
 #include "server/peer/etcd_client.h"
 #include "server/peer/etcd_host.h"
 #include "server/peer/federation_metrics.h"
@@ -59,6 +60,12 @@ HttpCertificate HttpTls(const Config& config, Security& security) {
   return {.certificate = material->certificate, .key = material->key};
 }
 
+// Unix time; 0 without TLS.
+double CertificateExpiry(Security& security) {
+  if (security.tls() == nullptr) return 0;
+  return static_cast<double>(security.tls()->material()->not_after_unix_nanos) / 1e9;
+}
+
 }  // namespace
 
 bool WritePortFile(const std::string& path, int port) {
@@ -71,13 +78,6 @@ bool WritePortFile(const std::string& path, int port) {
   return std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
-std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
-                                          std::initializer_list<grpc::Service*> services,
-                                          uint64_t buffer_bytes_max, int* port) {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  client_port.AddTo(builder, security.ClientPortCredentials(), port);
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
                                                            uint64_t buffer_bytes_max) {
   // Twice the limit of a message is received (BoundTransport), and gRPC's buffers together are
@@ -103,8 +103,15 @@ absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
   return port;
 }
 
-  BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
+std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
                                           ClientPort& client_port,
+                                          std::initializer_list<grpc::Service*> services,
+                                          uint64_t buffer_bytes_max, int* port) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  client_port.AddTo(builder, security.ClientPortCredentials(), port);
+  BoundTransport(builder, config.limits.message_bytes_max, buffer_bytes_max);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server != nullptr) client_port.Serve();
@@ -167,15 +174,18 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                   &tracing, &client_port](MetricFamilies& families) {
         AddProcessMetrics(facts, families);
         AddCallMetrics(bounds.observer.counters, bounds.budget, families);
+        AddPortMetrics(client_port.counters(), families);
         AddEngineMetrics(engine, families);
         AddMemoryMetrics(engine, families);
         AddFederationMetrics(federations, families);
         tracing.AddMetrics(families);
+        AddSample(AddGauge(families, "mneme_tls_certificate_expiry_timestamp_seconds",
+                           "When the certificate in use expires, Unix time; 0 without TLS."),
+                  CertificateExpiry(security));
         AddSample(AddCounter(families, "mneme_audit_lost_total",
                              "Entries that the audit log had no room or no disk for."),
                   security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));
       }};
-        AddPortMetrics(client_port.counters(), families);
   options.allow = [&gate = bounds.gate](const std::string& authorization) {
     return gate.CheckPage(authorization);
   };
@@ -194,6 +204,18 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
 absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door) {
   if (door != nullptr) MNEME_RETURN_IF_ERROR(door->Renew(HttpTls(config, security)));
   return "the HTTP port shows it too";
+}
+
+CertificateWatch::Renew RenewWith(const Config& config, Security& security, HttpDoor* door) {
+  // Where the HTTP port cannot take it yet, it is tried again.
+  return [&config, &security, door,
+          door_waits = false]() mutable -> absl::StatusOr<std::optional<std::string>> {
+    MNEME_ASSIGN_OR_RETURN(std::optional<std::string> renewed, security.RenewCertificate());
+    door_waits = config.http_tls && (door_waits || renewed.has_value());
+    if (door_waits) MNEME_RETURN_IF_ERROR(RenewDoor(config, security, door).status());
+    door_waits = false;
+    return renewed;
+  };
 }
 
 }  // namespace mneme::server

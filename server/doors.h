@@ -11,11 +11,12 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/engine.h"
+#include "server/auth/certificate_watch.h"
 #include "server/auth/security.h"
 #include "server/config/config.h"
 #include "server/http/door.h"
-#include "server/observe/process_metrics.h"
 #include "server/net/client_port.h"
+#include "server/observe/process_metrics.h"
 #include "server/peer/federation_host.h"
 #include "server/peer/peer_service.h"
 #include "server/rpc/call.h"
@@ -32,8 +33,8 @@ absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
                                                            uint64_t buffer_bytes_max);
 // Null where it cannot start.
 std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
-                                          std::initializer_list<grpc::Service*> services,
                                           ClientPort& client_port,
+                                          std::initializer_list<grpc::Service*> services,
                                           uint64_t buffer_bytes_max, int* port);
 
 // This server's part in federations, and the door for other nodes. All null where it has none.
@@ -60,6 +61,10 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
     const ClientPort& client_port, grpc::Server& server);
 // Has the HTTP port show the certificate that is in use now; says so in a line for people.
 absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door);
+
+// For CertificateWatch: uses a new certificate, on the HTTP port (null: there is none) too. All
+// must outlive it.
+CertificateWatch::Renew RenewWith(const Config& config, Security& security, HttpDoor* door);
 
 }  // namespace mneme::server
 

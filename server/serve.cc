@@ -218,6 +218,10 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
 
   absl::Status served, closed;
   {
+    const int64_t watch_seconds =
+        (*security)->tls() == nullptr ? 0 : static_cast<int64_t>(config.tls_watch_seconds);
+    const CertificateWatch certificates(Clock::Real(), watch_seconds * 1'000'000'000,
+                                        RenewWith(config, **security, door->get()));
     Watch watch(reloader, recovery_mode, **engine, *server, port);
     served = watch.Await(signals);
     const Config now = reloader.config();

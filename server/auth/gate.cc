@@ -55,7 +55,9 @@ absl::Status NoOperation(std::string_view id) {
 // Calls of the HTTP port come from within this process, to which gRPC gives no address.
 std::string AddressOf(const grpc::ServerContextBase& context) {
   std::string peer = context.peer();
-  return peer == "unknown" ? "http" : peer;
+  const bool is_socket =
+      peer.starts_with("ipv4:") || peer.starts_with("ipv6:") || peer.starts_with("unix:");
+  return is_socket ? peer : "http";
 }
 
 void AddNames(const grpc::AuthContext& context, const char* property, const char* prefix,
@@ -74,6 +76,12 @@ std::optional<uint64_t> PositionIn(const google::protobuf::Message& response) {
 }
 
 }  // namespace
+
+void PinNames(const Passage& passage, google::protobuf::Message* request) {
+  for (const PinnedName& pin : passage.pins) {
+    SetTextAt(request, *pin.field, absl::StrCat(AbslView(kMemories), pin.own_name));
+  }
+}
 
 bool MaySee(const Caller& caller, std::string_view subject) {
   return subject.starts_with(kBackups) ? caller.MayDoOnAll(v1::ROLE_ADMIN)
@@ -117,12 +125,14 @@ Passage Gate::Admit(const grpc::ServerContextBase& context,
   if (identity != nullptr && identity->limiter != nullptr) {
     passage.status = identity->limiter->TryTake(identity->name, bytes, clock_.NowMonotonicNanos());
   }
-  if (passage.status.ok()) passage.status = Check(passage.caller, *passage.method, request);
+  if (passage.status.ok())
+    passage.status = Check(passage.caller, *passage.method, request, &passage.pins);
   return passage;
 }
 
 absl::Status Gate::Check(const Caller& caller, const Method& method,
-                         const google::protobuf::Message& request) const {
+                         const google::protobuf::Message& request,
+                         std::vector<PinnedName>* pins) const {
   if (caller.is_unchecked()) return absl::OkStatus();
   if (!method.operation.empty()) {
     return CheckOperation(caller, method, TextAt(request, method.operation));
@@ -132,7 +142,11 @@ absl::Status Gate::Check(const Caller& caller, const Method& method,
     const std::string& name = TextAt(request, path);
     if (name.empty()) continue;
     named = true;
-    MNEME_RETURN_IF_ERROR(CheckMemory(caller, method, Without(kMemories, name)));
+    std::string own_name;
+    MNEME_RETURN_IF_ERROR(CheckMemory(caller, method, Without(kMemories, name), &own_name));
+    // What has no collection in front of it is the name of something to be made.
+    const bool stands_for = !own_name.empty() && name.starts_with(kMemories);
+    if (stands_for && !method.is_about_aliases) pins->push_back({&path, std::move(own_name)});
   }
   if (named) return absl::OkStatus();
   // A request that could name a memory and does not is answered from what it holds, or refused for
@@ -144,14 +158,18 @@ absl::Status Gate::Check(const Caller& caller, const Method& method,
   return Denied(caller, method, anywhere ? "some memory" : kEverything);
 }
 
-absl::Status Gate::CheckMemory(const Caller& caller, const Method& method,
-                               std::string_view name) const {
+absl::Status Gate::CheckMemory(const Caller& caller, const Method& method, std::string_view name,
+                               std::string* alias_of) const {
   if (caller.MayDoOnAll(method.role)) return absl::OkStatus();
   if (!caller.MayDo(method.role, name)) {
     return Denied(caller, method, absl::StrFormat("memory '%s'", AbslView(name)));
   }
-  const std::string own_name = directory_.resolve(name);
-  if (own_name == name || caller.MayDo(method.role, own_name)) return absl::OkStatus();
+  std::string own_name = directory_.resolve(name);
+  if (own_name == name) return absl::OkStatus();
+  if (caller.MayDo(method.role, own_name)) {
+    *alias_of = std::move(own_name);
+    return absl::OkStatus();
+  }
   return Denied(caller, method,
                 absl::StrFormat("the memory that '%s' is an alias of", AbslView(name)));
 }

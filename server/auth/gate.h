@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/auth/audit_log.h"
@@ -38,12 +39,23 @@ struct Directory {
   std::function<std::optional<std::string>(std::string_view id)> subject_of;
 };
 
+// An alias in a request, and the memory that it stood for when the gate asked.
+struct PinnedName {
+  const FieldPath* field = nullptr;  // of the method
+  std::string own_name;
+};
+
 // A call that came to the gate.
 struct Passage {
   absl::Status status;  // OK: it may go on
   Caller caller;
   const Method* method = nullptr;  // null: neither checked nor audited
+  std::vector<PinnedName> pins;    // mostly none
 };
+
+// Puts memories' own names where the request has aliases: what the gate has checked is what the
+// handler then uses, wherever the alias points by then.
+void PinNames(const Passage& passage, google::protobuf::Message* request);
 
 class Gate {
  public:
@@ -75,9 +87,12 @@ class Gate {
 
  private:
   absl::StatusOr<Caller> Identify(const grpc::ServerContextBase& context) const;
+  // Notes the aliases that it finds in `pins`.
   absl::Status Check(const Caller& caller, const Method& method,
-                     const google::protobuf::Message& request) const;
-  absl::Status CheckMemory(const Caller& caller, const Method& method, std::string_view name) const;
+                     const google::protobuf::Message& request, std::vector<PinnedName>* pins) const;
+  // `*own_name` is set where `name` is an alias and was checked by what it stands for.
+  absl::Status CheckMemory(const Caller& caller, const Method& method, std::string_view name,
+                           std::string* own_name) const;
   absl::Status CheckOperation(const Caller& caller, const Method& method,
                               const std::string& name) const;
 

@@ -1,5 +1,7 @@
 #include "server/auth/methods.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/status.h"
@@ -54,6 +56,13 @@ const std::string& TextAt(const google::protobuf::Message& message, const FieldP
   return text;
 }
 
+void SetTextAt(google::protobuf::Message* message, const FieldPath& path, std::string text) {
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    message = message->GetReflection()->MutableMessage(message, path[i]);
+  }
+  message->GetReflection()->SetString(message, path.back(), std::move(text));
+}
+
 MethodTable::MethodTable() {
   const google::protobuf::FileDescriptor* const files[] = {
       v1::StoreRequest::descriptor()->file(), v1::SetAliasRequest::descriptor()->file(),
@@ -77,7 +86,9 @@ void MethodTable::Add(const google::protobuf::MethodDescriptor* from, const v1::
   Method method{.name = absl::StrCat(from->service()->full_name(), "/", from->name()),
                 .service = from->service()->full_name(),
                 .verb = from->name(),
-                .role = rule.role()};
+                .role = rule.role(),
+                .is_about_aliases = from->input_type() == v1::SetAliasRequest::descriptor() ||
+                                    from->input_type() == v1::DeleteAliasRequest::descriptor()};
   for (const std::string& path : rule.memories()) {
     method.memories.push_back(PathOf(from->input_type(), path));
   }

@@ -24,6 +24,7 @@ using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
 
 // What stands at the path; empty where nothing does. Borrows from the message.
 const std::string& TextAt(const google::protobuf::Message& message, const FieldPath& path);
+void SetTextAt(google::protobuf::Message* message, const FieldPath& path, std::string text);
 
 struct Method {
   std::string name;     // "mneme.v1.MemoryService/Store"
@@ -31,6 +32,7 @@ struct Method {
   std::string verb;     // "Store"
   v1::Role role = v1::ROLE_UNSPECIFIED;
   std::vector<FieldPath> memories;
+  bool is_about_aliases = false;  // its memories are aliases, not what these stand for
   FieldPath operation;  // its name; empty: the request names none. `role` is needed on its memory.
 
   bool is_read() const { return role <= v1::ROLE_READER; }

@@ -84,6 +84,21 @@ absl::StatusOr<std::string> Security::Reload() {
   return absl::StrJoin(parts, "; ");
 }
 
+absl::StatusOr<std::optional<std::string>> Security::RenewCertificate() {
+  MutexLock lock(&reload_mutex_);
+  if (tls_ == nullptr) return std::nullopt;
+  MNEME_ASSIGN_OR_RETURN(TlsMaterial material, tls_->Read(clock_.NowUnixNanos()));
+  const std::shared_ptr<const TlsMaterial> before = tls_->material();
+  if (material.certificate == before->certificate && material.key == before->key &&
+      material.client_ca == before->client_ca) {
+    return std::nullopt;
+  }
+  WarnOfOpenKey(material, config_.tls_key);
+  std::string now = Describe(material);
+  tls_->Use(std::move(material));
+  return now;
+}
+
 std::shared_ptr<grpc::ServerCredentials> Security::ClientPortCredentials() {
   if (tls_ == nullptr) return grpc::InsecureServerCredentials();
   if (config_.tls_client_ca.empty()) return tls_->MakeServerCredentials(ClientCertificates::kNone);

@@ -8,6 +8,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -31,6 +32,10 @@ class Security {
   // anything is wrong with one of them, nothing: what is in use stays in use. Calls and connections
   // under way go on. Returns a sentence on what is in use now.
   absl::StatusOr<std::string> Reload();
+
+  // Uses what the certificate's files hold, where that is something new, and says what it is;
+  // nullopt: it is what is in use already. Errors of ReadTlsFiles: what is in use stays.
+  absl::StatusOr<std::optional<std::string>> RenewCertificate();
 
   // Of the port for clients, and of the one for peers, where certificates are required. Without TLS
   // both are plain.

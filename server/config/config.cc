@@ -348,6 +348,11 @@ std::vector<ConfigKey> MakeKeys() {
       Choice("tls.client_certificates",
              "optional: a client without a certificate may come with a key; or required.",
              &Config::tls_client_certificates, {"optional", "required"}),
+      Number(
+          "tls.watch_seconds",
+          "Seconds between looks whether the files of tls hold something new, which is then used; "
+          "0: at reloads alone.",
+          0, 86'400, [](Config& c) -> uint64_t& { return c.tls_watch_seconds; }),
       Text("auth.file", "Who may do what (docs/security.md); empty: everybody everything.",
            &Config::auth_file),
       Text("audit.file", "JSON lines on who did what are appended there; empty: none.",

@@ -62,8 +62,9 @@ struct Config {
   std::string tls_key;
   std::string tls_client_ca;  // empty: clients are not asked for certificates
   std::string tls_client_certificates = "optional";
-  std::string auth_file;   // empty: everybody may do everything
-  std::string audit_file;  // empty: no audit log
+  uint64_t tls_watch_seconds = 60;  // 0: not watched
+  std::string auth_file;            // empty: everybody may do everything
+  std::string audit_file;           // empty: no audit log
   bool audit_reads = false;
   std::string tracing_endpoint;  // empty: nothing is traced
   double tracing_sample_ratio = 0.01;

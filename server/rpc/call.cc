@@ -29,6 +29,8 @@ absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   request_ = &request;
   passage_ = bounds_.gate.Admit(*context_, request, bytes);
   MNEME_RETURN_IF_ERROR(passage_.status);
+  // gRPC made the request for this call alone, and looks at it no more.
+  PinNames(passage_, const_cast<google::protobuf::Message*>(&request));
   if (absl::Status fits = CheckMessageBytes(bytes, bounds_.message_bytes_max); !fits.ok()) {
     return fits;
   }

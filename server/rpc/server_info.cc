@@ -1,4 +1,6 @@
 // GetServerInfo.
+#include <cmath>
+
 #include "core/base/status.h"
 #include "server/observe/process.h"
 #include "server/rpc/convert.h"
@@ -29,6 +31,24 @@ void EncodeNamed(const std::vector<engine::NamedLimit>& limits,
     out.set_description(std::string(limit.description));
     out.set_configurable(limit.configurable);
   }
+}
+
+// What the caller's own entry in auth.file allows.
+std::vector<engine::NamedLimit> LimitsOf(const Caller& caller) {
+  if (caller.identity() == nullptr || caller.identity()->limiter == nullptr) return {};
+  const RateLimits& rates = caller.identity()->limiter->limits();
+  std::vector<engine::NamedLimit> out;
+  const auto add = [&out](std::string_view name, double rate, std::string_view unit,
+                          std::string_view description) {
+    if (rate <= 0) return;
+    out.push_back({name, static_cast<uint64_t>(std::ceil(rate)), unit, description,
+                   /*configurable=*/true});
+  };
+  add("auth.calls_per_second", rates.calls_per_second, "calls/s",
+      "Your calls a second; over it: RATE, with the time to wait.");
+  add("auth.bytes_per_second", rates.bytes_per_second, "bytes/s",
+      "Bytes of your requests and answers a second; over it: RATE.");
+  return out;
 }
 
 void EncodeCounters(const engine::EngineCounters& counters, v1::Counters* to) {
@@ -77,6 +97,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
         EncodeLimits(engine_.limits(), info->mutable_limits());
         EncodeNamed(engine::AllLimits(engine_.limits()), info->mutable_all_limits());
         EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
+        EncodeNamed(LimitsOf(caller), info->mutable_all_limits());
         EncodeCounters(engine_.counters(), info->mutable_counters());
         const std::vector<engine::MemoryInfo> memories =
             engine_.ListMemories("", engine_.memory_count());

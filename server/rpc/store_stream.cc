@@ -93,6 +93,8 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
 absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message) {
   if (!opened_ && message.has_open()) *opening_.mutable_open() = message.open();
   passage_ = bounds_.gate.Admit(context_, opening_, message.ByteSizeLong());
+  // An alias is followed from message to message, each time as the gate has seen it.
+  memory_ = passage_.pins.empty() ? name_ : passage_.pins.front().own_name;
   return passage_.status;
 }
 
@@ -174,7 +176,8 @@ void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
   durability_ = open.durability();
   const absl::StatusOr<std::string> memory = DecodeMemoryName(open.memory(), "open.memory");
   if (!memory.ok()) return Settle(*chunk, memory.status());
-  memory_ = *memory;
+  name_ = *memory;
+  if (passage_.pins.empty()) memory_ = name_;
   if (absl::Status id = CheckSessionId(session_); !id.ok()) return Settle(*chunk, id);
   if (absl::Status known = DecodeDurability(durability_).status(); !known.ok()) {
     return Settle(*chunk, known);

@@ -120,7 +120,8 @@ class StoreStreamReactor final
   Passage passage_;                 // of the last message
   bool opened_ = false;
   uint32_t window_ = 0;  // chunks; 0: not open yet
-  std::string memory_;
+  std::string name_;     // as it was opened: of a memory or an alias
+  std::string memory_;   // what it stands for
   std::string session_;
   bool upsert_ = false;
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;

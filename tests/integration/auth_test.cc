@@ -4,10 +4,12 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <openssl/sha.h>
 
+#include <atomic>
 #include <fstream>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
@@ -233,6 +235,43 @@ TEST_F(AuthTest, AnAliasIsForThoseWhoMayUseBothNames) {
   get.set_name("memories/mine-alias");
   v1::Memory memory;
   EXPECT_TRUE(stub_->GetMemory(As("root").get(), get, &memory).ok());
+}
+
+TEST_F(AuthTest, AnAliasThatMovesGivesNoAccess) {
+  std::atomic<bool> over{false};
+  const auto point_to = [&](const std::string& memory) {
+    v1::SetAliasRequest set;
+    set.mutable_alias()->set_name("memories/mine-moving");
+    set.mutable_alias()->set_memory("memories/" + memory);
+    v1::Alias made;
+    return admin_->SetAlias(As("root").get(), set, &made).ok();
+  };
+  ASSERT_TRUE(point_to("mine"));
+  std::thread mover([&] {
+    for (int i = 0; !over; ++i) point_to(i % 2 == 0 ? "theirs" : "mine");
+  });
+  v1::StoreRequest store;
+  store.set_memory("memories/mine-moving");
+  SetMatrix(UnitRows(7, 1, kDim), kDim, store.mutable_keys());
+  int stored = 0, refused = 0;
+  // Until each has happened often.
+  while (stored < 100 || refused < 100) {
+    v1::StoreResponse response;
+    const ErrorParts error = Unpack(stub_->Store(As("writer").get(), store, &response));
+    stored += error.code == StatusCode::OK ? 1 : 0;
+    refused += error.reason == "PERMISSION" ? 1 : 0;
+    ASSERT_TRUE(error.code == StatusCode::OK || error.reason == "PERMISSION") << error.message;
+  }
+  over = true;
+  mover.join();
+  v1::GetMemoryRequest get;
+  get.set_name("memories/theirs");
+  v1::Memory memory;
+  ASSERT_TRUE(stub_->GetMemory(As("root").get(), get, &memory).ok());
+  EXPECT_EQ(memory.stats().item_count(), 0u);
+  get.set_name("memories/mine");
+  ASSERT_TRUE(stub_->GetMemory(As("root").get(), get, &memory).ok());
+  EXPECT_EQ(memory.stats().item_count(), static_cast<uint64_t>(stored));
 }
 
 TEST_F(AuthTest, MemoriesOfOthersAnswerAsThoseThatAreNotThere) {

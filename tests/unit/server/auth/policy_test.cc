@@ -69,7 +69,7 @@ TEST(Policy, MistakesAreRefusedWithTheLine) {
   } cases[] = {
       {"- a", "line 1"},
       {"keys: {", "f: "},
-      {"key: []", "one of anonymous, certificates, keys"},
+      {"key: []", "one of anonymous, certificates, jwt, keys"},
       {"keys:\n  - name: a\n", "line 2: found a key without sha256"},
       {"keys:\n  - sha256: 12\n", "line 2: found 2 characters"},
       {std::string("keys:\n  - sha256: ") + kDigest, "without a name"},

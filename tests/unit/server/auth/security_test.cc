@@ -105,6 +105,20 @@ class SecurityTest : public ::testing::Test {
   int port_ = 0;
 };
 
+TEST_F(SecurityTest, ARenewedCertificateIsTakenUpAndABadOneIsNot) {
+  Start();
+  EXPECT_FALSE(security_->RenewCertificate()->has_value());  // nothing new
+  PutServer(stranger_.Issue());
+  const auto renewed = security_->RenewCertificate();
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_THAT(renewed->value(), HasSubstr("valid until"));
+  EXPECT_FALSE(security_->RenewCertificate()->has_value());
+  ExpectServed(Connect(Trusting(stranger_)));
+  WriteFile(config_.tls_key, authority_.Issue().key);  // of another certificate
+  EXPECT_EQ(GetErrorDetail(security_->RenewCertificate().status())->reason, "TLS_FILES");
+  ExpectServed(Connect(Trusting(stranger_)));
+}
+
 TEST_F(SecurityTest, WhoTrustsTheAuthorityIsServedByTls) {
   Start();
   ExpectServed(Connect(Trusting(authority_)));
