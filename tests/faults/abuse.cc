@@ -66,9 +66,6 @@ std::vector<Abuse> MakeFloods() {
       {.name = "empty headers without end",
        .opening = Frame(kHeaders, 0, 1, call),
        .burst = Always(Repeat(Frame(kContinuation, 0, 1), 10 * kAtOnce))},
-      {.name = "a header without end",
-       .opening = Frame(kHeaders, 0, 1, call + std::string("\0\1x\x7f\x80\x80\x80\x80\x0f", 9)),
-       .burst = Always(Repeat(Frame(kContinuation, 0, 1, std::string(kHeaderBytes, 'x')), 8))},
       {.name = "calls with too large headers",
        .burst = Calls(4,
                       [=](uint32_t stream) {

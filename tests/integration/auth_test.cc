@@ -268,10 +268,10 @@ TEST_F(AuthTest, AnAliasThatMovesGivesNoAccess) {
   get.set_name("memories/theirs");
   v1::Memory memory;
   ASSERT_TRUE(stub_->GetMemory(As("root").get(), get, &memory).ok());
-  EXPECT_EQ(memory.stats().item_count(), 0u);
+  EXPECT_EQ(memory.state().item_count(), 0u);
   get.set_name("memories/mine");
   ASSERT_TRUE(stub_->GetMemory(As("root").get(), get, &memory).ok());
-  EXPECT_EQ(memory.stats().item_count(), static_cast<uint64_t>(stored));
+  EXPECT_EQ(memory.state().item_count(), static_cast<uint64_t>(stored));
 }
 
 TEST_F(AuthTest, MemoriesOfOthersAnswerAsThoseThatAreNotThere) {
