@@ -34,7 +34,7 @@ inline constexpr uint64_t kAnswerShare = 64;
 inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
 // Of these 1,024 may be under way (server/rpc/limits.h), and the rest broken off.
 inline constexpr uint64_t kUnansweredCallsMax = 2'048;
-inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 20;
+inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 200;
 
 struct LedgerBounds {
   uint64_t connection_bytes_max = 0;  // that one connection may owe
