@@ -11,47 +11,15 @@
 
 #include "core/base/clock.h"
 #include "core/base/fail_point.h"
-#include "core/base/ids.h"
 #include "core/base/status.h"
 #include "server/net/port_metrics.h"
 #include "server/observe/engine_metrics.h"
-#include "server/peer/etcd_client.h"
-#include "server/peer/etcd_host.h"
 #include "server/peer/federation_metrics.h"
-#include "server/peer/file_host.h"
 #include "server/rpc/call_metrics.h"
 #include "server/rpc/transport.h"
 
 namespace mneme::server {
 namespace {
-
-// What has joined begins once the door for other nodes is open, by EtcdHost::Start.
-absl::StatusOr<std::unique_ptr<EtcdHost>> MakeEtcdHost(const Config& config, MakeDialer dialer,
-                                                       engine::Engine& engine) {
-  MNEME_ASSIGN_OR_RETURN(std::shared_ptr<EtcdClient> client,
-                         EtcdClient::Create(config.federation_etcd));
-  return std::make_unique<EtcdHost>(engine, Clock::Real(), std::move(client),
-                                    EtcdHostOptions{.node = config.federation_node,
-                                                    .make_dialer = std::move(dialer),
-                                                    .seed = StableHash(config.federation_node)});
-}
-
-absl::StatusOr<std::unique_ptr<FileHost>> MakeFileHost(const Config& config, MakeDialer dialer,
-                                                       engine::Engine& engine) {
-  FileHostOptions options{.node = config.federation_node,
-                          .federations = {},
-                          .make_dialer = std::move(dialer),
-                          .seed = StableHash(config.federation_node)};
-  MNEME_ASSIGN_OR_RETURN(options.federations, ReadFederationFile(config.federation_file));
-  return FileHost::Create(engine, Clock::Real(), std::move(options));
-}
-
-// Where others dial this server: as configured, or where it listens, with the port in use.
-std::string AdvertisedAddress(const Config& config, int port) {
-  if (!config.peer_advertise.empty()) return config.peer_advertise;
-  if (config.peer_listen.starts_with("unix:")) return config.peer_listen;
-  return absl::StrCat(config.peer_listen.substr(0, config.peer_listen.rfind(':') + 1), port);
-}
 
 // What the HTTP port shows; nothing where it is plain.
 HttpCertificate HttpTls(const Config& config, Security& security) {
@@ -116,44 +84,6 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& securi
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server != nullptr) client_port.Serve();
   return server;
-}
-
-absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
-                                             bool recovery_mode, engine::Engine& engine,
-                                             uint64_t buffer_bytes_max) {
-  Federations out;
-  if (config.federation_file.empty() && config.federation_etcd.empty()) return out;
-  if (recovery_mode) return out;
-  const MakeDialer dialer = [tls = security.tls()](const std::string& federation,
-                                                   const std::string& node) {
-    return MakeGrpcDialer(federation, node, tls);
-  };
-  EtcdHost* etcd = nullptr;
-  if (config.federation_etcd.empty()) {
-    MNEME_ASSIGN_OR_RETURN(out.host, MakeFileHost(config, dialer, engine));
-  } else {
-    MNEME_ASSIGN_OR_RETURN(std::unique_ptr<EtcdHost> host, MakeEtcdHost(config, dialer, engine));
-    etcd = host.get();
-    out.host = std::move(host);
-  }
-  out.service = std::make_unique<PeerServiceImpl>(*out.host);
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(config.peer_listen, security.PeerPortCredentials(), &port);
-  BoundTransport(builder, federation::kFrameBytesMax / 2, buffer_bytes_max);
-  builder.RegisterService(out.service.get());
-  out.server = builder.BuildAndStart();
-  if (out.server == nullptr) {
-    return Unavailable(absl::StrFormat("cannot listen on %s", config.peer_listen),
-                       {.next_step = "Is another mnemed running there? Choose another "
-                                     "--peer.listen."});
-  }
-  if (etcd != nullptr) etcd->Start(AdvertisedAddress(config, port));
-  spdlog::info("node '{}' of federations in {}, listening for other nodes on {} (port {})",
-               config.federation_node,
-               etcd == nullptr ? config.federation_file : "etcd at " + config.federation_etcd,
-               config.peer_listen, port);
-  return out;
 }
 
 absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(

@@ -1,5 +1,5 @@
-// The ports that a server listens on: for clients, for other nodes of its federations, and for
-// HTTP.
+// The ports that a server listens on: for clients, and for HTTP. (That for other nodes of its
+// federations: federations.h.)
 #ifndef MNEME_SERVER_DOORS_H_
 #define MNEME_SERVER_DOORS_H_
 
@@ -18,7 +18,6 @@
 #include "server/net/client_port.h"
 #include "server/observe/process_metrics.h"
 #include "server/peer/federation_host.h"
-#include "server/peer/peer_service.h"
 #include "server/rpc/call.h"
 #include "server/tracing/tracing.h"
 
@@ -36,23 +35,6 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& securi
                                           ClientPort& client_port,
                                           std::initializer_list<grpc::Service*> services,
                                           uint64_t buffer_bytes_max, int* port);
-
-// This server's part in federations, and the door for other nodes. All null where it has none.
-struct Federations {
-  std::unique_ptr<FederationHost> host;
-  std::unique_ptr<PeerServiceImpl> service;
-  std::unique_ptr<grpc::Server> server;
-
-  // The nodes save what they are, then the door is shut. Before the engine closes.
-  void Stop() {
-    if (host != nullptr) host->Stop();
-    if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());
-  }
-};
-
-absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
-                                             bool recovery_mode, engine::Engine& engine,
-                                             uint64_t buffer_bytes_max);
 
 // The HTTP port; null where there is none.
 absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(

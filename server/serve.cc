@@ -26,6 +26,7 @@
 #include "server/auth/security.h"
 #include "server/config/memory_limit.h"
 #include "server/doors.h"
+#include "server/federations.h"
 #include "server/observe/log.h"
 #include "server/observe/process.h"
 #include "server/observe/service_manager.h"
@@ -191,6 +192,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   if (!federations.ok()) {
     return Fail(absl::IsUnavailable(federations.status()) ? kExitListen : kExitUsage,
                 federations.status());
+  }
+  if (federations->etcd != nullptr) {
+    reloader.AddPart([&](const Config&) { return federations->RenewEtcd(config); });
   }
   FederationServiceImpl federation(federations->host.get(), bounds);
   int port = 0;

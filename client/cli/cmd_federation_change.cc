@@ -1,9 +1,12 @@
 // mnemectl federation create|join|leave|interest|links
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,38 +55,34 @@ absl::StatusOr<Values> ParseValues(const std::vector<std::string>& words,
   return out;
 }
 
+// "lag_max" -> "--lag-max"; of what is on or off also "--no-lag-max".
+std::string FlagOf(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return key;
+}
+
 void AddSpecFlags(CLI::App* create, client::NewFederation* to) {
   client::FederationSpec* spec = &to->spec;
   create->add_option("--dim", spec->key_dim, "Numbers of a key")->required();
   create->add_option("--response-dim", spec->response_dim, "Numbers of a response")->required();
-  create->add_option("--loss", spec->loss, "least_squares, inner_product or huber")
-      ->check(CLI::IsMember({"least_squares", "inner_product", "huber"}));
-  create->add_option("--huber-delta", spec->huber_delta, "Of huber; 1");
-  create->add_option("--decay", spec->decay, "Of the memories, a step; 0");
-  create->add_option("--radius", spec->radius,
-                     "Of the ball that memories stay in; 2 sqrt(response-dim)");
-  create->add_option("--transport", spec->transport, "gradient, factor, statistic or auto")
-      ->check(CLI::IsMember({"gradient", "factor", "statistic", "auto"}));
-  create->add_option("--schedule", spec->schedule, "Step sizes; sqrt")
-      ->check(CLI::IsMember({"sqrt", "horizon", "adaptive", "constant", "strong"}));
-  create->add_option("--step-scale", spec->step_scale, "Of sqrt (2) and adaptive (0.25)");
-  create->add_option("--step-size", spec->step_size, "Of constant; 0.1");
-  create->add_option("--step-size-max", spec->step_size_max, "Largest step; 2");
-  create->add_option("--horizon", spec->horizon, "Of horizon, in rounds");
-  create->add_flag("--no-stability-cap", spec->stability_cap_off,
-                   "Let steps be larger than delays make safe");
-  create->add_option("--min-contributors", spec->min_contributors,
-                     "Nodes that a sum must hold before a root sees it; 3");
-  create->add_option("--min-items", spec->min_items, "Items likewise; 16");
-  create->add_flag("--share-items", spec->share_items, "Other nodes may see items");
-  create->add_option("--wire-type", spec->wire_type, "How numbers travel; bfloat16")
-      ->check(CLI::IsMember({"bfloat16", "float32"}));
-  create->add_option("--topk-share", spec->topk_share,
-                     "Send this share of a gradient's numbers, the largest; all");
-  create->add_option("--clip", spec->clip, "Refuse sums longer than this times their weight");
+  client::VisitSettings(*spec, [create]<typename Field>(const std::string& key, Field& field,
+                                                        const char* help) {
+    const std::string flag = FlagOf(key);
+    if constexpr (std::is_same_v<Field, std::optional<bool>>) {
+      create->add_flag("--" + flag + ",!--no-" + flag, field, help);
+    } else if constexpr (std::is_same_v<Field, std::string>) {
+      create->add_option("--" + flag, field, help)->check(CLI::IsMember(client::ChoicesOf(key)));
+    } else {
+      create->add_option("--" + flag, field, help);
+    }
+  });
   create->add_option("--round-ms", to->round_millis, "From one round to the next; 50");
   create->add_option("--planner", to->planner, "per_root, congestion, shared or bytes")
       ->check(CLI::IsMember({"per_root", "congestion", "shared", "bytes"}));
+  create->add_option("--interest-floor", to->interest_floor,
+                     "Leave out a node's weakest interests, below this share together; 0");
+  create->add_option("--items-per-round", to->items_per_round,
+                     "Of a node, for the transport auto; 1");
 }
 
 void AddCreate(CLI::App& federation, Context& context) {

@@ -1,21 +1,23 @@
 // Federations as JSON.
+#include <type_traits>
+
 #include "client/cli/json.h"
 
 namespace mneme::cli {
 namespace {
 
+// What the server did not say is null.
 Json ToJson(const client::FederationSpec& spec) {
-  return {{"key_dim", spec.key_dim},
-          {"response_dim", spec.response_dim},
-          {"loss", spec.loss},
-          {"transport", spec.transport},
-          {"combine", spec.combine},
-          {"schedule", spec.schedule},
-          {"wire_type", spec.wire_type},
-          {"radius", spec.radius},
-          {"min_contributors", spec.min_contributors.value_or(0)},
-          {"min_items", spec.min_items.value_or(0)},
-          {"share_items", spec.share_items}};
+  Json out = {{"key_dim", spec.key_dim}, {"response_dim", spec.response_dim}};
+  client::VisitSettings(spec,
+                        [&]<typename Field>(const char* key, const Field& field, const char*) {
+                          if constexpr (std::is_same_v<Field, std::string>) {
+                            out[key] = field;
+                          } else {
+                            out[key] = field.has_value() ? Json(*field) : Json();
+                          }
+                        });
+  return out;
 }
 
 Json ToJson(const client::FederationTree& tree) {
@@ -110,7 +112,8 @@ Json ToJson(const client::FederationStatus& status) {
             {"step_size", status.step_size},
             {"memory_norm", status.memory_norm},
             {"items_waiting", status.items_waiting},
-            {"rows_missed", status.rows_missed}};
+            {"rows_missed", status.rows_missed},
+            {"warm_from", status.warm_from}};
   json["regret"] = status.regret ? Json(*status.regret) : Json(nullptr);
   json["regret_slope"] = status.regret_slope ? Json(*status.regret_slope) : Json(nullptr);
   json["sources"] = std::move(sources);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/federation/frame.h"
@@ -44,6 +45,10 @@ struct Edge {
   bool ack_due = false;
   uint32_t bad_frames = 0;
   uint64_t hello_round = 0;  // of the next hello, while not greeted
+  // WarmStart::kNeighbour
+  std::optional<uint64_t> warm_asked_round;
+  bool warm_answered = false;  // that it has nothing to begin with
+  std::optional<uint64_t> warm_told_round;
   uint64_t resend_round = 0;
   uint32_t resend_after = 0;              // rounds
   std::map<NodeIndex, ParamLane> params;  // of the trees in which it is my child

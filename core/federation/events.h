@@ -46,11 +46,14 @@ struct StreamDown {
   std::string peer;
 };
 struct CheckpointTimer {};
+// The node leaves: it takes no more items and learns no more, but answers for others with those
+// that it has, and passes on, until a plan without it comes.
+struct Drain {};
 // The last event: what comes behind it is ignored.
 struct Stop {};
 
 using Event = std::variant<Tick, FrameIn, Items, PlanChanged, PlanLost, StreamUp, StreamDown,
-                           CheckpointTimer, Stop>;
+                           CheckpointTimer, Drain, Stop>;
 
 // On the open stream to this peer, in order. What cannot be sent is let go: what counts is sent
 // again.

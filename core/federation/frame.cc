@@ -121,6 +121,14 @@ struct Checker {
   absl::Status operator()(const Probe&) const { return absl::OkStatus(); }
   absl::Status operator()(const ProbeReply&) const { return absl::OkStatus(); }
   absl::Status operator()(const Nack&) const { return absl::OkStatus(); }
+  absl::Status operator()(const WarmAsk&) const { return absl::OkStatus(); }
+
+  absl::Status operator()(const WarmReply& reply) const {
+    if (!(reply.spread >= 0) || !std::isfinite(reply.spread)) {
+      return Bad("its spread is not finite, or negative", absl::StrCat(reply.spread), "at least 0");
+    }
+    return CheckNumbers("memory", reply.memory, reply.steps > 0 ? MatrixNumbers(spec) : 0);
+  }
 
   absl::Status operator()(const ParamDown& down) const {
     MNEME_RETURN_IF_ERROR(CheckTree(plan, down.root));
@@ -230,6 +238,7 @@ struct Checker {
 
 struct PayloadCounter {
   size_t operator()(const ParamDown& down) const { return down.memory.bytes.size(); }
+  size_t operator()(const WarmReply& reply) const { return reply.memory.bytes.size(); }
   size_t operator()(const GradUp& up) const {
     return up.values.bytes.size() + up.keys.bytes.size() + up.places.size();
   }
@@ -249,19 +258,21 @@ struct PayloadCounter {
 
 size_t PayloadBytes(const Frame& frame) { return std::visit(PayloadCounter{}, frame.body); }
 
-absl::Status CheckFrameSizes(const Spec& spec) {
+size_t PayloadBytesMax(const Spec& spec) {
   const size_t matrix = MatrixNumbers(spec);
-  // Probes travel in float32 whatever the wire type is.
-  const size_t probe =
-      spec.d_k <= kRegretKeyDimensionMax ? 4 * (TriangleNumbers(spec.d_k) + matrix) : 0;
-  const size_t most = std::max(probe, WidthOf(spec.wire.type) * matrix);
-  if (most <= kFrameBytesMax) return absl::OkStatus();
-  return InvalidArgument(absl::StrCat("federation: a frame of a ", spec.d_v, " x ", spec.d_k,
-                                      " memory has ", most, " bytes"),
-                         {.reason = "LIMIT",
-                          .given = absl::StrCat(most),
-                          .expected = absl::StrCat("at most ", kFrameBytesMax),
-                          .next_step = "Federate a smaller memory, or use bf16 on the wire."});
+  const size_t width = WidthOf(WireType::kFloat32);
+  size_t most = (width + sizeof(uint32_t)) * matrix;  // a gradient with the places of its numbers
+  if (spec.transport != Transport::kGradient || spec.d_k <= kRegretKeyDimensionMax) {
+    most = std::max(most, width * (TriangleNumbers(spec.d_k) + matrix));
+  }
+  const size_t item = size_t{spec.d_k} + spec.d_v + 1;
+  return std::max(most, spec.privacy.share_items ? width * kBatchItemsMax * item : 0);
+}
+
+uint32_t LaneWindow(const Spec& spec, uint32_t frames) {
+  const EdgeNumbers numbers = NumbersPerEdge(spec, spec.transport, spec.b_max);
+  const size_t bytes = WidthOf(spec.wire.type) * std::max(numbers.up, numbers.down);
+  return static_cast<uint32_t>(std::clamp<size_t>(kLaneBytesMax / bytes, 1, frames));
 }
 
 absl::Status Check(const Frame& frame, const Plan& plan) {

@@ -8,8 +8,9 @@
 // session is refused. So a node that started again never takes what its predecessor may have taken
 // already, and nobody sends it twice: at most once, end to end.
 //
-// Hello, Ack, Nack, Probe, ProbeReply, and a Factor without items have edge_seq 0: they may get
-// lost and may come twice. Everything else is kept by its sender until it is acknowledged.
+// Hello, Ack, Nack, Probe, ProbeReply, WarmAsk, WarmReply, and a Factor without items have edge_seq
+// 0: they may get lost and may come twice. Everything else is kept by its sender until it is
+// acknowledged.
 //
 // Threads     plain values and pure functions.
 // Invariants  1. A body that Check accepts has the sizes that the spec says, finite numbers, and
@@ -32,8 +33,9 @@
 
 namespace mneme::federation {
 
-inline constexpr uint32_t kProtocolVersion = 1;
-inline constexpr size_t kFrameBytesMax = size_t{64} << 20;
+inline constexpr uint32_t kProtocolVersion = 2;
+// Frames of one lane that wait for an acknowledgement have no more together, but for the first.
+inline constexpr size_t kLaneBytesMax = size_t{64} << 20;
 // Of a sum, by name; nodes beyond it are counted only.
 inline constexpr size_t kContributorsNamedMax = kContributorsMax;
 inline constexpr double kBoostMax = 5;  // 1 / the floor of what arrives, 0.2
@@ -212,10 +214,24 @@ struct ProbeReply {
   friend bool operator==(const ProbeReply&, const ProbeReply&) = default;
 };
 
-using Body = std::variant<Hello, ParamDown, GradUp, StatUp, Factor, Ack, Nack, Probe, ProbeReply>;
+// Asks a neighbour for the memory to begin with (WarmStart::kNeighbour).
+struct WarmAsk {
+  friend bool operator==(const WarmAsk&, const WarmAsk&) = default;
+};
+struct WarmReply {
+  uint64_t steps = 0;  // that made it; 0: none yet, and no numbers
+  double spread = 0;   // of its step sizes (StepState)
+  Numbers memory;      // d_v d_k, row-major
+
+  friend bool operator==(const WarmReply&, const WarmReply&) = default;
+};
+
+using Body = std::variant<Hello, ParamDown, GradUp, StatUp, Factor, Ack, Nack, Probe, ProbeReply,
+                          WarmAsk, WarmReply>;
 // In the order of Body.
 inline constexpr std::array<std::string_view, std::variant_size_v<Body>> kBodyNames = {
-    "hello", "param_down", "grad_up", "stat_up", "factor", "ack", "nack", "probe", "probe_reply"};
+    "hello", "param_down", "grad_up",     "stat_up",  "factor",    "ack",
+    "nack",  "probe",      "probe_reply", "warm_ask", "warm_reply"};
 
 struct Frame {
   Header header;
@@ -231,8 +247,12 @@ constexpr size_t TriangleNumbers(size_t d) { return d * (d + 1) / 2; }
 // apart.
 size_t PayloadBytes(const Frame& frame);
 
-// Whether frames of this spec stay below kFrameBytesMax. InvalidArgument (LIMIT).
-absl::Status CheckFrameSizes(const Spec& spec);
+// The most that PayloadBytes gives for frames of this spec, whatever its transport is: receivers
+// allocate no more.
+size_t PayloadBytesMax(const Spec& spec);
+// How many frames of one lane may be in flight where the spec says `frames`: fewer of large
+// memories, never less than one.
+uint32_t LaneWindow(const Spec& spec, uint32_t frames);
 
 // Sizes, numbers, places in the plan. `plan` is the one of the frame's epoch.
 //

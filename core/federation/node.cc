@@ -38,7 +38,6 @@ absl::Status CheckState(const Checkpoint& state, const NodeOptions& options, siz
 absl::StatusOr<std::unique_ptr<Node>> Node::Create(NodeOptions options, const Checkpoint* state,
                                                    uint64_t seed) {
   MNEME_RETURN_IF_ERROR(Validate(options.spec));
-  MNEME_RETURN_IF_ERROR(CheckFrameSizes(options.spec));
   if (options.name.empty() || options.name.size() > kNodeNameBytesMax || options.incarnation == 0) {
     return InvalidArgument(absl::StrCat("federation node: name '", options.name, "', incarnation ",
                                         options.incarnation),
@@ -69,6 +68,7 @@ Node::Node(NodeOptions options, uint64_t seed)
       steps_(spec_, {}),
       items_(spec_.d_k, spec_.d_v, size_t{spec_.lag_max} + spec_.b_max),
       contribute_from_(options_.incarnation > 1 ? options_.items_stored : 0),
+      warm_pending_(spec_.warm_start == WarmStart::kNeighbour),
       meter_(spec_),
       seen_(spec_.d_v, spec_.d_k) {}
 
@@ -77,6 +77,7 @@ bool Node::Restore(const Checkpoint& state) {
   round_ = state.round;
   epoch_ = state.epoch;
   steps_ = StepSizes(spec_, {}, state.steps);
+  warm_pending_ = warm_pending_ && state.steps.steps == 0;
   own_cursor_ = state.own_cursor;
   multicast_cursor_ = state.multicast_cursor;
   // Exact only where nothing was evaluated behind it.
@@ -121,7 +122,8 @@ void Node::On(const Tick& /*event*/) {
   if (!held_.empty() && round_ % kFetchRounds == 0) {
     actions_->push_back(FetchPlan{.epoch = held_.back().second.header.epoch});
   }
-  Step();
+  if (warm_pending_) WarmUp();
+  if (!warm_pending_ && !draining_) Step();
   ++round_;
   actions_->push_back(Publish{.round = round_, .epoch = epoch_, .matrix = memory_});
   if (round_ % spec_.probe_rounds == 0) MeasureRegret();
@@ -160,6 +162,7 @@ size_t Node::ZeroBadRows(Items& items) const {
 }
 
 void Node::On(const Items& event) {
+  if (draining_) return;
   if (!FitsShapes(event)) return drops_.Add(Drop::kBadItems);
   Items items = event;
   // A bad row keeps its position and counts for nothing.
@@ -207,6 +210,11 @@ void Node::On(const StreamDown& event) {
   found->second.up = found->second.greeted = false;
   for (auto& [root, lane] : found->second.params) lane.sent = false;
   if (active() && found->second.index == kNoNode) edges_.erase(found);
+}
+
+void Node::On(const Drain& /*event*/) {
+  draining_ = true;
+  warm_pending_ = false;
 }
 
 void Node::On(const CheckpointTimer& /*event*/) {

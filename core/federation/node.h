@@ -59,7 +59,10 @@ inline constexpr double kUnchangedShare = 1e-6;    // a smaller move is none
 inline constexpr uint32_t kHelloRounds = 4;        // between hellos that nobody answered
 inline constexpr uint32_t kResendRounds = 8;       // without an acknowledgement; doubles
 inline constexpr uint32_t kResendRoundsMax = 32;
-inline constexpr uint32_t kProbeRounds = 64;            // between measurements of an edge
+inline constexpr uint32_t kProbeRounds = 64;       // between measurements of an edge
+inline constexpr uint32_t kWarmAnswerRounds = 40;  // for a neighbour to show its memory
+inline constexpr uint32_t kWarmRoundsMax = 400;    // with a plan; then the node begins with zeros
+inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;   // likewise, until there is a plan
 inline constexpr size_t kArrivedFactorRowsMax = 65536;  // items of others that wait for the tick
 
 struct NodeOptions {
@@ -156,6 +159,7 @@ class Node {
   void On(const StreamUp& event);
   void On(const StreamDown& event);
   void On(const CheckpointTimer& event);
+  void On(const Drain& event);
   void On(const Stop& event);
   bool FitsShapes(const Items& items) const;
   size_t ZeroBadRows(Items& items) const;
@@ -198,6 +202,8 @@ class Node {
   void Take(Edge& edge, const Frame& frame, const Nack& nack);
   void Take(Edge& edge, const Frame& frame, const Probe& probe);
   void Take(Edge& edge, const Frame& frame, const ProbeReply& reply);
+  void Take(Edge& edge, const Frame& frame, const WarmAsk& ask);
+  void Take(Edge& edge, const Frame& frame, const WarmReply& reply);
   void ForgetRoot(ServedTree& tree, uint64_t incarnation);
   bool Admits(ServedTree& tree, PendingSum& pending, uint64_t root_incarnation);
   bool ExceedsClip(double norm, double weight) const;
@@ -235,6 +241,11 @@ class Node {
   void AddProbe(ServedTree& tree, const Contributor& entry, double loss);
   void EvaluateStatistic(ServedTree& tree);
   void MulticastFactors();
+
+  void AddNoise(Evaluation& made);
+
+  // node_warm.cc: a neighbour's memory to begin with
+  void WarmUp();
 
   // node_step.cc: the step of a round
   void Step();
@@ -298,6 +309,12 @@ class Node {
   uint64_t own_cursor_ = 0;
   uint64_t multicast_cursor_ = 0;
   uint64_t contribute_from_ = 0;  // where the cursor of a root that is new here starts
+  // Until a neighbour has shown its memory: own items wait.
+  bool warm_pending_;
+  uint64_t warm_rounds_ = 0;       // that it has waited so far
+  uint64_t warm_plan_rounds_ = 0;  // of these, with a plan
+  std::string warm_from_;
+  bool draining_ = false;
   std::map<std::string, Toward> toward_;
   std::map<std::string, Source> sources_;
   RegretMeter meter_;

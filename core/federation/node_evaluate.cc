@@ -106,6 +106,7 @@ void Node::EvaluateGradient(ServedTree& tree) {
     drops_.Add(Drop::kNotFinite);
     made.reset();
   }
+  if (made.has_value() && spec_.noise.clip > 0) AddNoise(*made);
   if (made.has_value()) {
     CountEvaluation(tree, pending->tag, weight, entry);
     AddProbe(tree, entry, made->loss);
@@ -117,6 +118,23 @@ void Node::EvaluateGradient(ServedTree& tree) {
     AddCompressed(tree, made->gradient, weight, pending->gradient);
   }
   Add(entry, pending->tally);
+}
+
+// What leaves this node of its items: no longer than the clip, and noise of a size that depends on
+// the clip alone. Its mean is zero, so that sums stay unbiased.
+void Node::AddNoise(Evaluation& made) {
+  const NoiseSpec& noise = spec_.noise;
+  if (made.norm > noise.clip) {
+    made.gradient.Scale(static_cast<float>(noise.clip / made.norm));
+    made.norm = noise.clip;
+    ++clipped_;
+  }
+  if (noise.sigma == 0) return;
+  std::vector<float> drawn(memory_->size());
+  for (float& value : drawn)
+    value = static_cast<float>(noise.sigma * noise.clip * random_.Gaussian());
+  made.gradient.AddDense(drawn);
+  made.norm = made.gradient.Norm();
 }
 
 void Node::AddCompressed(ServedTree& tree, const GradientSum& gradient, double weight,
@@ -140,7 +158,8 @@ void Node::AddCompressed(ServedTree& tree, const GradientSum& gradient, double w
 
 // What the regret of the root is measured with: the same items, without boosts.
 void Node::AddProbe(ServedTree& tree, const Contributor& entry, double loss) {
-  if (!meter_.measures()) return;
+  // The sums that regret is measured with show items without noise.
+  if (!meter_.measures() || spec_.noise.clip > 0) return;
   PendingSum& probe = tree.probe;
   if (probe.root_incarnation != tree.param.root_incarnation) {
     probe.Clear();

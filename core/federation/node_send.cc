@@ -93,7 +93,8 @@ std::optional<Body> Node::NewestParam(Edge& edge, NodeIndex root) {
 void Node::FlushParams(Edge& edge) {
   if (!Usable(edge)) return;
   // A tag that is skipped never becomes whole.
-  const uint32_t window = spec_.combine == Combine::kBarrier ? spec_.max_delay : kParamsInFlightMax;
+  const uint32_t window =
+      spec_.combine == Combine::kBarrier ? spec_.max_delay : LaneWindow(spec_, kParamsInFlightMax);
   for (auto& [root, lane] : edge.params) {
     const Lane key{.kind = LaneKind::kParam, .root = root};
     if (!lane.wanted || edge.out.InFlight(key) >= window) continue;
@@ -127,7 +128,7 @@ std::vector<Boost> Node::Boosts() const {
 void Node::AnnounceOwn() {
   const auto found = trees_.find(place_.me);
   if (found == trees_.end() || found->second.role.children.empty() ||
-      spec_.transport == Transport::kFactor) {
+      spec_.transport == Transport::kFactor || warm_pending_ || draining_) {
     return;
   }
   ParamState& param = found->second.param;

@@ -54,6 +54,9 @@ struct NodeStatus {
   Transport transport = Transport::kGradient;
   uint64_t round = 0;
   uint64_t steps = 0;        // rounds in which something was applied
+  std::string warm_from;     // whose memory it began with; empty: nobody's
+  bool warming = false;      // it still waits for one
+  bool draining = false;     // it leaves
   double coverage = 0;       // share of its interest heard of within max_delay rounds
   double mean_delay = 0;     // L of the plan
   double gradient_norm = 0;  // of the last step

@@ -68,7 +68,8 @@ bool Node::MayPass(ServedTree& tree, PendingSum& pending) {
 void Node::UploadSum(ServedTree& tree, Edge& parent, PendingSum& pending) {
   const Lane lane{.kind = LaneKind::kSum, .root = tree.role.root};
   if (pending.tally.contributors.empty() ||
-      parent.out.InFlight(lane) >= spec_.wire.edge_queue_frames || !MayPass(tree, pending)) {
+      parent.out.InFlight(lane) >= LaneWindow(spec_, spec_.wire.edge_queue_frames) ||
+      !MayPass(tree, pending)) {
     return;
   }
   SendSum(tree, parent, pending);

@@ -125,16 +125,23 @@ class Planner {
     }
     for (NodeIndex root = 0; root < size(); ++root) {
       if (!has_row[root]) weights_.at(root, root) = 1;
-      Normalise(root);
+      const auto away = input_.away_interest.find(plan_.nodes[root].name);
+      Normalise(root, 1, away == input_.away_interest.end() ? 0 : away->second);
     }
     return absl::OkStatus();
   }
 
-  void Normalise(NodeIndex root) {
+  double SumOf(NodeIndex root) const {
     double sum = 0;
     for (const double weight : weights_.row(root)) sum += weight;
+    return sum;
+  }
+
+  // The row sums to `to`, together with what is `away` in the same measure.
+  void Normalise(NodeIndex root, double to, double away = 0) {
+    const double sum = SumOf(root) + away;
     if (sum <= 0) return;
-    for (double& weight : weights_.row(root)) weight /= sum;
+    for (double& weight : weights_.row(root)) weight = weight / sum * to;
   }
 
   void LeaveOut(NodeIndex root, NodeIndex node, LeftOutReason reason) {
@@ -150,13 +157,14 @@ class Planner {
       if (node != root && weight > 0) weakest.emplace_back(weight, node);
     }
     std::ranges::sort(weakest);
+    const double whole = SumOf(root);
     double dropped = 0;
     for (const auto& [weight, node] : weakest) {
       dropped += weight;
       if (dropped >= options_.interest_floor) break;
       LeaveOut(root, node, LeftOutReason::kInterestFloor);
     }
-    if (options_.interest_floor > 0) Normalise(root);
+    if (options_.interest_floor > 0) Normalise(root, whole);
   }
 
   // Items go from their source to who cares about them.

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,10 @@ struct PlanInput {
   std::vector<PlanNode> nodes;  // in any order
   std::vector<NamedLink> links;
   std::vector<Interest> interest;  // a node without a row cares about itself alone
-  Spec spec;                       // transport kAuto is resolved
+  // By root: its interest in members that are away, in all. Nobody has it until they are back; left
+  // out, the others have it.
+  std::map<std::string, double> away_interest;
+  Spec spec;  // transport kAuto is resolved
 };
 
 struct PlanOptions {

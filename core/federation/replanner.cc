@@ -60,6 +60,8 @@ absl::StatusOr<std::vector<PlanNode>> NodesOf(const Contents& contents, const Pl
   return nodes;
 }
 
+// What is wanted of members that are away is kept for them, or falls to the others: as the spec
+// says.
 absl::Status ReadInterests(const Contents& contents, const std::set<std::string>& there,
                            PlanInput* input) {
   return ForEach(contents, kInterestPrefix,
@@ -68,7 +70,13 @@ absl::Status ReadInterests(const Contents& contents, const std::set<std::string>
                    MNEME_ASSIGN_OR_RETURN(InterestRow row, DecodeInterest(value));
                    row.try_emplace(root, 0);  // it has a row, whoever of it is there
                    for (const auto& [node, weight] : row) {
-                     if (!there.contains(node)) continue;
+                     if (!there.contains(node)) {
+                       if (input->spec.dead_interest == DeadInterest::kKeep &&
+                           Has(contents, kMembersPrefix, node)) {
+                         input->away_interest[root] += weight;
+                       }
+                       continue;
+                     }
                      input->interest.push_back({.root = root, .node = node, .weight = weight});
                    }
                    return absl::OkStatus();

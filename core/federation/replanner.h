@@ -64,6 +64,8 @@ class Replanner {
 
   // By then another Read or Unreachable, though nothing has changed.
   int64_t wake_at() const { return wake_at_; }
+  // In force, as far as is known; null: none.
+  const Plan* plan() const { return plan_.get(); }
   // Why no plan can be made of the last reading; OK where one can, or another node plans.
   const absl::Status& trouble() const { return trouble_; }
 

@@ -13,7 +13,10 @@ namespace {
 
 using models::BadField;
 
-constexpr uint32_t kSpecVersion = 1;
+constexpr uint32_t kSpecVersion = 2;
+// What the hash begins with: it did not change when version 2 added fields that nodes need not
+// share.
+constexpr uint32_t kSharedVersion = 1;
 
 std::string Text(double x) { return absl::StrFormat("%.9g", x); }
 
@@ -78,6 +81,28 @@ absl::Status CheckPrivacy(const PrivacySpec& privacy) {
   return CheckCount("max_hold_rounds", privacy.max_hold_rounds, 1, kDelayRoundsMax);
 }
 
+// Noise on sums of gradients alone, and nothing that would take it off again or throw it away.
+absl::Status CheckNoise(const Spec& spec) {
+  const NoiseSpec& noise = spec.noise;
+  MNEME_RETURN_IF_ERROR(CheckReal("dp_clip", noise.clip, true));
+  MNEME_RETURN_IF_ERROR(CheckReal("dp_sigma", noise.sigma, true));
+  if (noise.sigma > 0 && noise.clip == 0) {
+    return BadField("dp_sigma", Text(noise.sigma), "0 without dp_clip",
+                    "Give dp_clip: the noise is measured in it.");
+  }
+  if (noise.clip == 0) return absl::OkStatus();
+  if (spec.transport != Transport::kGradient) {
+    return BadField("dp_clip", Text(noise.clip), "0 for other transports than gradient",
+                    "Use the transport gradient, or leave dp_clip out.");
+  }
+  if (spec.privacy.share_items || spec.wire.compression != Compression::kNone || spec.clip > 0) {
+    return BadField("dp_clip", Text(noise.clip), "0 beside share_items, compression or clip",
+                    "Leave one of them out: they show items, choose among the noise, or refuse "
+                    "sums for its length.");
+  }
+  return absl::OkStatus();
+}
+
 // What does not go together with the transport.
 absl::Status CheckTransport(const Spec& spec) {
   const Transport transport = spec.transport;
@@ -138,7 +163,6 @@ StepSpec GetSteps(ByteReader& reader) {
 
 // What two nodes must share, in a fixed order.
 void PutShared(ByteWriter& writer, const Spec& spec) {
-  writer.Put(kSpecVersion);
   writer.Put(spec.d_k);
   writer.Put(spec.d_v);
   PutEnum(writer, spec.loss);
@@ -154,9 +178,7 @@ void PutShared(ByteWriter& writer, const Spec& spec) {
   PutEnum(writer, spec.wire.type);
 }
 
-// False where the bytes are of another version.
-bool GetShared(ByteReader& reader, Spec& spec) {
-  if (reader.Get<uint32_t>() != kSpecVersion) return false;
+void GetShared(ByteReader& reader, Spec& spec) {
   spec.d_k = reader.Get<uint32_t>();
   spec.d_v = reader.Get<uint32_t>();
   spec.loss = GetEnum<Loss>(reader);
@@ -170,7 +192,6 @@ bool GetShared(ByteReader& reader, Spec& spec) {
   spec.privacy.max_hold_rounds = reader.Get<uint32_t>();
   spec.privacy.share_items = reader.Get<uint8_t>() != 0;
   spec.wire.type = GetEnum<WireType>(reader);
-  return true;
 }
 
 }  // namespace
@@ -195,7 +216,10 @@ absl::Status Validate(const Spec& spec) {
   MNEME_RETURN_IF_ERROR(CheckReal("clip", spec.clip, true));
   MNEME_RETURN_IF_ERROR(
       CheckCount("checkpoint_rounds", spec.checkpoint_rounds, 1, kRoundsBetweenMax));
-  return CheckCount("probe_rounds", spec.probe_rounds, 1, kRoundsBetweenMax);
+  MNEME_RETURN_IF_ERROR(CheckCount("probe_rounds", spec.probe_rounds, 1, kRoundsBetweenMax));
+  MNEME_RETURN_IF_ERROR(models::CheckEnum("warm_start", spec.warm_start));
+  MNEME_RETURN_IF_ERROR(models::CheckEnum("dead_interest", spec.dead_interest));
+  return CheckNoise(spec);
 }
 
 double BallRadius(const Spec& spec) {
@@ -217,6 +241,7 @@ Transport ResolvedTransport(const Spec& spec, double items_per_round) {
 
 uint64_t Hash(const Spec& spec) {
   ByteWriter writer;
+  writer.Put(kSharedVersion);
   PutShared(writer, spec);
   // FNV-1a.
   uint64_t hash = 0xcbf29ce484222325;
@@ -243,6 +268,7 @@ EdgeNumbers NumbersPerEdge(const Spec& spec, Transport transport, uint64_t items
 
 std::string Encode(const Spec& spec) {
   ByteWriter writer;
+  writer.Put(kSpecVersion);
   PutShared(writer, spec);
   PutSteps(writer, spec.steps);
   PutEnum(writer, spec.wire.compression);
@@ -258,13 +284,18 @@ std::string Encode(const Spec& spec) {
   writer.Put(spec.clip);
   writer.Put(spec.checkpoint_rounds);
   writer.Put(spec.probe_rounds);
+  PutEnum(writer, spec.warm_start);
+  PutEnum(writer, spec.dead_interest);
+  writer.Put(spec.noise.clip);
+  writer.Put(spec.noise.sigma);
   return writer.Take();
 }
 
 absl::StatusOr<Spec> DecodeSpec(std::string_view bytes) {
   ByteReader reader(bytes);
   Spec spec;
-  const bool known = GetShared(reader, spec);
+  const auto version = reader.Get<uint32_t>();
+  GetShared(reader, spec);
   spec.steps = GetSteps(reader);
   spec.wire.compression = GetEnum<Compression>(reader);
   spec.wire.topk_share = reader.Get<double>();
@@ -279,9 +310,17 @@ absl::StatusOr<Spec> DecodeSpec(std::string_view bytes) {
   spec.clip = reader.Get<double>();
   spec.checkpoint_rounds = reader.Get<uint32_t>();
   spec.probe_rounds = reader.Get<uint32_t>();
-  if (!known || !reader.done()) {
+  if (version == 1) {
+    spec.dead_interest = DeadInterest::kRenormalise;  // as it was done then
+  } else {
+    spec.warm_start = GetEnum<WarmStart>(reader);
+    spec.dead_interest = GetEnum<DeadInterest>(reader);
+    spec.noise.clip = reader.Get<double>();
+    spec.noise.sigma = reader.Get<double>();
+  }
+  if (version == 0 || version > kSpecVersion || !reader.done()) {
     return BadField("bytes", absl::StrCat(bytes.size()),
-                    absl::StrCat("the bytes of a spec of version ", kSpecVersion),
+                    absl::StrCat("the bytes of a spec of version 1 to ", kSpecVersion),
                     "Use the version that wrote it, or create the federation again.");
   }
   MNEME_RETURN_IF_ERROR(Validate(spec));

@@ -48,6 +48,16 @@ enum class LossCorrection {
   kOn,
   kOff,
 };
+// What a node begins with that has learned nothing yet.
+enum class WarmStart {
+  kZero,
+  kNeighbour,  // the memory of the first neighbour that answers; they show theirs whole
+};
+// The weight of members that are away, in the rows of those that want their items.
+enum class DeadInterest {
+  kKeep,         // nobody has it: what the others weigh stays
+  kRenormalise,  // the others have it, in proportion
+};
 
 template <>
 inline constexpr std::array<std::string_view, 3> kNames<Loss> = {"least_squares", "inner_product",
@@ -66,6 +76,10 @@ template <>
 inline constexpr std::array<std::string_view, 2> kNames<Compression> = {"none", "topk"};
 template <>
 inline constexpr std::array<std::string_view, 3> kNames<LossCorrection> = {"auto", "on", "off"};
+template <>
+inline constexpr std::array<std::string_view, 2> kNames<WarmStart> = {"zero", "neighbour"};
+template <>
+inline constexpr std::array<std::string_view, 2> kNames<DeadInterest> = {"keep", "renormalise"};
 
 // Sizes of step t = 1, 2, ... (steps.h).
 struct StepSpec {
@@ -103,6 +117,15 @@ struct WireSpec {
   friend bool operator==(const WireSpec&, const WireSpec&) = default;
 };
 
+// Gaussian noise on what a node says of its items to other roots. Sums stay unbiased; what a
+// (eps, delta) it makes is not accounted for.
+struct NoiseSpec {
+  double clip = 0;   // norm that a contribution is shortened to; 0: neither clip nor noise
+  double sigma = 0;  // standard deviation of each number, in units of `clip`
+
+  friend bool operator==(const NoiseSpec&, const NoiseSpec&) = default;
+};
+
 struct Spec {
   uint32_t d_k = 0;
   uint32_t d_v = 0;
@@ -125,12 +148,15 @@ struct Spec {
   double clip = 0;
   uint32_t checkpoint_rounds = 200;
   uint32_t probe_rounds = 100;  // between regret probes
+  WarmStart warm_start = WarmStart::kZero;
+  DeadInterest dead_interest = DeadInterest::kKeep;
+  NoiseSpec noise;  // of the transport gradient
 
   friend bool operator==(const Spec&, const Spec&) = default;
 };
 
 inline constexpr uint32_t kDimensionMax = 16384;
-// Numbers of one matrix: 256 MiB in float32. Frames carry it in chunks.
+// Numbers of one matrix: 256 MiB in float32. The wire takes it in pieces.
 inline constexpr uint64_t kMatrixNumbersMax = uint64_t{1} << 26;
 inline constexpr uint32_t kBatchItemsMax = 4096;
 inline constexpr uint32_t kLagItemsMax = uint32_t{1} << 20;

@@ -65,12 +65,12 @@ absl::StatusOr<int64_t> UnixNanos(const ASN1_TIME* time) {
   return absl::ToUnixNanos(std::min(at, absl::FromUnixNanos(INT64_MAX)));
 }
 
-absl::Status CheckTimes(X509* certificate, const std::string& path, int64_t now, int64_t* end) {
+absl::Status CheckTimes(X509* certificate, const TlsPaths& paths, int64_t now, int64_t* end) {
   MNEME_ASSIGN_OR_RETURN(const int64_t begin, UnixNanos(X509_get0_notBefore(certificate)));
   MNEME_ASSIGN_OR_RETURN(*end, UnixNanos(X509_get0_notAfter(certificate)));
   if (now >= begin && now <= *end) return absl::OkStatus();
   const int64_t bound = now < begin ? begin : *end;
-  return BadFile("tls.certificate", path,
+  return BadFile(paths.certificate_name, paths.certificate,
                  absl::StrCat(now < begin ? "is not valid before " : "has expired on ",
                               absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixNanos(bound),
                                                absl::UTCTimeZone())),
@@ -89,7 +89,7 @@ std::string SubjectOf(X509* certificate) {
 absl::Status CheckPair(const TlsPaths& paths, X509* certificate, EVP_PKEY* key) {
   const Context context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (SSL_CTX_use_certificate(context.get(), certificate) != 1) {
-    return BadFile("tls.certificate", paths.certificate,
+    return BadFile(paths.certificate_name, paths.certificate,
                    absl::StrCat("is refused by OpenSSL: ", TakeError()),
                    "a certificate for TLS 1.2",
                    "Make one with a key of at least 2048 bits (RSA) or 256 bits (EC).");
@@ -99,40 +99,47 @@ absl::Status CheckPair(const TlsPaths& paths, X509* certificate, EVP_PKEY* key) 
     return absl::OkStatus();
   }
   TakeError();
-  return BadFile("tls.key", paths.key,
+  return BadFile(paths.key_name, paths.key,
                  absl::StrFormat("does not fit the certificate '%s'", paths.certificate),
                  "the private key of that certificate", "Name the files of one pair.");
+}
+
+absl::Status ReadOwn(const TlsPaths& paths, int64_t now_unix_nanos, TlsMaterial* out) {
+  MNEME_ASSIGN_OR_RETURN(out->certificate, ReadPem(paths.certificate_name, paths.certificate));
+  MNEME_ASSIGN_OR_RETURN(out->key, ReadPem(paths.key_name, paths.key));
+  const Certificate certificate = FirstCertificate(out->certificate);
+  if (certificate == nullptr) {
+    TakeError();
+    return BadFile(paths.certificate_name, paths.certificate, "holds no certificate",
+                   "-----BEGIN CERTIFICATE----- and what follows it", "Name the PEM file.");
+  }
+  const Key key(PEM_read_bio_PrivateKey(View(out->key).get(), nullptr, NoPassword, nullptr),
+                EVP_PKEY_free);
+  if (key == nullptr) {
+    TakeError();
+    return BadFile(paths.key_name, paths.key, "holds no private key, or one behind a password",
+                   "-----BEGIN PRIVATE KEY----- without a password",
+                   "Name the PEM file; `openssl pkey` takes a password off.");
+  }
+  MNEME_RETURN_IF_ERROR(
+      CheckTimes(certificate.get(), paths, now_unix_nanos, &out->not_after_unix_nanos));
+  MNEME_RETURN_IF_ERROR(CheckPair(paths, certificate.get(), key.get()));
+  out->subject = SubjectOf(certificate.get());
+  struct stat facts = {};
+  out->key_is_open = ::stat(paths.key.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0;
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsPaths& paths, int64_t now_unix_nanos) {
   TlsMaterial out;
-  MNEME_ASSIGN_OR_RETURN(out.certificate, ReadPem("tls.certificate", paths.certificate));
-  MNEME_ASSIGN_OR_RETURN(out.key, ReadPem("tls.key", paths.key));
-  const Certificate certificate = FirstCertificate(out.certificate);
-  if (certificate == nullptr) {
-    TakeError();
-    return BadFile("tls.certificate", paths.certificate, "holds no certificate",
-                   "-----BEGIN CERTIFICATE----- and what follows it", "Name the PEM file.");
+  if (!paths.certificate.empty() || !paths.key.empty()) {
+    MNEME_RETURN_IF_ERROR(ReadOwn(paths, now_unix_nanos, &out));
   }
-  const Key key(PEM_read_bio_PrivateKey(View(out.key).get(), nullptr, NoPassword, nullptr),
-                EVP_PKEY_free);
-  if (key == nullptr) {
-    TakeError();
-    return BadFile("tls.key", paths.key, "holds no private key, or one behind a password",
-                   "-----BEGIN PRIVATE KEY----- without a password",
-                   "Name the PEM file; `openssl pkey` takes a password off.");
-  }
-  MNEME_RETURN_IF_ERROR(
-      CheckTimes(certificate.get(), paths.certificate, now_unix_nanos, &out.not_after_unix_nanos));
-  MNEME_RETURN_IF_ERROR(CheckPair(paths, certificate.get(), key.get()));
-  out.subject = SubjectOf(certificate.get());
-  struct stat facts = {};
-  out.key_is_open = ::stat(paths.key.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0;
   if (paths.client_ca.empty()) return out;
-  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadAuthorities("tls.client_ca", paths.client_ca,
-                                                        "those who sign clients' certificates"));
+  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadAuthorities(paths.client_ca_name, paths.client_ca,
+                                                        "those who sign for the other side"));
   return out;
 }
 

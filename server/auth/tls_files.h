@@ -17,9 +17,13 @@ namespace mneme::server {
 inline constexpr size_t kPemBytesMax = 4u << 20;
 
 struct TlsPaths {
-  std::string certificate;  // its chain follows it in the file
+  std::string certificate;  // its chain follows it in the file; empty, as the key: none
   std::string key;
   std::string client_ca;  // empty: clients are not asked for certificates
+  // The configuration keys that errors name.
+  std::string certificate_name = "tls.certificate";
+  std::string key_name = "tls.key";
+  std::string client_ca_name = "tls.client_ca";
 };
 
 struct TlsMaterial {

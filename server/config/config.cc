@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "absl/strings/str_split.h"
 #include "core/base/status.h"
 #include "core/federation/records.h"
 
@@ -193,9 +194,44 @@ absl::Status CheckTls(const Config& config) {
   if (config.tls_client_certificates == "required" && config.tls_client_ca.empty()) {
     return needs("tls.client_ca", "tls.client_certificates: required");
   }
-  const bool has_peers = !config.federation_file.empty() && !config.tls_certificate.empty();
-  if (has_peers && config.tls_client_ca.empty()) {
-    return needs("tls.client_ca", "federation.file together with TLS");
+  const bool has_peers = !config.federation_file.empty() || !config.federation_etcd.empty();
+  if (has_peers && !config.tls_certificate.empty() && config.tls_client_ca.empty()) {
+    return needs("tls.client_ca", config.federation_file.empty()
+                                      ? "federation.etcd together with TLS"
+                                      : "federation.file together with TLS");
+  }
+  return absl::OkStatus();
+}
+
+// Part of it without the other part, or a password that goes to another machine in the clear.
+absl::Status CheckEtcd(const Config& config) {
+  const std::pair<std::string_view, const std::string&> all[] = {
+      {"federation.etcd_tls.ca", config.etcd_tls_ca},
+      {"federation.etcd_tls.certificate", config.etcd_tls_certificate},
+      {"federation.etcd_tls.key", config.etcd_tls_key},
+      {"federation.etcd_tls.server_name", config.etcd_tls_server_name},
+      {"federation.etcd_user", config.federation_etcd_user},
+      {"federation.etcd_password_file", config.federation_etcd_password_file}};
+  const auto needs = [&](size_t key, size_t other) -> absl::Status {
+    if (all[key].second.empty() || !all[other].second.empty()) return absl::OkStatus();
+    return BadValue(all[other].first, "",
+                    absl::StrCat("a value, which ", AbslView(all[key].first), " needs"));
+  };
+  for (const auto& [key, other] : {std::pair(1, 2), {2, 1}, {1, 0}, {3, 0}, {4, 5}, {5, 4}})
+    MNEME_RETURN_IF_ERROR(needs(static_cast<size_t>(key), static_cast<size_t>(other)));
+  for (const auto& [key, value] : all) {
+    if (!value.empty() && config.federation_etcd.empty())
+      return BadValue("federation.etcd", "",
+                      absl::StrCat("a value, which ", AbslView(key), " needs"));
+  }
+  if (config.federation_etcd_user.empty() || !config.etcd_tls_ca.empty() || config.allow_insecure)
+    return absl::OkStatus();
+  const std::vector<std::string> endpoints =
+      absl::StrSplit(config.federation_etcd, absl::ByAnyChar(", "), absl::SkipEmpty());
+  for (const std::string& endpoint : endpoints) {
+    if (IsLoopback(endpoint)) continue;
+    return BadValue("federation.etcd_tls.ca", "",
+                    "a PEM file, as it must be where a password goes beyond this machine");
   }
   return absl::OkStatus();
 }
@@ -312,6 +348,28 @@ std::vector<ConfigKey> MakeKeys() {
            "Where federations are kept instead of a file: the client addresses of an etcd, "
            "host:port,host:port.",
            &Config::federation_etcd),
+      Text("federation.etcd_tls.ca",
+           "PEM file of the authorities that sign etcd's certificates; empty: no TLS to etcd.",
+           &Config::etcd_tls_ca),
+      Text("federation.etcd_tls.certificate",
+           "PEM file of the certificate that etcd is shown, with its chain; empty: none.",
+           &Config::etcd_tls_certificate),
+      Text("federation.etcd_tls.key", "PEM file of that certificate's key.", &Config::etcd_tls_key),
+      Text("federation.etcd_tls.server_name",
+           "The name in etcd's certificates; empty: the host of each endpoint.",
+           &Config::etcd_tls_server_name),
+      Text("federation.etcd_user", "etcd's user for this server; empty: none.",
+           &Config::federation_etcd_user),
+      Text("federation.etcd_password_file", "File with that user's password in its first line.",
+           &Config::federation_etcd_password_file),
+      Number("federation.lease_seconds",
+             "Seconds without a word until a node counts as away; the same on all servers.", 2, 600,
+             [](Config& c) -> uint64_t& { return c.federation_lease_seconds; }),
+      Number("federation.debounce_millis",
+             "Milliseconds that something must have changed for until there is a new plan.", 1,
+             3'600'000, [](Config& c) -> uint64_t& { return c.federation_debounce_millis; }),
+      Number("federation.epoch_millis", "Milliseconds between two plans at least.", 1, 3'600'000,
+             [](Config& c) -> uint64_t& { return c.federation_epoch_millis; }),
       Text("federation.node", "The name of this server's node in federations.",
            &Config::federation_node),
       Text("peer.listen",
@@ -449,6 +507,7 @@ absl::Status ValidateConfig(const Config& config) {
   MNEME_RETURN_IF_ERROR(CheckListen(config, "server.listen", config.listen));
   MNEME_RETURN_IF_ERROR(CheckHttp(config));
   if (config.data_dir.empty()) return BadValue("data.dir", "", "a directory");
+  MNEME_RETURN_IF_ERROR(CheckEtcd(config));
   if (config.federation_file.empty() && config.federation_etcd.empty()) return absl::OkStatus();
   if (!config.federation_file.empty() && !config.federation_etcd.empty()) {
     return BadValue("federation.etcd", config.federation_etcd,

@@ -46,6 +46,15 @@ struct Config {
   std::string blas_kernel = "auto";
   std::string federation_file;  // empty: this server takes part in none
   std::string federation_etcd;  // likewise; not both
+  std::string etcd_tls_ca;      // empty: no TLS to etcd
+  std::string etcd_tls_certificate;
+  std::string etcd_tls_key;
+  std::string etcd_tls_server_name;
+  std::string federation_etcd_user;
+  std::string federation_etcd_password_file;
+  uint64_t federation_lease_seconds = 10;
+  uint64_t federation_debounce_millis = 2'000;
+  uint64_t federation_epoch_millis = 10'000;
   std::string federation_node;
   std::string peer_listen = "127.0.0.1:7413";
   std::string peer_advertise;                  // empty: peer_listen

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_join.h"
 #include "core/base/status.h"
+#include "core/federation/spec_fields.h"
 #include "server/config/text_file.h"
 #include "server/config/yaml_reader.h"
 
@@ -86,42 +87,23 @@ Reader Choice(Enum* out) {
   };
 }
 
+// By what the field holds.
+Reader FieldReader(uint32_t& field) { return Whole(&field); }
+Reader FieldReader(uint64_t& field) { return Whole(&field); }
+Reader FieldReader(double& field) { return Real(&field); }
+Reader FieldReader(bool& field) { return Switch(&field); }
+Reader FieldReader(std::optional<double>& field) {
+  return Real([&field](double value) { field = value; }, 0, fed::kRealMax);
+}
+template <typename Enum>
+Reader FieldReader(Enum& field) {
+  return Choice(&field);
+}
+
 absl::Status ReadSpec(const YAML::Node& node, fed::Spec* spec) {
-  fed::StepSpec& steps = spec->steps;
-  fed::PrivacySpec& privacy = spec->privacy;
-  fed::WireSpec& wire = spec->wire;
-  return kYaml.ReadMap(node,
-                       {{"key_dim", Whole(&spec->d_k)},
-                        {"response_dim", Whole(&spec->d_v)},
-                        {"loss", Choice(&spec->loss)},
-                        {"huber_delta", Real(&spec->huber_delta)},
-                        {"decay", Real(&spec->decay)},
-                        {"radius", Real(&spec->radius)},
-                        {"transport", Choice(&spec->transport)},
-                        {"combine", Choice(&spec->combine)},
-                        {"schedule", Choice(&steps.schedule)},
-                        {"step_scale", Real([&steps](double c) { steps.c = c; }, 0, fed::kRealMax)},
-                        {"step_size", Real(&steps.eta)},
-                        {"step_size_max", Real(&steps.eta_max)},
-                        {"horizon", Whole(&steps.horizon)},
-                        {"gradient_bound", Real(&steps.gradient_bound)},
-                        {"stability_cap", Switch(&steps.stability_cap)},
-                        {"min_contributors", Whole(&privacy.min_contributors)},
-                        {"min_items", Whole(&privacy.min_items)},
-                        {"max_hold_rounds", Whole(&privacy.max_hold_rounds)},
-                        {"share_items", Switch(&privacy.share_items)},
-                        {"wire_type", Choice(&wire.type)},
-                        {"compression", Choice(&wire.compression)},
-                        {"topk_share", Real(&wire.topk_share)},
-                        {"error_feedback", Switch(&wire.error_feedback)},
-                        {"batch_max", Whole(&spec->b_max)},
-                        {"lag_max", Whole(&spec->lag_max)},
-                        {"max_delay", Whole(&spec->max_delay)},
-                        {"loss_correction", Choice(&spec->loss_correction)},
-                        {"staleness_damping", Real(&spec->staleness_damping)},
-                        {"clip", Real(&spec->clip)},
-                        {"checkpoint_rounds", Whole(&spec->checkpoint_rounds)},
-                        {"probe_rounds", Whole(&spec->probe_rounds)}});
+  std::map<std::string, Reader> readers;
+  fed::VisitFields(*spec, [&](const char* key, auto& field) { readers[key] = FieldReader(field); });
+  return kYaml.ReadMap(node, readers);
 }
 
 absl::Status ReadInterest(const YAML::Node& node, std::map<std::string, double>* interest) {

@@ -2,9 +2,11 @@
 
 #include <cmath>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/federation/spec_fields.h"
 #include "server/peer/wire_enum.h"
 
 namespace mneme::server {
@@ -38,58 +40,75 @@ absl::Status DecodeEnum(std::string_view what, Wire from, Enum* to) {
   return absl::OkStatus();
 }
 
-// Likewise.
-void DecodeReal(double from, double* to) {
-  if (from != 0) *to = from;
+// A field of the wire's spec, by its name.
+struct WireField {
+  const google::protobuf::Reflection* reflection;
+  const google::protobuf::FieldDescriptor* field;
+};
+WireField FieldOf(const v1::FederationSpec& spec, const char* key) {
+  const auto* field = spec.GetDescriptor()->FindFieldByName(key);
+  MNEME_CHECK(field != nullptr);
+  return {spec.GetReflection(), field};
+}
+
+void Get(const v1::FederationSpec& from, const WireField& at, uint32_t& to) {
+  to = at.reflection->GetUInt32(from, at.field);
+}
+void Get(const v1::FederationSpec& from, const WireField& at, uint64_t& to) {
+  to = at.reflection->GetUInt64(from, at.field);
+}
+void Get(const v1::FederationSpec& from, const WireField& at, bool& to) {
+  to = at.reflection->GetBool(from, at.field);
+}
+void Get(const v1::FederationSpec& from, const WireField& at, double& to) {
+  to = at.reflection->GetDouble(from, at.field);
+}
+void Get(const v1::FederationSpec& from, const WireField& at, std::optional<double>& to) {
+  to = at.reflection->GetDouble(from, at.field);
+}
+
+void Set(const WireField& at, uint32_t value, v1::FederationSpec* to) {
+  at.reflection->SetUInt32(to, at.field, value);
+}
+void Set(const WireField& at, uint64_t value, v1::FederationSpec* to) {
+  at.reflection->SetUInt64(to, at.field, value);
+}
+void Set(const WireField& at, bool value, v1::FederationSpec* to) {
+  at.reflection->SetBool(to, at.field, value);
+}
+void Set(const WireField& at, double value, v1::FederationSpec* to) {
+  at.reflection->SetDouble(to, at.field, value);
+}
+void Set(const WireField& at, const std::optional<double>& value, v1::FederationSpec* to) {
+  if (value.has_value()) Set(at, *value, to);
 }
 
 absl::StatusOr<fed::Spec> DecodeSpec(const v1::FederationSpec& from) {
-  fed::Spec to{.d_k = from.key_dim(), .d_v = from.response_dim()};
-  MNEME_RETURN_IF_ERROR(DecodeEnum("loss", from.loss(), &to.loss));
-  MNEME_RETURN_IF_ERROR(DecodeEnum("transport", from.transport(), &to.transport));
-  MNEME_RETURN_IF_ERROR(DecodeEnum("combine", from.combine(), &to.combine));
-  MNEME_RETURN_IF_ERROR(DecodeEnum("schedule", from.schedule(), &to.steps.schedule));
-  MNEME_RETURN_IF_ERROR(DecodeEnum("wire_type", from.wire_type(), &to.wire.type));
-  DecodeReal(from.huber_delta(), &to.huber_delta);
-  to.decay = from.decay();
-  to.radius = from.radius();
-  if (from.step_scale() != 0) to.steps.c = from.step_scale();
-  DecodeReal(from.step_size(), &to.steps.eta);
-  DecodeReal(from.step_size_max(), &to.steps.eta_max);
-  to.steps.horizon = from.horizon();
-  to.steps.stability_cap = !from.stability_cap_off();
-  if (from.has_min_contributors()) to.privacy.min_contributors = from.min_contributors();
-  if (from.has_min_items()) to.privacy.min_items = from.min_items();
-  to.privacy.share_items = from.share_items();
-  if (from.topk_share() != 0) {
-    to.wire.compression = fed::Compression::kTopK;
-    to.wire.topk_share = from.topk_share();
-  }
-  to.clip = from.clip();
+  fed::Spec to;
+  absl::Status status;
+  fed::VisitFields(to, [&]<typename Field>(const char* key, Field& field) {
+    const WireField at = FieldOf(from, key);
+    if (!at.reflection->HasField(from, at.field)) return;  // the default
+    if constexpr (std::is_enum_v<Field>) {
+      status.Update(DecodeEnum(key, at.reflection->GetEnumValue(from, at.field), &field));
+    } else {
+      Get(from, at, field);
+    }
+  });
+  if (!status.ok()) return status;
   return to;
 }
 
 void EncodeSpec(const fed::Spec& from, v1::FederationSpec* to) {
-  to->set_key_dim(from.d_k);
-  to->set_response_dim(from.d_v);
-  to->set_loss(ToWire<v1::FederationLoss>(from.loss));
-  if (from.loss == fed::Loss::kHuber) to->set_huber_delta(from.huber_delta);
-  to->set_decay(from.decay);
+  fed::VisitFields(from, [&]<typename Field>(const char* key, const Field& field) {
+    const WireField at = FieldOf(*to, key);
+    if constexpr (std::is_enum_v<Field>) {
+      at.reflection->SetEnumValue(to, at.field, ToWire<int>(field));
+    } else {
+      Set(at, field, to);
+    }
+  });
   to->set_radius(fed::BallRadius(from));
-  to->set_transport(ToWire<v1::FederationTransport>(from.transport));
-  to->set_combine(ToWire<v1::FederationCombine>(from.combine));
-  to->set_schedule(ToWire<v1::FederationSchedule>(from.steps.schedule));
-  if (from.steps.c.has_value()) to->set_step_scale(*from.steps.c);
-  if (from.steps.schedule == fed::Schedule::kConstant) to->set_step_size(from.steps.eta);
-  to->set_step_size_max(from.steps.eta_max);
-  to->set_horizon(from.steps.horizon);
-  to->set_stability_cap_off(!from.steps.stability_cap);
-  to->set_min_contributors(from.privacy.min_contributors);
-  to->set_min_items(from.privacy.min_items);
-  to->set_share_items(from.privacy.share_items);
-  to->set_wire_type(ToWire<v1::FederationWireType>(from.wire.type));
-  if (from.wire.compression == fed::Compression::kTopK) to->set_topk_share(from.wire.topk_share);
-  to->set_clip(from.clip);
 }
 
 void EncodeSource(const fed::SourceStatus& from, v1::FederationSource* to) {
@@ -146,6 +165,8 @@ absl::StatusOr<fed::Description> DecodeDescription(const v1::CreateFederationReq
     }
     out.round_micros = std::llround(micros);
   }
+  out.interest_floor = from.interest_floor();
+  if (from.items_per_round() != 0) out.items_per_round = from.items_per_round();
   MNEME_RETURN_IF_ERROR(fed::Check(out));
   return out;
 }
@@ -225,6 +246,7 @@ void EncodeStatus(const RunnerStatus& from, const std::vector<fed::RegretReading
   }
   to->set_rows_missed(from.rows_missed);
   to->set_coordination(from.coordination);
+  to->set_warm_from(node.warm_from);
 }
 
 std::optional<double> RegretSlope(const std::vector<fed::RegretReading>& points) {

@@ -153,6 +153,15 @@ void Put(fed::ProbeReply&& from, v1::PeerFrame* frame) {
   frame->mutable_probe_reply()->set_sent_at(from.sent_at);
 }
 
+void Put(fed::WarmAsk&&, v1::PeerFrame* frame) { frame->mutable_warm_ask(); }
+
+void Put(fed::WarmReply&& from, v1::PeerFrame* frame) {
+  v1::PeerWarmReply* to = frame->mutable_warm_reply();
+  to->set_steps(from.steps);
+  to->set_spread(from.spread);
+  Encode(std::move(from.memory), to->mutable_memory());
+}
+
 fed::Hello Take(const v1::PeerHello& from) {
   return {.version = from.version(),
           .spec_hash = from.spec_hash(),
@@ -229,6 +238,12 @@ absl::StatusOr<fed::Body> Take(const v1::PeerNack& from) {
   return fed::Body(to);
 }
 
+absl::StatusOr<fed::Body> Take(v1::PeerWarmReply&& from) {
+  fed::WarmReply to{.steps = from.steps(), .spread = from.spread(), .memory = {}};
+  MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_memory()), to.memory));
+  return fed::Body(std::move(to));
+}
+
 absl::StatusOr<fed::Body> TakeBody(v1::PeerFrame& from) {
   switch (from.body_case()) {
     case v1::PeerFrame::kHello:
@@ -249,6 +264,11 @@ absl::StatusOr<fed::Body> TakeBody(v1::PeerFrame& from) {
       return fed::Body(fed::Probe{});
     case v1::PeerFrame::kProbeReply:
       return fed::Body(fed::ProbeReply{.sent_at = from.probe_reply().sent_at()});
+    case v1::PeerFrame::kWarmAsk:
+      return fed::Body(fed::WarmAsk{});
+    case v1::PeerFrame::kWarmReply:
+      return Take(std::move(*from.mutable_warm_reply()));
+    case v1::PeerFrame::kPiece:  // a frame is whole before it comes here
     case v1::PeerFrame::BODY_NOT_SET:
       break;
   }

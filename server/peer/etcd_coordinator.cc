@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/ids.h"
 #include "core/base/status.h"
 
 namespace mneme::server {
@@ -12,6 +13,10 @@ namespace fed = mneme::federation;
 namespace pb = etcdserverpb;
 
 constexpr char kRoot[] = "/mneme/federations/";
+// Apart from the records, which are read all the time.
+constexpr char kPartsRoot[] = "/mneme/plan-parts/";
+// What the record of a plan in parts begins with; the plan's own bytes begin with "MPLN".
+constexpr char kPartsHead[] = "parts ";
 // A lease is kept this often in its time, and tried again sooner where etcd did not answer.
 constexpr int kKeepsPerLease = 3;
 constexpr std::chrono::milliseconds kRetryPause{500};
@@ -60,6 +65,12 @@ void AddPut(const std::string& key, const std::string& value, int64_t lease, pb:
   put->set_lease(lease);
 }
 
+void AddDelete(const std::string& from, const std::string& before, pb::TxnRequest* to) {
+  pb::DeleteRangeRequest* gone = to->add_success()->mutable_request_delete_range();
+  gone->set_key(from);
+  gone->set_range_end(before);
+}
+
 fed::Record RecordOf(const pb::KeyValue& kv) {
   return {.value = kv.value(),
           .create_revision = static_cast<uint64_t>(kv.create_revision()),
@@ -89,7 +100,8 @@ class EtcdWatch final : public fed::Coordinator::Watch {
     create->set_key(prefix_);
     create->set_range_end(EndOfPrefix(prefix_));
     create->set_start_revision(static_cast<int64_t>(from_revision) + 1);
-    const auto stream = endpoint_.watch->Watch(&context_);
+    client_->Prepare(&context_);
+    const auto stream = endpoint_->watch->Watch(&context_);
     pb::WatchResponse response;
     bool compacted = false;
     stream->Write(request);
@@ -99,7 +111,7 @@ class EtcdWatch final : public fed::Coordinator::Watch {
     }
     context_.TryCancel();
     stream->Finish();
-    if (!compacted) client_->Leave(endpoint_);
+    if (!compacted) client_->Leave(*endpoint_);
     lost_();
   }
 
@@ -114,7 +126,7 @@ class EtcdWatch final : public fed::Coordinator::Watch {
   const std::string prefix_;
   const fed::Coordinator::Watcher watcher_;
   const std::function<void()> lost_;
-  const EtcdClient::Endpoint& endpoint_;
+  const std::shared_ptr<const EtcdClient::Endpoint> endpoint_;
   grpc::ClientContext context_;
   std::thread thread_;  // last: starts when all else is there
 };
@@ -125,6 +137,7 @@ EtcdCoordinator::EtcdCoordinator(std::shared_ptr<EtcdClient> client, const std::
                                  int64_t lease_seconds)
     : client_(std::move(client)),
       prefix_(absl::StrCat(kRoot, federation, "/")),
+      parts_prefix_(absl::StrCat(kPartsRoot, federation, "/")),
       lease_seconds_(lease_seconds) {}
 
 EtcdCoordinator::~EtcdCoordinator() {
@@ -190,9 +203,10 @@ bool EtcdCoordinator::KeepOnce(int64_t lease) {
   if (lease != 0) {
     const absl::StatusOr<int64_t> seconds = client_->KeepLease(lease);
     if (!seconds.ok()) return false;
-    if (*seconds > 0) return true;
     MutexLock lock(&mutex_);
-    if (lease_ == lease) lease_ = 0;
+    if (*seconds <= 0 && lease_ == lease) lease_ = 0;
+    // A lease may be there and the announcement not: one that got no answer before.
+    if (*seconds > 0 && (node_.empty() || announced_lease_ == lease)) return true;
   }
   return AnnounceAgain().ok();
 }
@@ -212,10 +226,12 @@ absl::Status EtcdCoordinator::AnnounceAgain() {
                                absl::StrCat(announced.incarnation));
   AddPut(KeyOf(absl::StrCat(fed::kNodesPrefix, node)), Encode(announced), lease, &txn);
   MNEME_ASSIGN_OR_RETURN(const pb::TxnResponse done, client_->Txn(txn));
-  if (done.succeeded()) return absl::OkStatus();
-  // A later start has the name now.
   MutexLock lock(&mutex_);
-  if (node_ == node && announced_ == announced) node_.clear();
+  if (done.succeeded()) {
+    announced_lease_ = lease;
+  } else if (node_ == node && announced_ == announced) {
+    node_.clear();  // a later start has the name now
+  }
   return absl::OkStatus();
 }
 
@@ -253,6 +269,7 @@ absl::StatusOr<uint64_t> EtcdCoordinator::Register(const std::string& node,
     MutexLock lock(&mutex_);
     node_ = node;
     announced_ = announcement;
+    announced_lease_ = lease;
     return announcement.incarnation;
   }
   return Raced("REGISTER", absl::StrCat("others register node '", node, "' all the time"));
@@ -266,7 +283,50 @@ absl::StatusOr<fed::Contents> EtcdCoordinator::ReadAll() {
   fed::Contents contents{.revision = static_cast<uint64_t>(response.header().revision())};
   for (const pb::KeyValue& kv : response.kvs())
     contents.records[kv.key().substr(prefix_.size())] = RecordOf(kv);
+  const auto plan = contents.records.find(fed::kPlanKey);
+  if (plan != contents.records.end() && plan->second.value.starts_with(kPartsHead)) {
+    MNEME_RETURN_IF_ERROR(JoinPlan(contents.revision, plan->second));
+  }
   return contents;
+}
+
+// ---- a plan in parts
+
+absl::Status EtcdCoordinator::JoinPlan(uint64_t revision, fed::Record& record) {
+  {
+    MutexLock lock(&mutex_);
+    if (joined_revision_ == record.mod_revision) {
+      record.value = joined_;
+      return absl::OkStatus();
+    }
+  }
+  const std::string prefix =
+      absl::StrCat(parts_prefix_, record.value.substr(sizeof(kPartsHead) - 1), "/");
+  pb::RangeRequest request;
+  request.set_key(prefix);
+  request.set_range_end(EndOfPrefix(prefix));
+  // The parts of this reading, whatever was committed since.
+  request.set_revision(static_cast<int64_t>(revision));
+  MNEME_ASSIGN_OR_RETURN(const pb::RangeResponse response, client_->Range(request));
+  std::string joined;  // keys are sorted, and as long as each other
+  for (const pb::KeyValue& kv : response.kvs()) joined += kv.value();
+  record.value = joined;  // a plan says itself whether it is whole
+  MutexLock lock(&mutex_);
+  joined_revision_ = record.mod_revision;
+  joined_ = std::move(joined);
+  return absl::OkStatus();
+}
+
+// Names what a plan record then says.
+absl::StatusOr<std::string> EtcdCoordinator::PutParts(std::string_view bytes) {
+  const std::string name = absl::StrFormat("%016x", StableHash(bytes));
+  for (size_t part = 0; part * kEtcdValueBytesMax < bytes.size(); ++part) {
+    pb::PutRequest put;
+    put.set_key(absl::StrFormat("%s%s/%04d", parts_prefix_, name, part));
+    put.set_value(std::string(bytes.substr(part * kEtcdValueBytesMax, kEtcdValueBytesMax)));
+    MNEME_RETURN_IF_ERROR(client_->Put(put).status());
+  }
+  return name;
 }
 
 absl::StatusOr<std::unique_ptr<fed::Coordinator::Watch>> EtcdCoordinator::StartWatch(
@@ -326,17 +386,28 @@ absl::StatusOr<uint64_t> EtcdCoordinator::BecomePlanner(const std::string& node)
 absl::StatusOr<uint64_t> EtcdCoordinator::CommitPlan(const fed::PlanGuard& guard,
                                                      const fed::Plan& plan) {
   const std::string bytes = Encode(plan);
-  if (bytes.size() > kEtcdValueBytesMax) {
+  if (bytes.size() > fed::kPlanBytesMax) {
     return ResourceExhausted(absl::StrFormat("the plan has %d bytes", bytes.size()),
                              {.reason = "LIMIT",
                               .given = absl::StrCat(bytes.size()),
-                              .expected = absl::StrCat("at most ", kEtcdValueBytesMax),
+                              .expected = absl::StrCat("at most ", fed::kPlanBytesMax),
                               .next_step = "Let nodes want the items of fewer others."});
   }
   pb::TxnRequest txn;
   *txn.add_compare() = CreateIs(KeyOf(fed::kPlannerKey), guard.planner_revision);
   *txn.add_compare() = ModIs(KeyOf(fed::kPlanKey), guard.plan_revision);
-  AddPut(KeyOf(fed::kPlanKey), bytes, 0, &txn);
+  if (bytes.size() <= kPlanInlineBytesMax) {
+    AddPut(KeyOf(fed::kPlanKey), bytes, 0, &txn);
+    AddDelete(parts_prefix_, EndOfPrefix(parts_prefix_), &txn);
+  } else {
+    // The parts first: nobody reads them until the record names them. Those of other plans go with
+    // the same transaction.
+    MNEME_ASSIGN_OR_RETURN(const std::string name, PutParts(bytes));
+    const std::string mine = absl::StrCat(parts_prefix_, name, "/");
+    AddPut(KeyOf(fed::kPlanKey), absl::StrCat(kPartsHead, name), 0, &txn);
+    AddDelete(parts_prefix_, mine, &txn);
+    AddDelete(EndOfPrefix(mine), EndOfPrefix(parts_prefix_), &txn);
+  }
   MNEME_ASSIGN_OR_RETURN(const pb::TxnResponse done, client_->Txn(txn));
   if (done.succeeded()) return static_cast<uint64_t>(done.header().revision());
   return Raced("PLAN", "another planner, or another plan");

@@ -1,5 +1,6 @@
 // A federation's records in etcd: core/federation/coordinator.h over its v3 API, under
-// /mneme/federations/NAME/.
+// /mneme/federations/NAME/. A plan that is longer than kPlanInlineBytesMax lies in parts under
+// /mneme/plan-parts/NAME/, so that it is read when it changes and not with each reading.
 //
 // A thread keeps the lease, once there is one. Where the lease ran out it announces the node again,
 // with the incarnation that it has, unless a later start of the same node has registered since.
@@ -21,6 +22,8 @@
 #include "server/peer/etcd_client.h"
 
 namespace mneme::server {
+
+inline constexpr size_t kPlanInlineBytesMax = 64u << 10;
 
 class EtcdCoordinator final : public federation::Coordinator {
  public:
@@ -46,6 +49,9 @@ class EtcdCoordinator final : public federation::Coordinator {
                                       const federation::Plan& plan) override;
 
  private:
+  // In place of what the record says of its parts: the plan's bytes.
+  absl::Status JoinPlan(uint64_t revision, federation::Record& record) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::string> PutParts(std::string_view bytes);
   std::string KeyOf(const std::string& key) const { return prefix_ + key; }
   // The lease in hand, or a new one.
   absl::StatusOr<int64_t> MyLease() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -56,14 +62,19 @@ class EtcdCoordinator final : public federation::Coordinator {
 
   const std::shared_ptr<EtcdClient> client_;
   const std::string prefix_;
+  const std::string parts_prefix_;
   const int64_t lease_seconds_;
 
   Mutex mutex_;  // a leaf
   CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t lease_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: none
+  int64_t lease_ ABSL_GUARDED_BY(mutex_) = 0;            // 0: none
+  int64_t announced_lease_ ABSL_GUARDED_BY(mutex_) = 0;  // that the announcement goes with
   std::string node_ ABSL_GUARDED_BY(mutex_);   // empty: not registered
   federation::Announcement announced_ ABSL_GUARDED_BY(mutex_);
+  // The plan in parts that was read last: it is read again only when there is another.
+  uint64_t joined_revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string joined_ ABSL_GUARDED_BY(mutex_);
   std::thread keeper_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -90,7 +90,7 @@ void EtcdHost::Stop() {
     wake_.NotifyAll();
   }
   if (finder_.joinable()) finder_.join();
-  for (const auto& [name, member] : members()) member->Stop();
+  for (const auto& [name, member] : AllMembers()) member->Stop();
 }
 
 // ---- what this server has joined
@@ -126,8 +126,9 @@ absl::Status EtcdHost::FindOnce() {
 
 void EtcdHost::Begin(const std::string& name, const fed::Description& description,
                      const std::string& memory) {
+  EndDraining(name, memory);
   MemberOptions options{.address = address_,
-                        .replanner = {},
+                        .replanner = options_.replanner,
                         .runner = {.federation = name,
                                    .id = FederationIdOf(name),
                                    .node = options_.node,
@@ -144,9 +145,19 @@ void EtcdHost::Begin(const std::string& name, const fed::Description& descriptio
   before = std::exchange(members_[name], std::move(member));
 }
 
-EtcdHost::Members EtcdHost::members() const {
+EtcdHost::Members EtcdHost::AllMembers() const {
   MutexLock lock(&mutex_);
-  Members members = members_;
+  return members_;
+}
+
+void EtcdHost::EndDraining(const std::string& name, const std::string& memory) {
+  for (const auto& [other, member] : AllMembers()) {
+    if (member->removed() && (other == name || member->memory() == memory)) member->Stop();
+  }
+}
+
+EtcdHost::Members EtcdHost::members() const {
+  Members members = AllMembers();
   std::erase_if(members, [](const auto& entry) { return entry.second->removed(); });
   return members;
 }
@@ -162,7 +173,7 @@ absl::StatusOr<std::shared_ptr<FederationMember>> EtcdHost::MemberOf(
 }
 
 std::unique_ptr<fed::Coordinator> EtcdHost::Records(const std::string& name) const {
-  return std::make_unique<EtcdCoordinator>(client_, name);
+  return std::make_unique<EtcdCoordinator>(client_, name, options_.lease_seconds);
 }
 
 absl::StatusOr<fed::Contents> EtcdHost::Read(const std::string& name) const {
@@ -262,6 +273,10 @@ std::vector<std::string> EtcdHost::Joined() const {
 
 absl::StatusOr<std::shared_ptr<FederationRunner>> EtcdHost::RunnerOf(
     const std::string& name) const {
+  // One that drains still talks to its neighbours.
+  const Members all = AllMembers();
+  const auto found = all.find(name);
+  if (found != all.end() && !found->second->stopped()) return found->second->runner();
   MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<FederationMember> member, MemberOf(name));
   return member->runner();
 }
@@ -333,6 +348,10 @@ absl::Status EtcdHost::Join(const std::string& name, const std::string& memory) 
   if (absl::IsAborted(put)) return JoinedAlready(name, options_.node, membership);
   MNEME_RETURN_IF_ERROR(put);
   Begin(name, description, info.name);
+  // Where etcd is slow it is announced later: it has joined all the same, and is shown as away.
+  const Members all = members();
+  if (const auto member = all.find(name); member != all.end())
+    member->second->AwaitAnnounced(kJoinWait);
   return absl::OkStatus();
 }
 
@@ -348,16 +367,9 @@ absl::Status EtcdHost::Leave(const std::string& name, const std::string& node) {
        {fed::kInterestPrefix, fed::kNodesPrefix, fed::kMembersPrefix}) {
     MNEME_RETURN_IF_ERROR(records->Delete(absl::StrCat(AbslView(prefix), who)));
   }
-  std::shared_ptr<FederationMember> left;  // ends outside of the lock
-  if (who == options_.node) {
-    MutexLock lock(&mutex_);
-    const auto member = members_.find(name);
-    if (member != members_.end()) {
-      left = std::move(member->second);
-      members_.erase(member);
-    }
-  }
-  if (left != nullptr) left->Stop();
+  if (who != options_.node) return absl::OkStatus();  // that one sees it
+  const Members all = AllMembers();
+  if (const auto member = all.find(name); member != all.end()) member->second->Leave();
   return absl::OkStatus();
 }
 

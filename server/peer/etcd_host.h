@@ -8,6 +8,7 @@
 #ifndef MNEME_SERVER_PEER_ETCD_HOST_H_
 #define MNEME_SERVER_PEER_ETCD_HOST_H_
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,11 +26,15 @@
 namespace mneme::server {
 
 inline constexpr size_t kEtcdFederationsMax = 64;
+// Join answers once the node is announced, or after this.
+inline constexpr std::chrono::seconds kJoinWait{5};
 
 struct EtcdHostOptions {
   std::string node;  // the name of this server's nodes
   MakeDialer make_dialer;
   uint64_t seed = 0;
+  int64_t lease_seconds = federation::kNodeLeaseSeconds;
+  federation::ReplannerOptions replanner = {};
 };
 
 class EtcdHost final : public FederationHost {
@@ -77,6 +82,10 @@ class EtcdHost final : public FederationHost {
   absl::StatusOr<std::shared_ptr<FederationMember>> MemberOf(const std::string& name) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   Members members() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // With those that drain.
+  Members AllMembers() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends what still drains with that memory, or in that federation.
+  void EndDraining(const std::string& name, const std::string& memory) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckFree(const std::string& name, const std::string& memory) const;
 
   engine::Engine& engine_;

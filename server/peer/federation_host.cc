@@ -17,7 +17,8 @@ class GrpcDialer {
   GrpcDialer(std::string federation, std::string node, const Tls* tls)
       : federation_(std::move(federation)), node_(std::move(node)), tls_(tls) {}
 
-  std::shared_ptr<PeerStream> Dial(const fed::PlanNode& peer, PeerCallbacks callbacks) {
+  std::shared_ptr<PeerStream> Dial(const fed::PlanNode& peer, FrameLimits limits,
+                                   PeerCallbacks callbacks) {
     if (tls_ != nullptr && tls_->material() != material_) {  // another certificate: dial with it
       material_ = tls_->material();
       stubs_.clear();
@@ -25,7 +26,7 @@ class GrpcDialer {
     std::unique_ptr<v1::PeerService::Stub>& stub = stubs_[peer.address];
     if (stub == nullptr) {
       grpc::ChannelArguments arguments;
-      arguments.SetMaxReceiveMessageSize(static_cast<int>(fed::kFrameBytesMax));
+      arguments.SetMaxReceiveMessageSize(static_cast<int>(kPeerMessageBytesMax));
       arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
       arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
       arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswerMs);
@@ -36,7 +37,7 @@ class GrpcDialer {
           tls_ == nullptr ? grpc::InsecureChannelCredentials() : tls_->MakePeerCredentials(),
           arguments));
     }
-    return OpenPeerStream(*stub, federation_, node_, std::move(callbacks));
+    return OpenPeerStream(*stub, federation_, node_, limits, std::move(callbacks));
   }
 
  private:
@@ -81,8 +82,8 @@ absl::Status NotJoined(std::string_view name, std::string_view node) {
 
 PeerDialer MakeGrpcDialer(const std::string& federation, const std::string& node, const Tls* tls) {
   const auto dialer = std::make_shared<GrpcDialer>(federation, node, tls);
-  return [dialer](const fed::PlanNode& peer, PeerCallbacks callbacks) {
-    return dialer->Dial(peer, std::move(callbacks));
+  return [dialer](const fed::PlanNode& peer, FrameLimits limits, PeerCallbacks callbacks) {
+    return dialer->Dial(peer, limits, std::move(callbacks));
   };
 }
 

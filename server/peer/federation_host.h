@@ -53,7 +53,8 @@ class FederationHost {
   virtual absl::StatusOr<FederationInfo> Get(const std::string& name) const = 0;
   // Those in which this server has a node.
   virtual std::vector<std::string> Joined() const = 0;
-  // Also FailedPrecondition (NOT_JOINED): this server has no node there.
+  // Also of a node that has left and still drains. FailedPrecondition (NOT_JOINED): this server has
+  // no node there.
   virtual absl::StatusOr<std::shared_ptr<FederationRunner>> RunnerOf(
       const std::string& name) const = 0;
   virtual absl::StatusOr<RunnerStatus> StatusOf(const std::string& name) const = 0;

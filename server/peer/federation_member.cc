@@ -84,15 +84,40 @@ FederationMember::FederationMember(engine::Engine& engine, const Clock& clock,
 FederationMember::~FederationMember() { Stop(); }
 
 void FederationMember::Stop() {
+  MutexLock lock(&stop_mutex_);
   bell_->Stop();
   if (thread_.joinable()) thread_.join();
   watch_.reset();
   runner_->Stop();
 }
 
+void FederationMember::Leave() {
+  {
+    MutexLock lock(&mutex_);
+    removed_ = true;
+  }
+  bell_->Ring();
+}
+
 bool FederationMember::removed() const {
   MutexLock lock(&mutex_);
   return removed_;
+}
+
+bool FederationMember::stopped() const {
+  MutexLock lock(&mutex_);
+  return stopped_;
+}
+
+bool FederationMember::AwaitAnnounced(std::chrono::nanoseconds most) {
+  const int64_t end = clock_.NowMonotonicNanos() + most.count();
+  MutexLock lock(&mutex_);
+  while (!is_announced_) {
+    const int64_t left = end - clock_.NowMonotonicNanos();
+    if (left <= 0) return false;
+    announced_.WaitFor(&mutex_, std::chrono::nanoseconds(left));
+  }
+  return true;
 }
 
 std::optional<fed::Contents> FederationMember::contents() const {
@@ -111,11 +136,27 @@ void FederationMember::Run() {
   int64_t look_at = clock_.NowMonotonicNanos();
   while (bell_->Wait(look_at - clock_.NowMonotonicNanos())) {
     look_at = Look();
-    if (!removed()) continue;
-    watch_.reset();
-    runner_->Stop();
-    return;
+    if (removed()) return DrainNode();
   }
+}
+
+void FederationMember::DrainNode() {
+  runner_->Drain();
+  const std::string& node = options_.runner.node;
+  const int64_t end = clock_.NowMonotonicNanos() + std::chrono::nanoseconds(kDrainMax).count();
+  const auto planned = [&] {
+    const fed::Plan* plan = replanner_.plan();
+    return plan != nullptr && fed::FindNode(*plan, node).has_value();
+  };
+  int64_t look_at = clock_.NowMonotonicNanos();
+  while (planned() && clock_.NowMonotonicNanos() < end &&
+         bell_->Wait(std::min(look_at, end) - clock_.NowMonotonicNanos())) {
+    look_at = Look();
+  }
+  watch_.reset();
+  runner_->Stop();
+  MutexLock lock(&mutex_);
+  stopped_ = true;
 }
 
 int64_t FederationMember::Look() {
@@ -137,6 +178,9 @@ absl::Status FederationMember::ReadAndAct() {
   if (!incarnation_.has_value()) {
     MNEME_ASSIGN_OR_RETURN(incarnation_,
                            coordinator_->Register(options_.runner.node, options_.address));
+    MutexLock lock(&mutex_);
+    is_announced_ = true;
+    announced_.NotifyAll();
   }
   MNEME_ASSIGN_OR_RETURN(fed::Contents contents, coordinator_->ReadAll());
   if (watch_ == nullptr && clock_.NowMonotonicNanos() >= watch_at_) {
@@ -146,7 +190,6 @@ absl::Status FederationMember::ReadAndAct() {
                     [bell = bell_] { bell->RingLost(); }));
   }
   MNEME_RETURN_IF_ERROR(NoteOwnRecords(contents));
-  if (removed()) return absl::OkStatus();
   std::vector<fed::PlanAction> actions = replanner_.Read(contents, clock_.NowMonotonicNanos());
   {
     MutexLock lock(&mutex_);
@@ -180,7 +223,7 @@ absl::Status FederationMember::NoteOwnRecords(const fed::Contents& contents) {
   MNEME_RETURN_IF_ERROR(fed::DescriptionOf(contents).status());
   {
     MutexLock lock(&mutex_);
-    removed_ = !contents.records.contains(absl::StrCat(fed::kMembersPrefix, node));
+    removed_ = removed_ || !contents.records.contains(absl::StrCat(fed::kMembersPrefix, node));
   }
   const auto there = contents.records.find(absl::StrCat(fed::kNodesPrefix, node));
   if (there == contents.records.end()) return absl::OkStatus();

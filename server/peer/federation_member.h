@@ -28,6 +28,8 @@ namespace mneme::server {
 inline constexpr std::chrono::seconds kReadPeriod{5};
 // Between two tries where etcd did not answer, or said no.
 inline constexpr std::chrono::milliseconds kCoordinatorPause{1'000};
+// A node that leaves answers for others for so long at most, while there is no plan without it.
+inline constexpr std::chrono::seconds kDrainMax{30};
 
 struct MemberOptions {
   std::string address;  // where other nodes dial this one
@@ -42,8 +44,13 @@ class FederationMember {
   ~FederationMember();  // Stop
   void Stop();
 
-  // The federation has no such member any more: the node has stopped.
+  // The node is no member any more, by its records: it drains, and stops then.
+  void Leave();
+  // The federation has no such member any more: the node drains, or has stopped.
   bool removed() const;
+  bool stopped() const;
+  // Whether the coordinator knows that the node is there, after waiting for it for so long at most.
+  bool AwaitAnnounced(std::chrono::nanoseconds most);
   // As it was read last; nullopt: never yet.
   std::optional<federation::Contents> contents() const;
   const std::shared_ptr<FederationRunner>& runner() const { return runner_; }
@@ -55,6 +62,8 @@ class FederationMember {
   struct Bell;
 
   void Run();
+  // Until there is a plan without this node, or for kDrainMax.
+  void DrainNode();
   // One reading, and what follows from it. When to look again at latest.
   int64_t Look();
   absl::Status ReadAndAct();
@@ -62,6 +71,7 @@ class FederationMember {
   absl::Status NoteOwnRecords(const federation::Contents& contents);
   void SetTrouble(const absl::Status& status);
 
+  Mutex stop_mutex_;  // one Stop at a time
   const Clock& clock_;
   const std::unique_ptr<federation::Coordinator> coordinator_;
   const MemberOptions options_;
@@ -69,7 +79,10 @@ class FederationMember {
   const std::shared_ptr<FederationRunner> runner_;
 
   mutable Mutex mutex_;  // a leaf
+  CondVar announced_;
+  bool is_announced_ ABSL_GUARDED_BY(mutex_) = false;
   bool removed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<federation::Contents> contents_ ABSL_GUARDED_BY(mutex_);
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
   // The thread's own.

@@ -109,6 +109,8 @@ void FederationRunner::SetPlan(std::shared_ptr<const fed::Plan> plan) {
 
 void FederationRunner::LosePlan() { inbox_->Put(fed::PlanLost{}); }
 
+void FederationRunner::Drain() { inbox_->Put(fed::Drain{}); }
+
 void FederationRunner::Stop() {
   inbox_->Stop();
   if (thread_.joinable()) thread_.join();
@@ -230,6 +232,7 @@ void FederationRunner::StartOver() {
   while (!links_.empty()) CloseLink(links_.begin()->first, "this node starts over");
   node_ = nullptr;
   next_ = {};
+  published_ = nullptr;
   rows_from_ = 0;
 }
 
@@ -250,6 +253,8 @@ void FederationRunner::Take(Input input) {
     if (node_ == nullptr) return;
     Handle(fed::PlanChanged{plan_});
     KeepLinks();
+  } else if (node_ != nullptr && std::holds_alternative<fed::Drain>(input)) {
+    Handle(fed::Drain{});
   } else if (node_ != nullptr) {
     Handle(fed::PlanLost{});
   }
@@ -261,6 +266,7 @@ void FederationRunner::TakeRows(const absl::StatusOr<models::FederatedRows>& row
   if (!rows.ok()) {
     // Whatever the memory did not take is made anew by the next step and the next checkpoint.
     waiting_for_ = Explain(rows.status());
+    published_ = nullptr;
     seen_position_.reset();  // the rows are still there
     return;
   }
@@ -318,6 +324,8 @@ void FederationRunner::CarryOut(fed::Action& action) {
     if (link == links_.end() || link->second.stream == nullptr) return;
     link->second.stream->Send(std::move(send->frame));
   } else if (auto* publish = std::get_if<fed::Publish>(&action)) {
+    if (publish->matrix == published_) return;
+    published_ = publish->matrix;
     auto weights = std::make_shared<Matrix>(options_.spec.d_v, options_.spec.d_k);
     std::ranges::copy(*publish->matrix, weights->flat().begin());
     next_.weights = std::move(weights);
@@ -358,7 +366,7 @@ void FederationRunner::KeepLinks() {
     link.serial = ++serials_;
     link.dial_at = now + kRedialNanos;
     const fed::PlanNode& node = plan_->nodes[*fed::FindNode(*plan_, peer)];
-    link.stream = options_.dial(node, CallbacksFor(peer, link.serial));
+    link.stream = options_.dial(node, limits(), CallbacksFor(peer, link.serial));
     inbox_->Put(StreamEvent{.peer = peer, .serial = link.serial, .what = {}});
   }
 }
@@ -391,7 +399,7 @@ absl::StatusOr<AcceptedStream> FederationRunner::Accept(const std::string& peer)
   CloseLink(peer, "the peer has opened another stream");
   Link& link = links_[peer];
   link.serial = ++serials_;
-  AcceptedStream accepted = AcceptPeerStream(CallbacksFor(peer, link.serial));
+  AcceptedStream accepted = AcceptPeerStream(limits(), CallbacksFor(peer, link.serial));
   link.stream = accepted.stream;
   inbox_->Put(StreamEvent{.peer = peer, .serial = link.serial, .what = {}});
   return accepted;
@@ -411,6 +419,9 @@ RunnerStatus FederationRunner::Status() const {
         "a newer plan; that of epoch %d is older than epoch %d, which memory '%s' has followed "
         "before, elsewhere. To begin here make the memory anew",
         plan_->epoch, status.node.epoch, options_.memory);
+  }
+  if (status.waiting_for.empty() && status.node.warming) {
+    status.waiting_for = "a neighbour's memory to begin with; its own items wait";
   }
   for (const auto& [peer, link] : links_) {
     status.wire_bytes_sent[peer] =

@@ -40,8 +40,8 @@ inline constexpr std::chrono::milliseconds kRedialPause{500};
 inline constexpr size_t kInputsMax = 4'096;
 
 // Opens a stream to a node of the plan.
-using PeerDialer = std::function<std::shared_ptr<PeerStream>(const federation::PlanNode& peer,
-                                                             PeerCallbacks callbacks)>;
+using PeerDialer = std::function<std::shared_ptr<PeerStream>(
+    const federation::PlanNode& peer, FrameLimits limits, PeerCallbacks callbacks)>;
 
 struct RunnerOptions {
   std::string federation;
@@ -53,6 +53,7 @@ struct RunnerOptions {
   std::chrono::nanoseconds round{std::chrono::milliseconds(50)};
   uint64_t seed = 0;
   PeerDialer dial;
+  size_t piece_bytes = kPieceBytes;  // of longer frames
   // A peer has a newer plan; called on the runner's thread, must not block.
   std::function<void(uint64_t epoch_least)> fetch_plan = [](uint64_t) {};
 };
@@ -81,6 +82,8 @@ class FederationRunner {
   void SetPlan(std::shared_ptr<const federation::Plan> plan);
   // The coordinator was out of reach for too long: own items only, until a plan comes.
   void LosePlan();
+  // The node leaves (federation::Drain): call Stop once a plan without it has come.
+  void Drain();
   // A neighbour has opened a stream. PermissionDenied (NOT_A_NEIGHBOUR): by the plan it is none.
   // Unavailable (NO_PLAN): there is none yet.
   absl::StatusOr<AcceptedStream> Accept(const std::string& peer);
@@ -101,7 +104,7 @@ class FederationRunner {
     absl::StatusOr<models::FederatedRows> rows;
   };
   using Input = std::variant<StreamEvent, TakenRows, std::shared_ptr<const federation::Plan>,
-                             federation::PlanLost>;
+                             federation::PlanLost, federation::Drain>;
   struct Link {
     std::shared_ptr<PeerStream> stream;  // null: none
     uint64_t serial = 0;
@@ -128,6 +131,10 @@ class FederationRunner {
   void KeepLinks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLink(const std::string& peer, const std::string& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FrameLimits limits() const {
+    return {.frame_bytes_max = federation::PayloadBytesMax(options_.spec),
+            .piece_bytes = options_.piece_bytes};
+  }
   PeerCallbacks CallbacksFor(const std::string& peer, uint64_t serial);
 
   engine::Engine& engine_;
@@ -145,6 +152,8 @@ class FederationRunner {
   uint64_t serials_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t rows_missed_ ABSL_GUARDED_BY(mutex_) = 0;
   models::FederatedExchange next_ ABSL_GUARDED_BY(mutex_);  // to be given with the next exchange
+  // What the memory serves, or will with next_: it is not given twice.
+  std::shared_ptr<const std::vector<float>> published_ ABSL_GUARDED_BY(mutex_);
   uint64_t rows_from_ ABSL_GUARDED_BY(mutex_) = 0;
   // The thread's own.
   int64_t begin_at_ = 0;           // monotonic

@@ -1,6 +1,8 @@
 #include "server/peer/peer_stream.h"
 
 #include <deque>
+#include <memory>
+#include <tuple>
 #include <utility>
 
 #include "core/base/mutex.h"
@@ -19,28 +21,32 @@ using ServerReactor = grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>;
 template <typename Reactor>
 class StreamReactor : public Reactor, public PeerStream {
  public:
-  explicit StreamReactor(PeerCallbacks callbacks) : callbacks_(std::move(callbacks)) {}
+  StreamReactor(FrameLimits limits, PeerCallbacks callbacks)
+      : limits_(limits), callbacks_(std::move(callbacks)), joiner_(limits.frame_bytes_max) {}
 
   void Send(federation::Frame frame) override {
     v1::PeerFrame message;
     EncodeFrame(std::move(frame), &message);
+    auto next = std::make_unique<FrameSplitter>(std::move(message), limits_.piece_bytes);
     {
       MutexLock lock(&mutex_);
-      if (over_ || outbox_.size() >= kOutboxFramesMax) return;
-      bytes_sent_ += message.ByteSizeLong();
-      outbox_.push_back(std::move(message));
+      if (over_ || TakesPlace(next)) return;
+      const bool fits = outbox_.empty() || outbox_bytes_ + next->bytes() <= kOutboxBytesMax;
+      if (!fits || outbox_.size() >= kOutboxFramesMax) return;
+      outbox_bytes_ += next->bytes();
+      outbox_.push_back(std::move(next));
       if (writing_) return;
       writing_ = true;
     }
-    WriteFirst();
+    WriteNext();
   }
 
+  // Reads and writes are begun under the lock, where the stream is not over: behind Finish gRPC
+  // takes none, and may be gone.
   void Next() override {
-    {
-      MutexLock lock(&mutex_);
-      if (over_ || reading_) return;
-      reading_ = true;
-    }
+    MutexLock lock(&mutex_);
+    if (over_ || reading_) return;
+    reading_ = true;
     incoming_.Clear();
     this->StartRead(&incoming_);
   }
@@ -59,18 +65,15 @@ class StreamReactor : public Reactor, public PeerStream {
       if (over_) return;
     }
     if (!ok) return GoDown("the peer closed the stream");
-    callbacks_.frame(DecodeFrame(std::move(incoming_)));
+    absl::StatusOr<bool> whole = joiner_.Take(std::move(incoming_));
+    if (!whole.ok()) return callbacks_.frame(whole.status());
+    if (!*whole) return Next();
+    callbacks_.frame(DecodeFrame(std::move(joiner_.frame())));
   }
 
   void OnWriteDone(bool ok) override {
     if (!ok) return GoDown("a frame could not be sent");
-    {
-      MutexLock lock(&mutex_);
-      outbox_.pop_front();
-      writing_ = !outbox_.empty() && !over_;
-      if (!writing_) return;
-    }
-    WriteFirst();
+    WriteNext();
   }
 
  protected:
@@ -87,19 +90,46 @@ class StreamReactor : public Reactor, public PeerStream {
   }
 
  private:
-  void WriteFirst() {
-    const v1::PeerFrame* first = nullptr;
-    {
-      MutexLock lock(&mutex_);
-      first = &outbox_.front();  // a deque: it stays where it is
+  // Whether it is the same frame as one that waits, sent again: the newer one goes in its place.
+  bool TakesPlace(std::unique_ptr<FrameSplitter>& next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto name = [](const FrameSplitter& frame) {
+      const v1::PeerFrame& head = frame.head();
+      return std::tuple(head.edge_seq(), head.epoch(), head.incarnation(), head.to_incarnation());
+    };
+    if (next->head().edge_seq() == 0) return false;
+    for (std::unique_ptr<FrameSplitter>& waiting : outbox_) {
+      if (waiting->begun() || name(*waiting) != name(*next)) continue;
+      outbox_bytes_ += next->bytes();
+      outbox_bytes_ -= waiting->bytes();
+      waiting = std::move(next);
+      return true;
     }
-    this->StartWrite(first);
+    return false;
   }
 
+  // The next message of the first frame, or the first of the next.
+  void WriteNext() {
+    MutexLock lock(&mutex_);
+    const v1::PeerFrame* message = nullptr;
+    while (message == nullptr && !outbox_.empty() && !over_) {
+      message = outbox_.front()->Next();
+      if (message != nullptr) break;
+      outbox_bytes_ -= outbox_.front()->bytes();
+      outbox_.pop_front();
+    }
+    writing_ = message != nullptr;
+    if (!writing_) return;
+    bytes_sent_ += message->ByteSizeLong();
+    this->StartWrite(message);  // it stays where it is until it is written
+  }
+
+  const FrameLimits limits_;
   const PeerCallbacks callbacks_;
   v1::PeerFrame incoming_;  // of the read under way
+  FrameJoiner joiner_;      // of the thread that reads
   mutable Mutex mutex_;     // a leaf
-  std::deque<v1::PeerFrame> outbox_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::unique_ptr<FrameSplitter>> outbox_ ABSL_GUARDED_BY(mutex_);
+  size_t outbox_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t bytes_sent_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
@@ -162,14 +192,15 @@ class RefusedStream final : public ServerReactor {
 }  // namespace
 
 std::shared_ptr<PeerStream> OpenPeerStream(v1::PeerService::Stub& stub, std::string_view federation,
-                                           std::string_view node, PeerCallbacks callbacks) {
-  auto stream = std::make_shared<OpenedStream>(std::move(callbacks));
+                                           std::string_view node, FrameLimits limits,
+                                           PeerCallbacks callbacks) {
+  auto stream = std::make_shared<OpenedStream>(limits, std::move(callbacks));
   stream->Open(stub, federation, node, stream);
   return stream;
 }
 
-AcceptedStream AcceptPeerStream(PeerCallbacks callbacks) {
-  auto stream = std::make_shared<TakenStream>(std::move(callbacks));
+AcceptedStream AcceptPeerStream(FrameLimits limits, PeerCallbacks callbacks) {
+  auto stream = std::make_shared<TakenStream>(limits, std::move(callbacks));
   stream->Own(stream);
   return {.reactor = stream.get(), .stream = stream};
 }

@@ -1,8 +1,10 @@
 // A stream of frames between this node and one neighbour, whichever of the two opened it.
 //
-// Frames that are sent queue up to kOutboxFramesMax; beyond, and once the stream is down, they are
-// let go: the node sends again what counts. A frame that came is handed over, and the next one is
-// read only after Next: so a node that is busy holds up its neighbour, not its own memory.
+// Frames that are sent queue up to kOutboxFramesMax and kOutboxBytesMax; beyond, and once the
+// stream is down, they are let go: the node sends again what counts. What it sends again while the
+// first copy still waits takes that one's place. A frame that came is handed over, and the next one
+// is read only after Next: so a node that is busy holds up its neighbour, not its own memory. Long
+// frames go in pieces (frame_pieces.h).
 //
 // Thread-safe. Callbacks come on gRPC's threads, must not block, and may call Send and Next.
 //
@@ -24,10 +26,13 @@
 #include "absl/status/statusor.h"
 #include "core/federation/frame.h"
 #include "mneme/v1/peer_service.grpc.pb.h"
+#include "server/peer/frame_pieces.h"
 
 namespace mneme::server {
 
 inline constexpr size_t kOutboxFramesMax = 64;
+// One frame may be longer, where no other waits.
+inline constexpr size_t kOutboxBytesMax = size_t{128} << 20;
 // What a client says of itself when it opens a stream.
 inline constexpr char kFederationMetadata[] = "mneme-federation";
 inline constexpr char kNodeMetadata[] = "mneme-node";
@@ -52,7 +57,8 @@ class PeerStream {
 
 // Opens a stream to the peer; `down` is called where that fails. Next has to be called.
 std::shared_ptr<PeerStream> OpenPeerStream(v1::PeerService::Stub& stub, std::string_view federation,
-                                           std::string_view node, PeerCallbacks callbacks);
+                                           std::string_view node, FrameLimits limits,
+                                           PeerCallbacks callbacks);
 
 // A stream that a peer opened. Whoever answers the call gets both: the reactor for gRPC, the stream
 // for the node, with callbacks that are set before anything is read.
@@ -60,7 +66,7 @@ struct AcceptedStream {
   grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>* reactor = nullptr;
   std::shared_ptr<PeerStream> stream;
 };
-AcceptedStream AcceptPeerStream(PeerCallbacks callbacks);
+AcceptedStream AcceptPeerStream(FrameLimits limits, PeerCallbacks callbacks);
 // The call is refused.
 grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>* RefusePeerStream(const absl::Status& why);
 

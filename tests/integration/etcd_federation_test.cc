@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "gtest/gtest.h"
 #include "mneme/v1/federation_service.grpc.pb.h"
@@ -21,12 +22,16 @@ constexpr int kPollMillis = 50;
 
 class EtcdFederationTest : public FederationSites {
  protected:
+  explicit EtcdFederationTest(size_t members = 1) : etcd_(members) {}
   void SetUp() override {
     ASSERT_NE(etcd_.address(), "") << "is etcd-server installed (deploy/install-deps test)?";
   }
 
   void Start(const std::string& name) {
-    FederationSites::Start(name, "--federation.etcd=" + etcd_.address());
+    // Short periods: the tests wait for what they bring about.
+    FederationSites::Start(name,
+                           {"--federation.etcd=" + etcd_.address(), "--federation.lease_seconds=2",
+                            "--federation.debounce_millis=100", "--federation.epoch_millis=500"});
   }
   void StartWithMemory(const std::string& name) {
     Start(name);
@@ -80,11 +85,8 @@ class EtcdFederationTest : public FederationSites {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return federation;
   }
-  // What was written for a node. (Whether it is away is not: its server announces it in its own time.)
   std::string WrittenFor(const std::string& at, int node) {
-    v1::FederationNode written = Get(at).nodes(node);
-    written.clear_away();
-    return written.SerializeAsString();
+    return Get(at).nodes(node).SerializeAsString();
   }
   // Names of the nodes that the plan has trees of.
   std::vector<std::string> Roots(const std::string& at) {
@@ -124,7 +126,56 @@ class EtcdFederationTest : public FederationSites {
   v1::Federation federation_;
 };
 
+// An etcd of three.
+class EtcdClusterTest : public EtcdFederationTest {
+ protected:
+  EtcdClusterTest() : EtcdFederationTest(3) {}
+};
+
 using Names = std::vector<std::string>;
+
+TEST_F(EtcdClusterTest, GoesOnWithoutTheLeaderAndSaysSoWithoutAMajority) {
+  for (const char* name : {"north", "south"}) StartWithMemory(name);
+  ASSERT_TRUE(CreateFederation("north").ok());
+  for (const char* name : {"north", "south"}) {
+    const grpc::Status joined = Join(name);
+    ASSERT_TRUE(joined.ok()) << joined.error_message();
+    for (const v1::FederationNode& node : federation_.nodes()) {
+      EXPECT_FALSE(node.away()) << node.name() << ": Join answers once it is announced";
+    }
+  }
+  ASSERT_TRUE(Want("north", {{"north", 1}, {"south", 1}}).ok());
+  ASSERT_TRUE(Want("south", {{"north", 1}, {"south", 1}}).ok());
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.2); }));
+  const uint64_t epoch = Status("north").epoch();
+
+  const std::optional<size_t> leader = etcd_.Leader();
+  ASSERT_TRUE(leader.has_value());
+  etcd_.Kill(*leader);
+  const uint64_t steps = Status("north").steps();
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Status("north").steps() > steps + 20; }));
+  // Two of three elect another leader, and take changes.
+  ASSERT_TRUE(Eventually([&] { return Want("north", {{"north", 1}, {"south", 2}}).ok(); }));
+  ASSERT_TRUE(Eventually([&] { return Status("south").epoch() > epoch; }));
+
+  const size_t next = (*leader + 1) % 3;
+  etcd_.Kill(next);
+  ErrorParts refused;
+  ASSERT_TRUE(Eventually([&] {
+    const grpc::Status status = Want("north", {{"north", 1}, {"south", 3}});
+    refused = Unpack(status);
+    return status.error_message().find("most of its members are out of reach") != std::string::npos;
+  })) << refused.given;
+  EXPECT_EQ(refused.code, grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.reason, "COORDINATOR");
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.1); }));
+  EXPECT_EQ(Status("north").waiting_for(), "") << "it learns by the plan in hand";
+
+  ASSERT_TRUE(etcd_.Start(next));
+  ASSERT_TRUE(Eventually([&] { return Want("north", {{"north", 1}, {"south", 3}}).ok(); }));
+  ASSERT_TRUE(Eventually([&] { return Status("north").coordination() == ""; }));
+  ASSERT_TRUE(etcd_.Start(*leader));
+}
 
 TEST_F(EtcdFederationTest, NodesThatJoinLearnFromEachOtherAndAKilledOneIsPlannedOutAndInAgain) {
   Federate();

@@ -37,14 +37,14 @@ class FederationSites : public ::testing::Test {
   std::string address(const std::string& name) const {
     return "unix:" + directory_.path() + "/" + name + ".sock";
   }
-  // With the flag that says where federations are described.
-  void Start(const std::string& name, const std::string& where) {
+  // With the flags that say where federations are described.
+  void Start(const std::string& name, std::vector<std::string> flags) {
     Site& site = sites_[name];
     const std::string folder = directory_.path() + "/" + name;
     mkdir(folder.c_str(), 0700);
-    site.daemon = Daemon::Mnemed(MNEMED_PATH, folder,
-                                 {where, "--federation.node=" + name,
-                                  "--peer.listen=" + address(name), "--log.level=warning"});
+    flags.insert(flags.end(), {"--federation.node=" + name, "--peer.listen=" + address(name),
+                               "--log.level=warning"});
+    site.daemon = Daemon::Mnemed(MNEMED_PATH, folder, std::move(flags));
     ASSERT_NE(site.daemon->port(), 0) << name;
     site.memories = v1::MemoryService::NewStub(site.daemon->Connect());
     site.federations = v1::FederationService::NewStub(site.daemon->Connect());

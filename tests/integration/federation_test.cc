@@ -27,7 +27,7 @@ class FederationTest : public FederationSites {
   }
 
   void Start(const std::string& name) {
-    FederationSites::Start(name, "--federation.file=" + file());
+    FederationSites::Start(name, {"--federation.file=" + file()});
   }
   std::string file() const { return directory_.path() + "/federation.yaml"; }
   std::string Description() const {

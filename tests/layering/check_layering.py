@@ -59,7 +59,7 @@ LAYERS = {
     "tests/faults":      (["tests/integration", "tests/support", *ENGINE, *CLIENT],
                                                                            ["absl", "grpc", "gtest", "json", "rocksdb"]),
     "tests/sim":         (["core/federation", *MATH],                      ["absl", "gtest"]),
-    "tests/fuzz":        (["client/cli", "server/auth", "server/config", "server/net", "server/observe", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
+    "tests/fuzz":        (["client/cli", "server/auth", "server/config", "server/net", "server/observe", "server/peer", "server/rpc", *ENGINE, *CLIENT], ALL_LIBRARIES),
     "tests/install":     (["client/cpp", "proto"],                         ["absl", "grpc"]),
     "tests/support":     ([*BASE, *CLIENT],                                ["absl", "grpc", "gtest", "json", "openssl", "rocksdb"]),
     "tests/bench":       (["client/plot", "tests/support", "server/rpc", "server/observe", "server/tracing", *ENGINE, *CLIENT],

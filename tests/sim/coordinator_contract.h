@@ -20,6 +20,7 @@
 #include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "core/federation/coordinator.h"
+#include "core/federation/planner.h"
 #include "core/federation/records.h"
 
 namespace mneme::sim {
@@ -166,11 +167,50 @@ TYPED_TEST_P(CoordinatorContract, AnswersNothingWhileItIsDownAndKeepsEverything)
   EXPECT_EQ(*client->Register("a", "x:1"), 2U);
 }
 
+// Of 400 nodes that all want each other's items: 3 MiB.
+inline federation::Plan LongPlan() {
+  federation::PlanInput input{.spec = {.d_k = 2, .d_v = 2}};
+  for (int i = 0; i < 400; ++i) input.nodes.push_back({.name = absl::StrCat("n", i)});
+  for (const auto& root : input.nodes) {
+    for (const auto& node : input.nodes)
+      input.interest.push_back({.root = root.name, .node = node.name, .weight = 1});
+  }
+  LinkAllToAll(&input);
+  input.spec.privacy.share_items = true;
+  return *MakePlan(input, {.created_by = "a"});
+}
+
+TYPED_TEST_P(CoordinatorContract, ALongPlanIsReadAsItWasCommitted) {
+  auto client = this->world_.Client();
+  ASSERT_TRUE(client->Register("a", "x:1").ok());
+  federation::PlanGuard guard{.planner_revision = *client->BecomePlanner("a")};
+  federation::Plan plan = LongPlan();
+  ASSERT_GT(Encode(plan).size(), size_t{2} << 20);
+  for (int change = 0; change < 2; ++change) {
+    plan.created_by = absl::StrCat("a", change);
+    const auto epoch = client->CommitPlan(guard, plan);
+    ASSERT_TRUE(epoch.ok()) << epoch.status();
+    for (int reading = 0; reading < 2; ++reading) {
+      const auto read = PlanOf(client->ReadAll()->records.at("plan"));
+      ASSERT_TRUE(read.ok()) << read.status();
+      EXPECT_EQ(read->epoch, *epoch);
+      EXPECT_EQ(read->created_by, plan.created_by);
+      EXPECT_EQ(read->trees, plan.trees);
+    }
+    const auto other = this->world_.Client();
+    EXPECT_EQ(PlanOf(other->ReadAll()->records.at("plan"))->trees, plan.trees);
+    guard.plan_revision = *epoch;
+  }
+  // And a short one behind it.
+  ASSERT_TRUE(client->CommitPlan(guard, OneNodePlan()).ok());
+  EXPECT_EQ(PlanOf(client->ReadAll()->records.at("plan"))->nodes.size(), 1U);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(CoordinatorContract, IncarnationsGrowAndAnnouncementsGoWithTheLease,
                             OneAtATimePlansAndTheEpochIsTheRevision,
                             AGuardedPutNeedsTheRecordThatWasSeen,
                             TellsChangesInOrderUntilTheWatchEnds,
-                            ChangesAreTheRevisionsBehindAReading,
+                            ChangesAreTheRevisionsBehindAReading, ALongPlanIsReadAsItWasCommitted,
                             AnswersNothingWhileItIsDownAndKeepsEverything);
 
 }  // namespace mneme::sim

@@ -165,12 +165,35 @@ TEST_F(ReplannerTest, ADeadNodeIsPlannedOutItsInterestStaysAndItComesBack) {
   EXPECT_EQ(Planned(), (Names{"a", "b", "c"})) << "its lease has not run out";
   Pass(5);
   EXPECT_EQ(Planned(), (Names{"a", "b"}));
-  EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.5) << "those that are there";
+  EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.25) << "nobody has that of c";
   EXPECT_TRUE(engine_.contents().records.contains("interest/a"));
   Rise("c");
   Pass(15);
   EXPECT_EQ(Planned(), (Names{"a", "b", "c"}));
   EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.25);
+}
+
+TEST_F(ReplannerTest, TheInterestInADeadNodeFallsToTheOthersWhereTheSpecSaysSo) {
+  const federation::Record spec = engine_.contents().records.at("spec");
+  federation::Description description = *federation::DecodeDescription(spec.value);
+  description.spec.dead_interest = federation::DeadInterest::kRenormalise;
+  ASSERT_TRUE(admin_.PutIf("spec", Encode(description), spec.mod_revision).ok());
+  for (const char* name : {"a", "b", "c"}) Join(name);
+  SetInterest("a", {{"a", 1}, {"b", 1}, {"c", 2}});
+  Pass(30);
+  Die("c");
+  Pass(15);
+  ASSERT_EQ(Planned(), (Names{"a", "b"}));
+  EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.5);
+  // Of one that has left for good nothing is kept, whatever the spec says.
+  description.spec.dead_interest = federation::DeadInterest::kKeep;
+  const federation::Record now = engine_.contents().records.at("spec");
+  ASSERT_TRUE(admin_.PutIf("spec", Encode(description), now.mod_revision).ok());
+  Pass(15);
+  EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.25);
+  ASSERT_TRUE(admin_.Delete("members/c").ok());
+  Pass(15);
+  EXPECT_EQ(sites_["a"]->plan->trees[0].nodes[0].weight, 0.5);
 }
 
 TEST_F(ReplannerTest, ARestartWithinTheLeaseChangesNothing) {

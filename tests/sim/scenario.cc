@@ -161,6 +161,13 @@ Scenario MakeScenario(uint64_t seed) {
     out.round_nanos.push_back(slower * kRoundNanos);
   }
   ChooseTrouble(out, random);
+  // Behind all else: what came before is as it was for the seeds of old.
+  if (OneIn(random, 4)) out.spec.warm_start = federation::WarmStart::kNeighbour;
+  if (OneIn(random, 4)) out.leaves = 2;
+  const bool plain = out.spec.transport == federation::Transport::kGradient &&
+                     out.spec.wire.compression == federation::Compression::kNone &&
+                     !out.spec.privacy.share_items && out.spec.clip == 0;
+  if (plain && OneIn(random, 4)) out.spec.noise = {.clip = 0.5, .sigma = 0.1};
   return out;
 }
 
@@ -201,12 +208,13 @@ std::string Describe(const Scenario& scenario) {
   const NetworkFaults& network = scenario.network;
   return absl::StrFormat(
       "%d nodes, %d x %d, %s %s %s %s, min_contributors %d; lose %.2f duplicate %.2f corrupt %.3f "
-      "%s, crashes %g zombies %g cuts %g replans %g outages %g",
+      "%s, crashes %g zombies %g cuts %g replans %g outages %g leaves %g, warm start %s, noise %g",
       scenario.nodes(), spec.d_v, spec.d_k, federation::Name(spec.transport),
       federation::Name(spec.combine), federation::Name(spec.loss), federation::Name(spec.wire.type),
       spec.privacy.min_contributors, network.lose, network.duplicate, network.corrupt,
       network.in_order ? "in order" : "reordered", scenario.crashes, scenario.zombies,
-      scenario.cuts, scenario.replans, scenario.outages);
+      scenario.cuts, scenario.replans, scenario.outages, scenario.leaves,
+      federation::Name(spec.warm_start), spec.noise.sigma);
 }
 
 }  // namespace mneme::sim

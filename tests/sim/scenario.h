@@ -42,6 +42,7 @@ struct Scenario {
   double zombies = 0;  // crashes whose process goes on for a while
   double cuts = 0;
   double replans = 0;
+  double leaves = 0;        // nodes that drain, stop, and join again
   double outages = 0;       // of the coordination
   double store_chance = 1;  // that a node stores something in a round
   size_t store_rows_max = 2;

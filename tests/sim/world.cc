@@ -55,6 +55,7 @@ RunResult World::Run() {
     if (Happens(scenario_.cuts)) Cut();
     if (Happens(scenario_.replans)) Replan();
     if (Happens(scenario_.outages)) Outage();
+    if (Happens(scenario_.leaves)) Leave(random_.Below(scenario_.nodes()));
     After(kRoundNanos, trouble);
   };
   After(kRoundNanos, trouble);
@@ -151,6 +152,25 @@ void World::Crash(size_t index, bool zombie) {
   }
   After(static_cast<int64_t>(1 + random_.Below(20)) * kRoundNanos, [this, index] {
     if (at_[index] == nullptr) Start(index);
+  });
+}
+
+// A node drains for a while, stops in order, and joins again.
+void World::Leave(size_t index) {
+  Running* running = at_[index];
+  if (running == nullptr) return;
+  Give(running, federation::Drain{});
+  After(static_cast<int64_t>(5 + random_.Below(20)) * kRoundNanos, [this, index, running] {
+    if (at_[index] != running) return;  // it has crashed
+    Give(running, federation::Stop{});
+    running->alive = false;
+    at_[index] = nullptr;
+    for (size_t other = 0; other < scenario_.nodes(); ++other) {
+      if (scenario_.linked[index][other]) CloseStream(index, other, false);
+    }
+    After(static_cast<int64_t>(1 + random_.Below(20)) * kRoundNanos, [this, index] {
+      if (at_[index] == nullptr) Start(index);
+    });
   });
 }
 

@@ -80,6 +80,7 @@ class World {
 
   void Start(size_t index);
   void Crash(size_t index, bool zombie);
+  void Leave(size_t index);
   void TickLater(Running* running);
   void Tick(Running* running);
   void StoreSomething(size_t index, size_t rows);

@@ -1,4 +1,8 @@
 // Federations.
+#include <optional>
+#include <string>
+#include <type_traits>
+
 #include "client/cpp/src/convert.h"
 #include "client/cpp/src/impl.h"
 #include "mneme/client.h"
@@ -15,73 +19,76 @@ std::string NameOf(const std::string& value, const std::string& prefix) {
   return name;
 }
 
-// "least_squares" -> FEDERATION_LOSS_LEAST_SQUARES; an empty name is the default. A name that is
-// none is said to the server as a number that it does not know, and refused there.
-template <typename Enum>
-Enum ValueOf(const std::string& name, std::string prefix,
-             bool (*parse)(google::protobuf::ConstStringParam, Enum*)) {
-  constexpr int kUnknown = 1'000;
-  if (name.empty()) return static_cast<Enum>(0);
-  for (const char c : name) {
-    prefix.push_back(static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
-  }
-  Enum value = static_cast<Enum>(kUnknown);
-  parse(prefix, &value);
-  return value;
-}
-
 std::string WithoutPrefix(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
+// A setting of the wire's spec, by its key.
+const google::protobuf::FieldDescriptor* FieldOf(const char* key) {
+  return v1::FederationSpec::descriptor()->FindFieldByName(key);
+}
+
+// "FEDERATION_LOSS_" of FederationLoss.
+std::string PrefixOf(const google::protobuf::EnumDescriptor* type) {
+  const std::string& first = type->value(0)->name();
+  return first.substr(0, first.size() - std::string_view("UNSPECIFIED").size());
+}
+
+// "least_squares" -> FEDERATION_LOSS_LEAST_SQUARES; an empty name is the default. A name that is
+// none is said to the server as a number that it does not know, and refused there.
+int ValueOf(const std::string& name, const google::protobuf::EnumDescriptor* type) {
+  constexpr int kUnknown = 1'000;
+  if (name.empty()) return 0;
+  std::string full = PrefixOf(type);
+  for (const char c : name) {
+    full.push_back(static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  const auto* value = type->FindValueByName(full);
+  return value == nullptr ? kUnknown : value->number();
+}
+
 FederationSpec SpecOf(const v1::FederationSpec& wire) {
-  FederationSpec out{
-      .key_dim = wire.key_dim(),
-      .response_dim = wire.response_dim(),
-      .loss = NameOf(v1::FederationLoss_Name(wire.loss()), "FEDERATION_LOSS_"),
-      .transport = NameOf(v1::FederationTransport_Name(wire.transport()), "FEDERATION_TRANSPORT_"),
-      .combine = NameOf(v1::FederationCombine_Name(wire.combine()), "FEDERATION_COMBINE_"),
-      .schedule = NameOf(v1::FederationSchedule_Name(wire.schedule()), "FEDERATION_SCHEDULE_"),
-      .wire_type = NameOf(v1::FederationWireType_Name(wire.wire_type()), "FEDERATION_WIRE_TYPE_"),
-      .radius = wire.radius(),
-      .min_contributors = wire.min_contributors(),
-      .min_items = wire.min_items(),
-      .share_items = wire.share_items()};
-  out.huber_delta = wire.huber_delta();
-  out.decay = wire.decay();
-  out.step_scale = wire.step_scale();
-  out.step_size = wire.step_size();
-  out.step_size_max = wire.step_size_max();
-  out.horizon = wire.horizon();
-  out.stability_cap_off = wire.stability_cap_off();
-  out.topk_share = wire.topk_share();
-  out.clip = wire.clip();
+  FederationSpec out{.key_dim = wire.key_dim(), .response_dim = wire.response_dim()};
+  const google::protobuf::Reflection& at = *wire.GetReflection();
+  VisitSettings(out, [&]<typename Field>(const char* key, Field& field, const char*) {
+    const auto* from = FieldOf(key);
+    if (!at.HasField(wire, from)) return;
+    if constexpr (std::is_same_v<Field, std::string>) {
+      const auto* value = at.GetEnum(wire, from);
+      field = NameOf(value->name(), PrefixOf(from->enum_type()));
+    } else if constexpr (std::is_same_v<Field, std::optional<uint32_t>>) {
+      field = at.GetUInt32(wire, from);
+    } else if constexpr (std::is_same_v<Field, std::optional<uint64_t>>) {
+      field = at.GetUInt64(wire, from);
+    } else if constexpr (std::is_same_v<Field, std::optional<bool>>) {
+      field = at.GetBool(wire, from);
+    } else {
+      field = at.GetDouble(wire, from);
+    }
+  });
   return out;
 }
 
 void SetSpec(const FederationSpec& spec, v1::FederationSpec* out) {
   out->set_key_dim(spec.key_dim);
   out->set_response_dim(spec.response_dim);
-  out->set_loss(ValueOf(spec.loss, "FEDERATION_LOSS_", v1::FederationLoss_Parse));
-  out->set_transport(
-      ValueOf(spec.transport, "FEDERATION_TRANSPORT_", v1::FederationTransport_Parse));
-  out->set_combine(ValueOf(spec.combine, "FEDERATION_COMBINE_", v1::FederationCombine_Parse));
-  out->set_schedule(ValueOf(spec.schedule, "FEDERATION_SCHEDULE_", v1::FederationSchedule_Parse));
-  out->set_wire_type(
-      ValueOf(spec.wire_type, "FEDERATION_WIRE_TYPE_", v1::FederationWireType_Parse));
-  out->set_radius(spec.radius);
-  if (spec.min_contributors.has_value()) out->set_min_contributors(*spec.min_contributors);
-  if (spec.min_items.has_value()) out->set_min_items(*spec.min_items);
-  out->set_share_items(spec.share_items);
-  out->set_huber_delta(spec.huber_delta);
-  out->set_decay(spec.decay);
-  out->set_step_scale(spec.step_scale);
-  out->set_step_size(spec.step_size);
-  out->set_step_size_max(spec.step_size_max);
-  out->set_horizon(spec.horizon);
-  out->set_stability_cap_off(spec.stability_cap_off);
-  out->set_topk_share(spec.topk_share);
-  out->set_clip(spec.clip);
+  const google::protobuf::Reflection& at = *out->GetReflection();
+  VisitSettings(spec, [&]<typename Field>(const char* key, const Field& field, const char*) {
+    const auto* to = FieldOf(key);
+    if constexpr (std::is_same_v<Field, std::string>) {
+      if (!field.empty()) at.SetEnumValue(out, to, ValueOf(field, to->enum_type()));
+    } else if (field.has_value()) {
+      if constexpr (std::is_same_v<Field, std::optional<uint32_t>>) {
+        at.SetUInt32(out, to, *field);
+      } else if constexpr (std::is_same_v<Field, std::optional<uint64_t>>) {
+        at.SetUInt64(out, to, *field);
+      } else if constexpr (std::is_same_v<Field, std::optional<bool>>) {
+        at.SetBool(out, to, *field);
+      } else {
+        at.SetDouble(out, to, *field);
+      }
+    }
+  });
 }
 
 Federation FederationOf(const v1::Federation& wire) {
@@ -148,7 +155,8 @@ FederationStatus StatusOf(const v1::FederationStatus& wire) {
                        .regret_slope = {},
                        .sources = {},
                        .edges = {},
-                       .drops = {wire.drops().begin(), wire.drops().end()}};
+                       .drops = {wire.drops().begin(), wire.drops().end()},
+                       .warm_from = wire.warm_from()};
   if (wire.has_regret()) out.regret = wire.regret();
   if (wire.has_regret_slope()) out.regret_slope = wire.regret_slope();
   for (const v1::FederationSource& source : wire.sources()) {
@@ -178,6 +186,16 @@ FederationStatus StatusOf(const v1::FederationStatus& wire) {
 
 }  // namespace
 
+std::vector<std::string> ChoicesOf(const std::string& key) {
+  const auto* field = v1::FederationSpec::descriptor()->FindFieldByName(key);
+  std::vector<std::string> out;
+  if (field == nullptr || field->enum_type() == nullptr) return out;
+  for (int i = 1; i < field->enum_type()->value_count(); ++i) {  // not UNSPECIFIED
+    out.push_back(NameOf(field->enum_type()->value(i)->name(), PrefixOf(field->enum_type())));
+  }
+  return out;
+}
+
 absl::StatusOr<std::vector<Federation>> Client::ListFederations(const CallOptions& call) {
   v1::ListFederationsResponse response;
   absl::Status status = impl_->Call(call, Repeatable::kYes, &Impl::Federations::ListFederations,
@@ -205,8 +223,10 @@ absl::StatusOr<Federation> Client::CreateFederation(const NewFederation& federat
   request.set_federation_id(federation.name);
   SetSpec(federation.spec, request.mutable_spec());
   request.set_round_millis(federation.round_millis);
-  request.set_planner(
-      ValueOf(federation.planner, "FEDERATION_PLANNER_", v1::FederationPlanner_Parse));
+  request.set_planner(static_cast<v1::FederationPlanner>(
+      ValueOf(federation.planner, v1::FederationPlanner_descriptor())));
+  request.set_interest_floor(federation.interest_floor);
+  request.set_items_per_round(federation.items_per_round);
   v1::Federation response;
   absl::Status status =
       impl_->Call(call, Repeatable::kNo, &Impl::Federations::CreateFederation, request, response);

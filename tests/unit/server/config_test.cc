@@ -152,6 +152,45 @@ TEST(Config, FederationsAreInAFileOrInAnEtcd) {
             "");
 }
 
+TEST(Config, APartOfTheAccessToEtcdNeedsTheOtherPart) {
+  const auto refusal = [](void (*change)(Config&)) {
+    Config config;
+    config.federation_etcd = "127.0.0.1:2379,localhost:2380";
+    config.federation_node = "north";
+    change(config);
+    return std::string(ValidateConfig(config).message());
+  };
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_certificate = "a"; }), HasSubstr("etcd_tls.key"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_key = "a"; }), HasSubstr("etcd_tls.certificate"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_certificate = c.etcd_tls_key = "a"; }),
+              HasSubstr("etcd_tls.ca"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_server_name = "a"; }), HasSubstr("etcd_tls.ca"));
+  EXPECT_THAT(refusal([](Config& c) { c.federation_etcd_user = "a"; }),
+              HasSubstr("etcd_password_file"));
+  EXPECT_THAT(refusal([](Config& c) { c.federation_etcd_password_file = "a"; }),
+              HasSubstr("etcd_user"));
+  EXPECT_THAT(refusal([](Config& c) {
+                c.federation_etcd = "";
+                c.etcd_tls_ca = "a";
+              }),
+              HasSubstr("federation.etcd"));
+  EXPECT_EQ(
+      refusal([](Config& c) { c.federation_etcd_user = c.federation_etcd_password_file = "a"; }),
+      "")
+      << "this machine";
+  // A password in the clear goes no further.
+  EXPECT_THAT(refusal([](Config& c) {
+                c.federation_etcd += ",10.0.0.9:2379";
+                c.federation_etcd_user = c.federation_etcd_password_file = "a";
+              }),
+              HasSubstr("etcd_tls.ca"));
+  EXPECT_EQ(refusal([](Config& c) {
+              c.federation_etcd += ",10.0.0.9:2379";
+              c.federation_etcd_user = c.federation_etcd_password_file = c.etcd_tls_ca = "a";
+            }),
+            "");
+}
+
 TEST(Config, HalfOfTlsIsRefused) {
   const auto refusal = [](void (*change)(Config&)) {
     Config config;

@@ -42,6 +42,7 @@ fed::Tally SomeTally() {
   [[maybe_unused]] const auto& [f1, f2, f3, f4, f5, f6, f7] = fed::Factor{};
   [[maybe_unused]] const auto& [n1, n2, n3] = fed::Nack{};
   [[maybe_unused]] const auto& [r1] = fed::ProbeReply{};
+  [[maybe_unused]] const auto& [w1, w2, w3] = fed::WarmReply{};
   [[maybe_unused]] const auto& [c1, c2, c3, c4, c5, c6, c7, c8] = fed::Contributor{};
   [[maybe_unused]] const auto& [t1, t2, t3, t4, t5, t6, t7] = fed::Tally{};
 }
@@ -89,7 +90,9 @@ std::vector<fed::Body> AllBodies() {
           fed::Ack{},
           fed::Nack{.code = fed::NackCode::kSpecMismatch, .my_epoch = 3, .root = 4},
           fed::Probe{},
-          fed::ProbeReply{.sent_at = 12}};
+          fed::ProbeReply{.sent_at = 12},
+          fed::WarmAsk{},
+          fed::WarmReply{.steps = 3, .spread = 0.5, .memory = Some("abcd")}};
 }
 
 fed::Frame FrameOf(fed::Body body) {

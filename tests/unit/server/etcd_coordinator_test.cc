@@ -10,6 +10,7 @@
 
 #include "core/base/status.h"
 #include "tests/sim/coordinator_contract.h"
+#include "tests/support/certificates.h"
 #include "tests/support/etcd_server.h"
 
 namespace mneme::server {
@@ -174,6 +175,97 @@ TEST(EtcdCoordinator, ListsFederationsThatHaveADescription) {
   const auto names = *EtcdCoordinator::ListFederations(*client);
   EXPECT_NE(std::ranges::find(names, with.name()), names.end());
   EXPECT_EQ(std::ranges::find(names, without.name()), names.end());
+}
+
+int CountKeys(const std::string& prefix) {
+  const auto client = *EtcdClient::Create(Server().address());
+  etcdserverpb::RangeRequest range;
+  range.set_key(prefix);
+  range.set_range_end(EndOfPrefix(prefix));
+  range.set_keys_only(true);
+  return client->Range(range)->kvs_size();
+}
+
+TEST(EtcdCoordinator, PartsOfPlansThatWereReplacedAreGone) {
+  EtcdWorld world;
+  auto node = world.Client();
+  const std::string parts = "/mneme/plan-parts/" + world.name() + "/";
+  ASSERT_TRUE(node->Register("a", "x:1").ok());
+  federation::PlanGuard guard{.planner_revision = *node->BecomePlanner("a")};
+  federation::Plan plan = sim::LongPlan();
+  guard.plan_revision = *node->CommitPlan(guard, plan);
+  const int of_one = CountKeys(parts);
+  EXPECT_GE(of_one, 2);
+  plan.created_by = "b";
+  guard.plan_revision = *node->CommitPlan(guard, plan);
+  EXPECT_EQ(CountKeys(parts), of_one);
+  guard.plan_revision = *node->CommitPlan(guard, sim::OneNodePlan());
+  EXPECT_EQ(CountKeys(parts), 0);
+}
+
+EtcdAccess AccessOf(const test::Authority& authority, const std::string& user,
+                    const std::string& password) {
+  const test::CertificateAndKey own = authority.Issue({.name = "node"});
+  return {.credentials = grpc::SslCredentials({.pem_root_certs = authority.certificate(),
+                                               .pem_private_key = own.key,
+                                               .pem_cert_chain = own.certificate}),
+          .server_name = "localhost",
+          .user = user,
+          .password = password};
+}
+
+TEST(EtcdCoordinator, ComesByTlsWithAUserAndRenewsItsToken) {
+  test::EtcdServer server;
+  ASSERT_NE(server.address(), "");
+  const test::Authority authority, stranger;
+  server.UseTls(authority);
+  ASSERT_TRUE(server.AskForUsers("mneme", "secret"));
+  server.Kill();
+  ASSERT_TRUE(server.Start());
+  std::shared_ptr<EtcdClient> client =
+      *EtcdClient::Create(server.address(), AccessOf(authority, "mneme", "secret"));
+  EtcdCoordinator node(client, "f", kLeaseSeconds);
+  absl::Status registered;
+  ASSERT_TRUE(WaitFor([&] {
+    registered = node.Register("a", "x:1").status();
+    return registered.ok();
+  })) << registered << " "
+      << GetErrorDetail(registered).value_or(ErrorDetail{}).given;
+  EXPECT_TRUE(sim::Holds(node, "nodes/a"));
+  const auto seen = std::make_shared<sim::Seen>();
+  const auto watch = node.StartWatch(
+      node.ReadAll()->revision, [seen](const federation::Change& change) { seen->Add(change); },
+      [seen] { seen->Lose(); });
+  ASSERT_TRUE(node.Put("interest/a", "1", federation::Lifetime::kForEver).ok());
+  EXPECT_TRUE(WaitFor([&] { return seen->Get().size() == 1; }));
+  // Started again, it has forgotten all tokens.
+  server.Kill();
+  ASSERT_TRUE(server.Start());
+  EXPECT_TRUE(WaitFor([&] { return sim::Holds(node, "interest/a"); }));
+
+  const auto reading = [&](const EtcdAccess& access) {
+    client->Use(access);
+    return node.ReadAll().status();
+  };
+  for (const auto& [user, password] :
+       {std::pair("mneme", "wrong"), std::pair("nobody", "secret"), std::pair("", "")}) {
+    const absl::Status refused = reading(AccessOf(authority, user, password));
+    const auto detail = GetErrorDetail(refused);
+    ASSERT_TRUE(detail.has_value()) << user << ": " << refused;
+    EXPECT_EQ(detail->reason, "COORDINATOR_REFUSES") << user;
+    EXPECT_NE(detail->next_step.find("federation.etcd_user"), std::string::npos) << user;
+  }
+  EXPECT_TRUE(absl::IsUnavailable(reading(AccessOf(stranger, "mneme", "secret"))));
+  EXPECT_TRUE(absl::IsUnavailable(reading({.user = "mneme", .password = "secret"})));
+  EXPECT_TRUE(reading(AccessOf(authority, "mneme", "secret")).ok());
+}
+
+TEST(EtcdCoordinator, AUserIsNoHindranceWhereNobodyIsAskedForOne) {
+  EtcdWorld world;
+  const std::shared_ptr<EtcdClient> client =
+      *EtcdClient::Create(Server().address(), {.user = "mneme", .password = "secret"});
+  EtcdCoordinator node(client, world.name(), kLeaseSeconds);
+  EXPECT_EQ(*node.Register("a", "x:1"), 1U);
 }
 
 TEST(EtcdCoordinator, RefusesWhatNoKeyCanHold) {

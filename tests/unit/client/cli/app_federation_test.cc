@@ -274,7 +274,13 @@ TEST_F(AppFederationTest, MakesAFederationOfTheDefaultsAndOfWhatIsSaid) {
               "--step-scale",
               "0.5",
               "--share-items",
-              "--no-stability-cap"});
+              "--no-stability-cap",
+              "--lag-max",
+              "512",
+              "--compression",
+              "topk",
+              "--dp-clip",
+              "2.5"});
   EXPECT_EQ(made.code, kExitOk) << made.err;
   const v1::FederationSpec& spec = federations_.created.spec();
   EXPECT_EQ(spec.loss(), v1::FEDERATION_LOSS_HUBER);
@@ -288,10 +294,32 @@ TEST_F(AppFederationTest, MakesAFederationOfTheDefaultsAndOfWhatIsSaid) {
   EXPECT_EQ(federations_.created.round_millis(), 20);
   EXPECT_EQ(spec.step_scale(), 0.5);
   EXPECT_TRUE(spec.share_items());
-  EXPECT_TRUE(spec.stability_cap_off());
+  EXPECT_TRUE(spec.has_stability_cap());
+  EXPECT_FALSE(spec.stability_cap());
+  EXPECT_EQ(spec.lag_max(), 512u);
+  EXPECT_EQ(spec.compression(), v1::FEDERATION_COMPRESSION_TOPK);
+  EXPECT_EQ(spec.dp_clip(), 2.5);
   EXPECT_EQ(Ask({"create", "digits", "--dim", "4"}).code, kExitUsage);
   EXPECT_EQ(Ask({"create", "digits", "--dim", "4", "--response-dim", "2", "--loss", "x"}).code,
             kExitUsage);
+}
+
+// What the wire knows and the table of settings does not could not be said.
+TEST(FederationSettings, AreAllThatTheWireHas) {
+  std::vector<std::string> keys = {"key_dim", "response_dim"};
+  const client::FederationSpec none;
+  client::VisitSettings(none, [&](const std::string& key, const auto&, const std::string& help) {
+    keys.push_back(key);
+    EXPECT_FALSE(help.empty()) << key;
+    // Its words are in its help.
+    for (const std::string& choice : client::ChoicesOf(key)) {
+      EXPECT_THAT(help, HasSubstr(choice)) << key;
+    }
+  });
+  std::vector<std::string> fields;
+  const auto* spec = v1::FederationSpec::descriptor();
+  for (int i = 0; i < spec->field_count(); ++i) fields.push_back(spec->field(i)->name());
+  EXPECT_THAT(keys, ::testing::UnorderedElementsAreArray(fields));
 }
 
 TEST_F(AppFederationTest, JoinsAndLeaves) {

@@ -123,12 +123,21 @@ TEST(Frame, PayloadIsTheNumbersAlone) {
   EXPECT_EQ(PayloadBytes(FrameOf(Hello{})), 0U);
 }
 
-TEST(Frame, AMemoryThatFitsNoFrameIsRefused) {
+TEST(Frame, LargeMemoriesHaveSmallWindowsAndNoFrameIsLongerThanIsSaid) {
   Spec spec = SmallSpec();
-  EXPECT_TRUE(CheckFrameSizes(spec).ok());
-  spec.d_k = spec.d_v = 8192;
-  const absl::Status status = CheckFrameSizes(spec);
-  EXPECT_EQ(GetErrorDetail(status)->reason, "LIMIT");
+  EXPECT_EQ(LaneWindow(spec, 8), 8U);
+  EXPECT_GE(PayloadBytesMax(spec), PayloadBytes(FrameOf(SumOf(0, 2, 5, 1))));
+  spec.d_k = 8192;
+  spec.d_v = 4096;
+  EXPECT_EQ(LaneWindow(spec, 8), 1U);
+  EXPECT_GE(PayloadBytesMax(spec), size_t{4} * 8192 * 4096);
+  spec.wire.type = WireType::kBfloat16;
+  spec.d_v = 1024;
+  EXPECT_EQ(LaneWindow(spec, 8), 4U) << "16 MiB each";
+  spec.transport = Transport::kStatistic;
+  spec.d_k = kDimensionMax;
+  EXPECT_GE(PayloadBytesMax(spec),
+            4 * (TriangleNumbers(kDimensionMax) + size_t{1024} * kDimensionMax));
 }
 
 }  // namespace

@@ -110,6 +110,41 @@ TEST(Spec, HostileBytesAreRefusedOrValid) {
   }
 }
 
+TEST(Spec, BytesOfVersionOneAreReadAsTheyWereMeant) {
+  const Spec spec = Valid();
+  std::string bytes = Encode(spec);
+  bytes[0] = 1;
+  bytes.resize(bytes.size() - 2 - 2 * sizeof(double));  // what version 2 added
+  const auto old = DecodeSpec(bytes);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(old->dead_interest, DeadInterest::kRenormalise);
+  Spec expected = spec;
+  expected.dead_interest = DeadInterest::kRenormalise;
+  EXPECT_EQ(*old, expected);
+  EXPECT_EQ(Hash(*old), Hash(spec)) << "nodes of both versions learn together";
+  bytes[0] = 2;
+  EXPECT_FALSE(DecodeSpec(bytes).ok());
+}
+
+TEST(Spec, NoiseGoesWithPlainSumsOfGradientsAlone) {
+  Spec spec = Valid();
+  spec.noise = {.clip = 1, .sigma = 0.5};
+  EXPECT_TRUE(Validate(spec).ok());
+  const std::function<void(Spec&)> spoils[] = {
+      [](Spec& s) { s.noise.clip = 0; },
+      [](Spec& s) { s.noise.sigma = -1; },
+      [](Spec& s) { s.noise.clip = std::nan(""); },
+      [](Spec& s) { s.transport = Transport::kStatistic; },
+      [](Spec& s) { s.privacy.share_items = true; },
+      [](Spec& s) { s.wire.compression = Compression::kTopK; },
+      [](Spec& s) { s.clip = 1; }};
+  for (const auto& spoil : spoils) {
+    Spec bad = spec;
+    spoil(bad);
+    EXPECT_FALSE(Validate(bad).ok());
+  }
+}
+
 TEST(Spec, HashIsOverWhatNodesMustShare) {
   const Spec spec = Valid();
   Spec other = spec;
