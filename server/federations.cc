@@ -88,9 +88,9 @@ absl::StatusOr<EtcdAccess> ReadEtcdAccess(const Config& config, int64_t now_unix
     const TlsPaths paths{.certificate = config.etcd_tls_certificate,
                          .key = config.etcd_tls_key,
                          .client_ca = config.etcd_tls_ca,
-                         .certificate_name = "federation.etcd_tls.certificate",
-                         .key_name = "federation.etcd_tls.key",
-                         .client_ca_name = "federation.etcd_tls.ca"};
+                         .certificate_name = "federation.etcd_tls_certificate",
+                         .key_name = "federation.etcd_tls_key",
+                         .client_ca_name = "federation.etcd_tls_ca"};
     MNEME_ASSIGN_OR_RETURN(const std::unique_ptr<Tls> tls, Tls::Open(paths, now_unix_nanos));
     access.credentials = tls->MakePeerCredentials();
   }

@@ -206,10 +206,10 @@ absl::Status CheckTls(const Config& config) {
 // Part of it without the other part, or a password that goes to another machine in the clear.
 absl::Status CheckEtcd(const Config& config) {
   const std::pair<std::string_view, const std::string&> all[] = {
-      {"federation.etcd_tls.ca", config.etcd_tls_ca},
-      {"federation.etcd_tls.certificate", config.etcd_tls_certificate},
-      {"federation.etcd_tls.key", config.etcd_tls_key},
-      {"federation.etcd_tls.server_name", config.etcd_tls_server_name},
+      {"federation.etcd_tls_ca", config.etcd_tls_ca},
+      {"federation.etcd_tls_certificate", config.etcd_tls_certificate},
+      {"federation.etcd_tls_key", config.etcd_tls_key},
+      {"federation.etcd_tls_server_name", config.etcd_tls_server_name},
       {"federation.etcd_user", config.federation_etcd_user},
       {"federation.etcd_password_file", config.federation_etcd_password_file}};
   const auto needs = [&](size_t key, size_t other) -> absl::Status {
@@ -230,7 +230,7 @@ absl::Status CheckEtcd(const Config& config) {
       absl::StrSplit(config.federation_etcd, absl::ByAnyChar(", "), absl::SkipEmpty());
   for (const std::string& endpoint : endpoints) {
     if (IsLoopback(endpoint)) continue;
-    return BadValue("federation.etcd_tls.ca", "",
+    return BadValue("federation.etcd_tls_ca", "",
                     "a PEM file, as it must be where a password goes beyond this machine");
   }
   return absl::OkStatus();
@@ -348,14 +348,14 @@ std::vector<ConfigKey> MakeKeys() {
            "Where federations are kept instead of a file: the client addresses of an etcd, "
            "host:port,host:port.",
            &Config::federation_etcd),
-      Text("federation.etcd_tls.ca",
+      Text("federation.etcd_tls_ca",
            "PEM file of the authorities that sign etcd's certificates; empty: no TLS to etcd.",
            &Config::etcd_tls_ca),
-      Text("federation.etcd_tls.certificate",
+      Text("federation.etcd_tls_certificate",
            "PEM file of the certificate that etcd is shown, with its chain; empty: none.",
            &Config::etcd_tls_certificate),
-      Text("federation.etcd_tls.key", "PEM file of that certificate's key.", &Config::etcd_tls_key),
-      Text("federation.etcd_tls.server_name",
+      Text("federation.etcd_tls_key", "PEM file of that certificate's key.", &Config::etcd_tls_key),
+      Text("federation.etcd_tls_server_name",
            "The name in etcd's certificates; empty: the host of each endpoint.",
            &Config::etcd_tls_server_name),
       Text("federation.etcd_user", "etcd's user for this server; empty: none.",

@@ -24,9 +24,14 @@ ELLIPSIS = re.compile(r"^(\.\.\.|…)$|\.\.\.$")
 
 
 @functools.cache
-def help_of(program, *subcommands):
-    done = subprocess.run([program, *subcommands, "--help"], capture_output=True, text=True, timeout=60)
+def text_of(*command):
+    """What it prints; None where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.stdout if done.returncode == 0 else None
+
+
+def help_of(program, *subcommands):
+    return text_of(program, *subcommands, "--help")
 
 
 def subcommands_of(text):
@@ -96,6 +101,11 @@ def complaint_of(words, folder):
     path, known = [], help_of(program)
     if known is None:
         return f"{name} has no --help"
+    if name == "mneme-lab" and words[1] not in ("list", "help") and not words[1].startswith("-"):
+        own = text_of(program, "help", words[1])
+        if own is None:
+            return f"mneme-lab has no experiment {words[1]}"
+        known += own
     flags, names = flags_of(known) | HIDDEN, subcommands_of(known)
     skip = False
     for word in words[1:]:

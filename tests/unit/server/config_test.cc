@@ -160,11 +160,11 @@ TEST(Config, APartOfTheAccessToEtcdNeedsTheOtherPart) {
     change(config);
     return std::string(ValidateConfig(config).message());
   };
-  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_certificate = "a"; }), HasSubstr("etcd_tls.key"));
-  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_key = "a"; }), HasSubstr("etcd_tls.certificate"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_certificate = "a"; }), HasSubstr("etcd_tls_key"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_key = "a"; }), HasSubstr("etcd_tls_certificate"));
   EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_certificate = c.etcd_tls_key = "a"; }),
-              HasSubstr("etcd_tls.ca"));
-  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_server_name = "a"; }), HasSubstr("etcd_tls.ca"));
+              HasSubstr("etcd_tls_ca"));
+  EXPECT_THAT(refusal([](Config& c) { c.etcd_tls_server_name = "a"; }), HasSubstr("etcd_tls_ca"));
   EXPECT_THAT(refusal([](Config& c) { c.federation_etcd_user = "a"; }),
               HasSubstr("etcd_password_file"));
   EXPECT_THAT(refusal([](Config& c) { c.federation_etcd_password_file = "a"; }),
@@ -183,7 +183,7 @@ TEST(Config, APartOfTheAccessToEtcdNeedsTheOtherPart) {
                 c.federation_etcd += ",10.0.0.9:2379";
                 c.federation_etcd_user = c.federation_etcd_password_file = "a";
               }),
-              HasSubstr("etcd_tls.ca"));
+              HasSubstr("etcd_tls_ca"));
   EXPECT_EQ(refusal([](Config& c) {
               c.federation_etcd += ",10.0.0.9:2379";
               c.federation_etcd_user = c.federation_etcd_password_file = c.etcd_tls_ca = "a";
