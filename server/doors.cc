@@ -100,8 +100,8 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                .body_bytes_max = config.limits.message_bytes_max,
                .tls = HttpTls(config, security)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
-      .collect = [&security, &bounds, facts, &engine, federations,
-                  &tracing, &client_port](MetricFamilies& families) {
+      .collect = [&security, &bounds, facts, &engine, federations, &tracing,
+                  &client_port](MetricFamilies& families) {
         AddProcessMetrics(facts, families);
         AddCallMetrics(bounds.observer.counters, bounds.budget, families);
         AddPortMetrics(client_port.counters(), families);

@@ -70,7 +70,7 @@ class EtcdCoordinator final : public federation::Coordinator {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t lease_ ABSL_GUARDED_BY(mutex_) = 0;            // 0: none
   int64_t announced_lease_ ABSL_GUARDED_BY(mutex_) = 0;  // that the announcement goes with
-  std::string node_ ABSL_GUARDED_BY(mutex_);   // empty: not registered
+  std::string node_ ABSL_GUARDED_BY(mutex_);             // empty: not registered
   federation::Announcement announced_ ABSL_GUARDED_BY(mutex_);
   // The plan in parts that was read last: it is read again only when there is another.
   uint64_t joined_revision_ ABSL_GUARDED_BY(mutex_) = 0;

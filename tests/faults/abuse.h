@@ -1,5 +1,5 @@
-// Ways to wear a server down over HTTP/2, one row each: the server must close the connection. And one
-// client that goes on with its work meanwhile.
+// Ways to wear a server down over HTTP/2, one row each: the server must close the connection. And
+// one client that goes on with its work meanwhile.
 #ifndef MNEME_TESTS_FAULTS_ABUSE_H_
 #define MNEME_TESTS_FAULTS_ABUSE_H_
 
@@ -23,7 +23,7 @@ struct Abuse {
   std::string name;
   std::string opening;                                // once, after the preface
   std::function<std::string(uint64_t number)> burst;  // from 0
-  int goaway = -1;  // its code; -1: none is promised
+  int goaway = -1;                                    // its code; -1: none is promised
 };
 
 // All floods that one connection can make.

@@ -229,8 +229,8 @@ TEST(EtcdCoordinator, ComesByTlsWithAUserAndRenewsItsToken) {
   ASSERT_TRUE(WaitFor([&] {
     registered = node.Register("a", "x:1").status();
     return registered.ok();
-  })) << registered << " "
-      << GetErrorDetail(registered).value_or(ErrorDetail{}).given;
+  })) << registered
+      << " " << GetErrorDetail(registered).value_or(ErrorDetail{}).given;
   EXPECT_TRUE(sim::Holds(node, "nodes/a"));
   const auto seen = std::make_shared<sim::Seen>();
   const auto watch = node.StartWatch(
