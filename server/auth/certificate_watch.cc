@@ -15,7 +15,9 @@ constexpr std::chrono::milliseconds kStep{500};
 
 CertificateWatch::CertificateWatch(const Clock& clock, int64_t period_nanos, Renew renew)
     : clock_(clock), period_nanos_(period_nanos), renew_(std::move(renew)) {
-  if (period_nanos_ > 0) thread_ = std::thread([this] { Run(); });
+  // From this moment on, not from when the thread comes to run.
+  const int64_t now = clock_.NowMonotonicNanos();
+  if (period_nanos_ > 0) thread_ = std::thread([this, now] { Run(now); });
 }
 
 CertificateWatch::~CertificateWatch() {
@@ -27,8 +29,7 @@ CertificateWatch::~CertificateWatch() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CertificateWatch::Run() {
-  int64_t looked = clock_.NowMonotonicNanos();
+void CertificateWatch::Run(int64_t looked) {
   while (true) {
     {
       MutexLock lock(&mutex_);

@@ -29,7 +29,7 @@ class CertificateWatch {
   CertificateWatch& operator=(const CertificateWatch&) = delete;
 
  private:
-  void Run();
+  void Run(int64_t looked);  // the last time
   // Logs what is new, and each failure once.
   void Look();
 

@@ -75,7 +75,7 @@ class World {
   }
   // After the abusers have gone.
   void End() {
-    if (!daemon_->running()) return Wrong("the daemon died");
+    if (!daemon_->running()) return Wrong("the daemon died: " + LastWords());
     if (!AwaitReads()) Wrong("the good client is not served any more");
     Holdings now;
     const bool settled = Await([&] {
@@ -95,6 +95,13 @@ class World {
   }
 
  private:
+  std::string LastWords() const {
+    std::ifstream log(directory_.path() + "/log");
+    std::string last;
+    for (std::string line; std::getline(log, line);) last = line;
+    return last.empty() ? "it said nothing" : last;
+  }
+
   Tally& tally_;
   bool ok_ = true;
   TemporaryDirectory directory_;
@@ -133,7 +140,8 @@ TEST(Abuse, FloodsOfFramesAreCutOffAndHarmNobodyElse) {
     }
     RawConnection other(world.port());
     other.Send(Preface());
-    if (other.WaitForEnd(std::chrono::milliseconds(100))) world.Wrong("others are refused too");
+    if (other.WaitForEnd(std::chrono::milliseconds(100)))
+      world.Wrong(abuse.name + ": others are refused too");
     world.End();
   });
 }
