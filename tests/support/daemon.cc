@@ -20,8 +20,6 @@ namespace {
 
 constexpr int kPollMillis = 5;
 
-int ExitCode(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
-
 }  // namespace
 
 TemporaryDirectory::TemporaryDirectory() {
@@ -94,16 +92,21 @@ int Daemon::Wait() {
   if (pid_ <= 0) return 0;
   int status = 0;
   waitpid(pid_, &status, 0);
-  pid_ = -1;
-  return ExitCode(status);
+  return End(status);
 }
 
 bool Daemon::running() {
   if (pid_ <= 0) return false;
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) == 0) return true;
-  pid_ = -1;
+  End(status);
   return false;
+}
+
+int Daemon::End(int status) {
+  pid_ = -1;
+  exit_code_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+  return exit_code_;
 }
 
 }  // namespace mneme::test

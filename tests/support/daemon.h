@@ -51,10 +51,15 @@ class Daemon {
   // Waits for the end without asking for it; what Stop answers.
   int Wait();
   bool running();
+  // Once it does not run: its exit code, or -signal.
+  int exit_code() const { return exit_code_; }
   pid_t pid() const { return pid_; }
 
  private:
+  int End(int status);
+
   pid_t pid_ = -1;
+  int exit_code_ = 0;
   int port_ = 0;
 };
 
