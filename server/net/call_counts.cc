@@ -67,6 +67,7 @@ std::optional<CallCounts> ParseSocket(const std::string& text) {
   const json data = At(socket, "data");
   return CallCounts{.opened = static_cast<uint64_t>(NumberIn(data, "streamsStarted")),
                     .answered = static_cast<uint64_t>(NumberIn(data, "streamsSucceeded")),
+                    .failed = static_cast<uint64_t>(NumberIn(data, "streamsFailed")),
                     .messages = static_cast<uint64_t>(NumberIn(data, "messagesReceived"))};
 }
 

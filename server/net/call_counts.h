@@ -17,7 +17,10 @@ namespace mneme::server {
 struct CallCounts {
   uint64_t opened = 0;    // streams
   uint64_t answered = 0;  // those whose answer was sent to its end
+  uint64_t failed = 0;    // those that ended otherwise, once gRPC is done with them
   uint64_t messages = 0;  // that came in
+
+  uint64_t under_way() const { return opened > answered + failed ? opened - answered - failed : 0; }
 };
 
 // A row of the list of gRPC's sockets, and one socket, as channelz writes them.

@@ -33,7 +33,11 @@ void Ledger::Count(Id id, const CallCounts& calls) {
   Account& account = found->second;
   const double answered = Grown(calls.answered, account.calls.answered);
   const double messages = Grown(calls.messages, account.calls.messages);
-  account.calls_owed += Grown(calls.opened, account.calls.opened);
+  const double opened = Grown(calls.opened, account.calls.opened);
+  account.calls_owed += opened;
+  if (opened == 0 && account.calls.under_way() == 0) {
+    account.bytes_of_no_call += static_cast<double>(account.bytes_uncounted);
+  }
   account.calls = calls;
   account.bytes_uncounted = 0;
   account.judged = true;
@@ -50,7 +54,9 @@ void Ledger::Deliver(Id id, uint64_t bytes) {
 void Ledger::Forgive(int64_t nanos) {
   const double seconds = static_cast<double>(nanos) / 1e9;
   for (auto& [id, account] : accounts_) {
-    Pay(account.bytes_owed, seconds * static_cast<double>(kBytesForgivenPerSecond));
+    const double bytes = seconds * static_cast<double>(kBytesForgivenPerSecond);
+    Pay(account.bytes_owed, bytes);
+    Pay(account.bytes_of_no_call, bytes);
     Pay(account.calls_owed, seconds * static_cast<double>(kUnansweredCallsForgivenPerSecond));
   }
 }
@@ -76,7 +82,8 @@ std::vector<Ledger::Offender> Ledger::Judge() const {
     const bool known = account.judged;
     if (known && account.calls_owed > static_cast<double>(kUnansweredCallsMax)) {
       out.push_back({id, Breach::kCalls});
-    } else if (known && account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max)) {
+    } else if (known && (account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max) ||
+                         account.bytes_of_no_call > static_cast<double>(kBytesOfNoCallMax))) {
       out.push_back({id, Breach::kBytes});
     } else {
       owed += account.bytes_owed;

@@ -9,6 +9,9 @@
 // What is open and what was broken off is not told apart: gRPC counts a call as broken off only
 // once it is done with it, which under a flood of them is too late.
 //
+// Half a message may be large, so the bound on bytes is. Bytes that came while no call was under
+// way are half of nothing: they are counted apart too, and of these little is borne.
+//
 // Pure values, no clock and no socket. Not thread-safe.
 //
 // Invariant: no debt is negative: nobody saves up for later.
@@ -32,6 +35,9 @@ inline constexpr uint64_t kFrameShare = 64;
 // What is sent pays for as much of its acknowledgements (WINDOW_UPDATE).
 inline constexpr uint64_t kAnswerShare = 64;
 inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
+// That came while no call was under way. An honest client sends some with the headers of a call
+// that is not known yet, at most a window.
+inline constexpr uint64_t kBytesOfNoCallMax = 8 << 20;
 // Of these 1,024 may be under way (server/rpc/limits.h), and the rest broken off.
 inline constexpr uint64_t kUnansweredCallsMax = 2'048;
 inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 200;
@@ -80,6 +86,7 @@ class Ledger {
     CallCounts calls;
     uint64_t bytes_uncounted = 0;  // since calls were counted
     double bytes_owed = 0;
+    double bytes_of_no_call = 0;  // of them
     double calls_owed = 0;
     bool judged = false;  // calls were counted since bytes came
   };

@@ -13,6 +13,8 @@ TEST(CallCounts, AreReadFromASocket) {
           "ref":{"name":"chttp2 ipv4:127.0.0.1:34214","socketId":"3"}}})");
   ASSERT_TRUE(counts.has_value());
   EXPECT_EQ(counts->answered, 3u);
+  EXPECT_EQ(counts->failed, 160u);
+  EXPECT_EQ(counts->under_way(), 0u);
   EXPECT_EQ(counts->opened, 163u);
   EXPECT_EQ(counts->messages, 31u);
   EXPECT_EQ(ParseSocket(R"({"socket":{"data":{}}})")->answered, 0u);

@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kMiB = 1 << 20;
 constexpr int64_t kSecond = 1'000'000'000;
@@ -22,7 +23,7 @@ class LedgerTest : public ::testing::Test {
     return out;
   }
   // So much came in altogether, in so many calls.
-  void Came(Ledger::Id id, uint64_t bytes, CallCounts calls = {}) {
+  void Came(Ledger::Id id, uint64_t bytes, CallCounts calls = {.opened = 1}) {
     ledger_.Count(id, Traffic{.bytes_in = bytes});
     ledger_.Count(id, calls);
   }
@@ -44,18 +45,43 @@ TEST_F(LedgerTest, BytesThatAreNoCallsAddUp) {
   EXPECT_EQ(ledger_.bytes_owed(), 0u);
 }
 
+TEST_F(LedgerTest, BytesOfNoCallAddUpSooner) {
+  for (const Ledger::Id id : {1, 2, 3}) ledger_.Open(id);
+  // Before any call; between two; while one is under way.
+  const CallCounts none, over{.opened = 9, .answered = 6, .failed = 3}, one{.opened = 1};
+  Came(2, 0, over);
+  Came(3, 0, one);
+  Came(1, kBytesOfNoCallMax, none);
+  Came(2, kBytesOfNoCallMax, over);
+  Came(3, kBytesOfNoCallMax, one);
+  EXPECT_THAT(Named(), IsEmpty());
+  Came(1, kBytesOfNoCallMax + 1, none);
+  Came(2, kBytesOfNoCallMax + 1, over);
+  Came(3, kBytesOfNoCallMax + 1, one);
+  EXPECT_THAT(Named(), UnorderedElementsAre(1, 2));
+  ledger_.Forgive(kSecond);
+  EXPECT_THAT(Named(), IsEmpty());
+  ledger_.Close(3);
+  // The headers of a call and a first part of its message come before it is known; what comes with
+  // its end is its own.
+  Came(2, kBytesOfNoCallMax + kMiB, {.opened = 10, .answered = 6, .failed = 3});
+  Came(2, kBytesOfNoCallMax + 3 * kMiB / 2, {.opened = 10, .answered = 7, .failed = 3});
+  EXPECT_THAT(Named(), IsEmpty());
+}
+
 TEST_F(LedgerTest, CallsAndMessagesPayForThem) {
   ledger_.Open(1);
   for (uint64_t i = 1; i <= 100; ++i) {
     // Calls with the largest headers, for ever.
-    Came(1, i * 1'000 * kBytesPaidByCall, {.answered = i * 1'000, .messages = i * 1'000});
+    const uint64_t calls = i * 1'000;
+    Came(1, calls * kBytesPaidByCall, {.opened = calls, .answered = calls, .messages = calls});
     EXPECT_THAT(Named(), IsEmpty());
   }
   EXPECT_EQ(ledger_.bytes_owed(), 0u);
   ledger_.Open(2);
   for (uint64_t i = 1; i <= 100; ++i) {
     // Messages of 8 MiB; frames cost a little more.
-    Came(2, i * (8 * kMiB + 40'000), {.answered = i, .messages = i});
+    Came(2, i * (8 * kMiB + 40'000), {.opened = i, .answered = i, .messages = i});
     ledger_.Deliver(2, 8 * kMiB);
     EXPECT_THAT(Named(), IsEmpty());
   }
@@ -63,7 +89,7 @@ TEST_F(LedgerTest, CallsAndMessagesPayForThem) {
   // A stream of messages, none of which is answered.
   ledger_.Open(3);
   for (uint64_t i = 1; i <= 100; ++i) {
-    Came(3, i * kMiB, {.messages = i * 1'000});
+    Came(3, i * kMiB, {.opened = 1, .messages = i * 1'000});
     EXPECT_THAT(Named(), IsEmpty());
   }
 }
@@ -127,9 +153,9 @@ TEST_F(LedgerTest, NobodyIsJudgedBeforeHisCallsWereCounted) {
   EXPECT_THAT(Named(), IsEmpty());
   EXPECT_THAT(ledger_.ToCount(1'000, 10), ElementsAre(2, 1));
   EXPECT_THAT(ledger_.ToCount(1'000, 1), ElementsAre(2));
-  ledger_.Count(2, CallCounts{.answered = 100, .messages = 10'000});
+  ledger_.Count(2, CallCounts{.opened = 100, .answered = 100, .messages = 10'000});
   EXPECT_THAT(Named(), IsEmpty());
-  ledger_.Count(1, CallCounts{});
+  ledger_.Count(1, CallCounts{.opened = 1});
   EXPECT_THAT(Named(), ElementsAre(1));
   EXPECT_THAT(ledger_.ToCount(1, 10), ElementsAre(3));
 }
