@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/base/status.h"
+#include "core/federation/compress.h"
 #include "core/federation/regret_meter.h"
 
 namespace mneme::federation {
@@ -132,7 +133,9 @@ struct Checker {
 
   absl::Status operator()(const ParamDown& down) const {
     MNEME_RETURN_IF_ERROR(CheckTree(plan, down.root));
-    const bool whole = spec.transport == Transport::kGradient && !down.unchanged;
+    MNEME_RETURN_IF_ERROR(CheckChange(down));
+    const bool whole =
+        spec.transport == Transport::kGradient && !down.unchanged && down.change.steps.empty();
     MNEME_RETURN_IF_ERROR(CheckNumbers("memory", down.memory, whole ? MatrixNumbers(spec) : 0));
     if (down.base_tag > down.tag) {
       return Bad("its base is still to come", absl::StrCat(down.base_tag), absl::StrCat(down.tag));
@@ -147,6 +150,23 @@ struct Checker {
         return Bad("a boost is out of range", absl::StrCat(boost.factor),
                    absl::StrCat("1 to ", kBoostMax));
       }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckChange(const ParamDown& down) const {
+    const MemoryChange& change = down.change;
+    if (change.steps.empty()) {
+      if (change.errors.bytes.empty() && change.keys.bytes.empty()) return absl::OkStatus();
+      return Bad("factors of no step", absl::StrCat(change.keys.bytes.size(), " bytes"), "none");
+    }
+    if (spec.transport != Transport::kGradient || down.unchanged ||
+        spec.wire.compression != Compression::kLowRank || change.from >= down.base_tag ||
+        !IsChange(change, spec.d_v, spec.d_k)) {
+      return Bad("a change of a memory that cannot be",
+                 absl::StrCat(change.steps.size(), " steps of rank ", change.rank(), " from round ",
+                              change.from, " to ", down.base_tag),
+                 "fewer numbers than a memory has, with the compression low_rank");
     }
     return absl::OkStatus();
   }
@@ -170,7 +190,7 @@ struct Checker {
       values = numbers;
     } else if (up.form == GradientForm::kLowRank) {
       // The factors of a sum show its items one by one.
-      if (!spec.privacy.share_items || up.rank == 0 ||
+      if (!SumsMayBeFactors(spec) || up.rank == 0 ||
           size_t{up.rank} * (spec.d_k + spec.d_v) > numbers) {
         return Bad("factors where sums are promised, or more of them than a sum is long",
                    absl::StrCat("rank ", up.rank), "a dense sum");
@@ -237,7 +257,10 @@ struct Checker {
 };
 
 struct PayloadCounter {
-  size_t operator()(const ParamDown& down) const { return down.memory.bytes.size(); }
+  size_t operator()(const ParamDown& down) const {
+    return down.memory.bytes.size() + down.change.errors.bytes.size() +
+           down.change.keys.bytes.size();
+  }
   size_t operator()(const WarmReply& reply) const { return reply.memory.bytes.size(); }
   size_t operator()(const GradUp& up) const {
     return up.values.bytes.size() + up.keys.bytes.size() + up.places.size();
@@ -255,6 +278,23 @@ struct PayloadCounter {
 };
 
 }  // namespace
+
+size_t MemoryChange::rank() const {
+  size_t sum = 0;
+  for (const ChangeStep& step : steps) sum += step.rank;
+  return sum;
+}
+
+bool IsChange(const MemoryChange& change, size_t d_v, size_t d_k) {
+  // Each step has a rank, so there are not more of them than a sum of ranks that is smaller.
+  if (change.steps.empty() || change.steps.size() > std::min(d_v, d_k)) return false;
+  const bool steps = std::ranges::all_of(change.steps, [](const ChangeStep& step) {
+    return step.rank > 0 && step.scale >= 0 && step.scale <= 1;
+  });
+  const size_t rank = change.rank();
+  return steps && FactorsAreSmaller(rank, d_v, d_k) && Holds(change.errors, rank * d_v) &&
+         Holds(change.keys, rank * d_k);
+}
 
 size_t PayloadBytes(const Frame& frame) { return std::visit(PayloadCounter{}, frame.body); }
 

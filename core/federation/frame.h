@@ -77,6 +77,27 @@ struct Boost {
   friend bool operator==(const Boost&, const Boost&) = default;
 };
 
+// A step of gradient descent in factors: memory = scale * memory + errors^T keys.
+struct ChangeStep {
+  float scale = 1;    // in [0, 1]: what decay and the ball left
+  uint32_t rank = 0;  // at least 1
+
+  friend bool operator==(const ChangeStep&, const ChangeStep&) = default;
+};
+
+// The steps from the memory of one round to that of a later one (memory_changes.h).
+struct MemoryChange {
+  uint64_t from = 0;              // round of the memory that it begins with
+  std::vector<ChangeStep> steps;  // in order; none: no change, and nothing else
+  Numbers errors;                 // [sum of ranks, d_v]
+  Numbers keys;                   // [sum of ranks, d_k]
+
+  size_t rank() const;
+  friend bool operator==(const MemoryChange&, const MemoryChange&) = default;
+};
+// Whether it has these shapes, finite numbers, and fewer of them than a memory.
+bool IsChange(const MemoryChange& change, size_t d_v, size_t d_k);
+
 // The memory of a root on its way to those whose items it wants.
 struct ParamDown {
   uint32_t root = 0;
@@ -85,6 +106,7 @@ struct ParamDown {
   uint64_t base_tag = 0;      // of the round whose numbers these are: `tag` unless `unchanged`
   bool unchanged = false;     // use the numbers of base_tag; `memory` is empty
   Numbers memory;             // d_v d_k, row-major; empty too where the transport needs none
+  MemoryChange change;        // in place of `memory`: from an earlier base to base_tag
   std::vector<Boost> boosts;  // only where they are not 1
   float eta = 0;              // the root's last step size, for people
 

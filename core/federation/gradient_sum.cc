@@ -9,6 +9,19 @@
 #include "core/math/kernels.h"
 
 namespace mneme::federation {
+namespace {
+
+// Products of all pairs of rows; in double, so that they neither overflow nor cancel.
+std::vector<double> GramOfRows(std::span<const float> rows, size_t d) {
+  const std::vector<double> wide(rows.begin(), rows.end());
+  const size_t count = rows.size() / d;
+  std::vector<double> gram(count * count);
+  math::Gemm(math::Transpose::kNo, math::Transpose::kYes, count, count, d, 1.0, wide.data(), d,
+             wide.data(), d, 0.0, gram.data(), count);
+  return gram;
+}
+
+}  // namespace
 
 void GradientSum::Clear() {
   form_ = GradientForm::kNone;
@@ -40,12 +53,15 @@ void GradientSum::AddDense(std::span<const float> matrix) {
   math::AddScaled(1.0F, matrix.data(), matrix_.data(), numbers());
 }
 
+bool GradientSum::Joins(size_t more) const {
+  return (empty() || form_ == GradientForm::kLowRank) &&
+         FactorsAreSmaller(rank() + more, d_v_, d_k_);
+}
+
 void GradientSum::AddFactors(std::span<const float> errors, std::span<const float> keys,
                              bool keep_factors) {
   const size_t more = errors.size() / d_v_;
-  const bool joins = keep_factors && (empty() || form_ == GradientForm::kLowRank) &&
-                     FactorsAreSmaller(rank() + more, d_v_, d_k_);
-  if (joins) {
+  if (keep_factors && Joins(more)) {
     form_ = GradientForm::kLowRank;
     errors_.insert(errors_.end(), errors.begin(), errors.end());
     keys_.insert(keys_.end(), keys.begin(), keys.end());
@@ -79,20 +95,31 @@ void GradientSum::AddSparse(const Sparse<float>& sparse) {
   }
 }
 
-void GradientSum::Add(const GradientSum& more) {
+void GradientSum::Add(const GradientSum& more, bool keep_factors) {
   switch (more.form_) {
     case GradientForm::kNone:
       return;
     case GradientForm::kDense:
       return AddDense(more.matrix_);
     case GradientForm::kLowRank:
-      return AddFactors(more.errors_, more.keys_, true);
+      return AddFactors(more.errors_, more.keys_, keep_factors);
     case GradientForm::kSparse: {
       Sparse<float> sparse{.indices = more.places_, .values = {}};
       for (const uint32_t place : more.places_) sparse.values.push_back(more.matrix_[place]);
       return AddSparse(sparse);
     }
   }
+}
+
+void GradientSum::AddScaled(float factor, const GradientSum& more) {
+  if (more.empty()) return;
+  if (more.form_ != GradientForm::kLowRank || !Joins(more.rank())) {
+    MakeDense();
+    return more.AddTo(factor, matrix_);
+  }
+  const size_t before = errors_.size();
+  AddFactors(more.errors_, more.keys_, true);
+  math::Scale(factor, errors_.data() + before, errors_.size() - before);
 }
 
 void GradientSum::AddTo(float factor, std::span<float> sum) const {
@@ -107,9 +134,12 @@ void GradientSum::AddTo(float factor, std::span<float> sum) const {
 
 double GradientSum::Norm() const {
   if (form_ != GradientForm::kLowRank) return federation::Norm(std::span<const float>(matrix_));
-  GradientSum dense = *this;
-  dense.MakeDense();
-  return dense.Norm();
+  // |E^T K|^2 is the sum of the entries of (E E^T) * (K K^T), taken one by one.
+  const std::vector<double> errors = GramOfRows(errors_, d_v_);
+  const std::vector<double> keys = GramOfRows(keys_, d_k_);
+  double sum = 0;
+  for (size_t i = 0; i < errors.size(); ++i) sum += errors[i] * keys[i];
+  return std::sqrt(std::max(sum, 0.0));
 }
 
 bool GradientSum::Finite() const {

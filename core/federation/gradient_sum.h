@@ -23,6 +23,10 @@ class GradientSum {
   GradientSum(size_t d_v, size_t d_k) : d_v_(d_v), d_k_(d_k) {}
 
   GradientForm form() const { return form_; }
+  // Of kLowRank; 0 of the others.
+  size_t rank() const { return errors_.size() / d_v_; }
+  std::span<const float> errors() const { return errors_; }
+  std::span<const float> keys() const { return keys_; }
   bool empty() const { return form_ == GradientForm::kNone; }
   void Clear();
 
@@ -30,10 +34,13 @@ class GradientSum {
   // `keep_factors`: they may travel as they are.
   void AddFactors(std::span<const float> errors, std::span<const float> keys, bool keep_factors);
   void AddSparse(const Sparse<float>& sparse);
-  void Add(const GradientSum& more);
+  void Add(const GradientSum& more, bool keep_factors);
+  // this += factor * more, for a sum that stays here.
+  void AddScaled(float factor, const GradientSum& more);
 
   // sum += factor * this.
   void AddTo(float factor, std::span<float> sum) const;
+  // Cost  of factors rank^2 (d_v + d_k), without multiplying them out.
   double Norm() const;
   bool Finite() const;
   void Scale(float factor);
@@ -44,7 +51,8 @@ class GradientSum {
 
  private:
   size_t numbers() const { return d_v_ * d_k_; }
-  size_t rank() const { return errors_.size() / d_v_; }
+  // Whether so many factors more leave it smaller than a matrix.
+  bool Joins(size_t more) const;
   void MakeDense();
   void JoinPlaces(std::span<const uint32_t> places);
 

@@ -143,7 +143,8 @@ class Node {
     double key_squared_max = 0;
   };
   struct StepInput {
-    std::vector<float> gradient;
+    StepInput(size_t d_v, size_t d_k) : gradient(d_v, d_k) {}
+    GradientSum gradient;
     bool any = false;
   };
 
@@ -195,6 +196,7 @@ class Node {
   // node_frames.cc: what frames do that passed
   void Take(Edge& edge, const Frame& frame, const Hello& hello);
   void Take(Edge& edge, const Frame& frame, const ParamDown& down);
+  bool TakeMemory(Edge& edge, ServedTree& tree, const ParamDown& down);
   void Take(Edge& edge, const Frame& frame, const GradUp& up);
   void Take(Edge& edge, const Frame& frame, const StatUp& up);
   void Take(Edge& edge, const Frame& frame, const Factor& factor);
@@ -231,8 +233,7 @@ class Node {
   Toward& TowardRoot(NodeIndex root);
   void TakeBatch(uint64_t& cursor);
   double KeySquaredMax(const Batch& batch) const;
-  std::optional<Evaluation> Evaluate(const Batch& batch, std::span<const float> memory,
-                                     bool keep_factors);
+  std::optional<Evaluation> Evaluate(const Batch& batch, std::span<const float> memory);
   Contributor NewEntry(uint64_t tag) const;
   void CountEvaluation(const ServedTree& tree, uint64_t tag, double weight, Contributor& entry);
   void EvaluateGradient(ServedTree& tree);
@@ -257,6 +258,7 @@ class Node {
   void AddFactors(StepInput& input);
   void AddBarrier(StepInput& input);
   void Apply(const StepInput& input);
+  void KeepStep(const StepInput& input, double scale, double factor);
   double DampingAt(uint64_t delay) const;
   void MeasureSeen();
   void MeasureRegret();
@@ -273,6 +275,7 @@ class Node {
   void SendHello(Edge& edge, bool wants_reply);
   void Acked(Edge& edge);
   void Resend(Edge& edge);
+  const Numbers& WholeMemory(ServedTree& tree) const;
   std::optional<Body> NewestParam(Edge& edge, NodeIndex root);
   void FlushParams(Edge& edge);
   void WantParams(const ServedTree& tree);

@@ -34,8 +34,7 @@ double Node::KeySquaredMax(const Batch& batch) const {
   return std::min(most, kItemSquaredMax);
 }
 
-std::optional<Node::Evaluation> Node::Evaluate(const Batch& batch, std::span<const float> memory,
-                                               bool keep_factors) {
+std::optional<Node::Evaluation> Node::Evaluate(const Batch& batch, std::span<const float> memory) {
   Evaluation out(spec_.d_v, spec_.d_k);
   const auto count = static_cast<double>(batch.count);
   errors_.resize(batch.count * spec_.d_v);
@@ -43,7 +42,7 @@ std::optional<Node::Evaluation> Node::Evaluate(const Batch& batch, std::span<con
                             std::span<const float>(batch.gates), batch.count, errors_.data()) /
              count;
   for (float& error : errors_) error = static_cast<float>(error / count);
-  out.gradient.AddFactors(errors_, batch.keys, keep_factors);
+  out.gradient.AddFactors(errors_, batch.keys, true);
   out.norm = out.gradient.Norm();
   if (!std::isfinite(out.loss) || !std::isfinite(out.norm) || !out.gradient.Finite()) {
     drops_.Add(Drop::kNotFinite);
@@ -97,9 +96,13 @@ void Node::EvaluateGradient(ServedTree& tree) {
   Contributor entry = NewEntry(tree.param.tag);
   std::optional<Evaluation> made;
   if (batch_.count > 0) {
-    scratch_.resize(memory_->size());
-    Unpack(tree.param.memory, scratch_);
-    made = Evaluate(batch_, scratch_, spec_.privacy.share_items);
+    if (spec_.wire.compression == Compression::kLowRank) {
+      made = Evaluate(batch_, tree.memory);
+    } else {
+      scratch_.resize(memory_->size());
+      Unpack(tree.param.memory, scratch_);
+      made = Evaluate(batch_, scratch_);
+    }
   }
   const double weight = tree.role.weight * static_cast<double>(tree.boost);
   if (made.has_value() && weight * made->norm > kNormMax) {
@@ -139,7 +142,7 @@ void Node::AddNoise(Evaluation& made) {
 
 void Node::AddCompressed(ServedTree& tree, const GradientSum& gradient, double weight,
                          GradientSum& sum) {
-  if (!tree.residual.has_value()) return sum.Add(gradient);
+  if (!tree.residual.has_value()) return sum.Add(gradient, SumsMayBeFactors(spec_));
   std::vector<float> dense(memory_->size());
   gradient.AddTo(1.0F, dense);
   Sparse<float> sparse;

@@ -41,18 +41,12 @@ void Node::Take(Edge& edge, const Frame& /*frame*/, const ParamDown& down) {
   }
   const bool new_root = !param.valid || down.root_incarnation > param.root_incarnation;
   if (!new_root && down.tag <= param.tag) return;  // an older one, late
-  if (down.unchanged && (new_root || down.base_tag != param.base_tag)) {
+  const bool change = !down.change.steps.empty();
+  if ((down.unchanged || change) &&
+      (new_root || param.base_tag != (change ? down.change.from : down.base_tag))) {
     return Refuse(edge, Drop::kMissingBase, NackCode::kMissingBase, down.root);
   }
-  if (!down.unchanged) {
-    scratch_.resize(memory_->size());
-    if (spec_.transport == Transport::kGradient &&
-        (!Unpack(down.memory, scratch_) ||
-         Norm(std::span<const float>(scratch_)) > kBallSlack * BallRadius(spec_))) {
-      return Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, "a memory outside the ball");
-    }
-    param.memory = down.memory;
-  }
+  if (!down.unchanged && !TakeMemory(edge, tree, down)) return;
   if (new_root) ForgetRoot(tree, down.root_incarnation);
   param.valid = true;
   param.root_incarnation = down.root_incarnation;
@@ -66,6 +60,39 @@ void Node::Take(Edge& edge, const Frame& /*frame*/, const ParamDown& down) {
   }
   WantParams(tree);
   if (spec_.transport == Transport::kGradient) EvaluateGradient(tree);
+}
+
+// False where what would come of it is none that a root can have.
+bool Node::TakeMemory(Edge& edge, ServedTree& tree, const ParamDown& down) {
+  const bool change = !down.change.steps.empty();
+  if (spec_.transport == Transport::kGradient) {
+    if (change) {
+      scratch_ = tree.memory;
+      ApplyChange(down.change, spec_.d_v, spec_.d_k, scratch_);
+    } else {
+      scratch_.resize(memory_->size());
+      Unpack(down.memory, scratch_);
+    }
+    // NaN too.
+    if (!(Norm(std::span<const float>(scratch_)) <= kBallSlack * BallRadius(spec_))) {
+      if (change) {
+        // Rounded steps may end outside: then the whole memory is needed.
+        Refuse(edge, Drop::kMissingBase, NackCode::kMissingBase, down.root);
+      } else {
+        Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, "a memory outside the ball");
+      }
+      return false;
+    }
+  }
+  tree.param.memory = down.memory;
+  if (spec_.wire.compression != Compression::kLowRank) return true;
+  tree.memory = scratch_;
+  if (change) {
+    tree.changes.Add(down.base_tag, down.change);
+  } else {
+    tree.changes.Restart(down.base_tag);
+  }
+  return true;
 }
 
 // Sums for a root that has started again are of no use to it.
@@ -131,7 +158,7 @@ void Node::Take(Edge& edge, const Frame& frame, const GradUp& up) {
     if (open == nullptr || open->heard.contains(edge.index)) return drops_.Add(Drop::kTooOld);
     if (!Admits(tree, *open, up.root_incarnation)) return;
     open->heard.insert(edge.index);
-    open->gradient.Add(gradient);
+    open->gradient.Add(gradient, true);
     Add(up.tally, open->tally);
     return Accepted(edge, frame.header, up.root, up.tag);
   }
@@ -139,7 +166,7 @@ void Node::Take(Edge& edge, const Frame& frame, const GradUp& up) {
   if (tree.role.is_root()) {
     Arrive(edge, &gradient, nullptr, up.tally);
   } else {
-    tree.sum.gradient.Add(gradient);
+    tree.sum.gradient.Add(gradient, true);
     Add(up.tally, tree.sum.tally);
   }
   Accepted(edge, frame.header, up.root, 0);
@@ -181,7 +208,7 @@ void Node::Arrive(const Edge& edge, const GradientSum* gradient, const StatSum* 
     arrived_.emplace_back(edge.name, spec_.d_v, spec_.d_k);
     to = &arrived_.back();
   }
-  if (gradient != nullptr) to->gradient.Add(*gradient);
+  if (gradient != nullptr) to->gradient.Add(*gradient, true);
   if (stat != nullptr) to->stat.Add(*stat);
   Add(tally, to->tally);
 }

@@ -70,12 +70,24 @@ void Node::Resend(Edge& edge) {
   }
 }
 
+// The numbers of the newest base, packed when somebody needs them for the first time.
+const Numbers& Node::WholeMemory(ServedTree& tree) const {
+  ParamState& param = tree.param;
+  if (param.memory.bytes.empty() && spec_.transport == Transport::kGradient) {
+    param.memory = Pack(tree.role.is_root() ? *param.packed : tree.memory, spec_.wire.type);
+  }
+  return param.memory;
+}
+
 std::optional<Body> Node::NewestParam(Edge& edge, NodeIndex root) {
-  const ParamState& param = trees_.at(root).param;
+  ServedTree& tree = trees_.at(root);
+  const ParamState& param = tree.param;
   if (!param.valid) return std::nullopt;
   ParamLane& lane = edge.params[root];
-  const bool unchanged = lane.sent && lane.root_incarnation == param.root_incarnation &&
-                         lane.base_tag == param.base_tag;
+  const bool has_base = lane.sent && lane.root_incarnation == param.root_incarnation;
+  const bool unchanged = has_base && lane.base_tag == param.base_tag;
+  std::optional<MemoryChange> change;
+  if (has_base && !unchanged) change = tree.changes.Since(lane.base_tag);
   lane = {.wanted = false,
           .sent = true,
           .root_incarnation = param.root_incarnation,
@@ -85,7 +97,8 @@ std::optional<Body> Node::NewestParam(Edge& edge, NodeIndex root) {
                    .tag = param.tag,
                    .base_tag = param.base_tag,
                    .unchanged = unchanged,
-                   .memory = unchanged ? Numbers{} : param.memory,
+                   .memory = unchanged || change.has_value() ? Numbers{} : WholeMemory(tree),
+                   .change = std::move(change).value_or(MemoryChange{}),
                    .boosts = param.boosts,
                    .eta = param.eta};
 }
@@ -131,18 +144,27 @@ void Node::AnnounceOwn() {
       spec_.transport == Transport::kFactor || warm_pending_ || draining_) {
     return;
   }
-  ParamState& param = found->second.param;
+  ServedTree& tree = found->second;
+  ParamState& param = tree.param;
   std::vector<Boost> boosts = Boosts();
   if (spec_.transport == Transport::kGradient) {
-    bool moved = !param.valid || round_ - param.base_tag >= kRefreshTags;
+    const bool factors = spec_.wire.compression == Compression::kLowRank;
+    const bool whole =
+        !param.valid || round_ - (factors ? tree.changes.start() : param.base_tag) >= kRefreshTags;
+    bool moved = whole;
     if (!moved && param.packed != memory_) {
       moved = DistanceOf(*memory_, *param.packed) >
               kUnchangedShare * Norm(std::span<const float>(*memory_));
     }
     if (moved) {
-      param.memory = Pack(*memory_, spec_.wire.type);
+      param.memory = {};
       param.packed = memory_;
       param.base_tag = round_;
+      if (whole || !factors) {
+        tree.changes.Restart(round_);
+      } else {
+        tree.changes.Seal(round_);
+      }
     }
   } else if (param.valid ? boosts == param.boosts : boosts.empty()) {
     return;  // statistics need no parameters
@@ -154,8 +176,8 @@ void Node::AnnounceOwn() {
   param.boosts = std::move(boosts);
   param.eta = static_cast<float>(eta_);
   // Answers may be here before the round ends.
-  if (spec_.combine == Combine::kBarrier) OpenNewTag(found->second, round_);
-  WantParams(found->second);
+  if (spec_.combine == Combine::kBarrier) OpenNewTag(tree, round_);
+  WantParams(tree);
 }
 
 // Hellos that nobody answered, frames that nobody acknowledged, and acknowledgements.

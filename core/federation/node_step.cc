@@ -11,8 +11,7 @@
 namespace mneme::federation {
 
 void Node::Step() {
-  StepInput input;
-  input.gradient.resize(memory_->size());
+  StepInput input(spec_.d_v, spec_.d_k);
   const bool barrier = active() && spec_.combine == Combine::kBarrier &&
                        spec_.transport == Transport::kGradient && trees_.contains(place_.me);
   AddOwn(input, barrier);
@@ -39,7 +38,7 @@ void Node::AddOwn(StepInput& input, bool barrier) {
   TakeBatch(own_cursor_);
   const double weight = OwnWeight();
   if (batch_.count == 0 || weight == 0) return;
-  const std::optional<Evaluation> made = Evaluate(batch_, *memory_, false);
+  const std::optional<Evaluation> made = Evaluate(batch_, *memory_);
   if (!made.has_value()) return;
   steps_.SawKey(made->key_squared_max);
   if (meter_.measures()) {
@@ -48,14 +47,12 @@ void Node::AddOwn(StepInput& input, bool barrier) {
     seen_weight_ += weight;
   }
   if (pending != nullptr) {
-    GradientSum gradient = made->gradient;
-    gradient.Scale(static_cast<float>(weight));
-    pending->gradient.Add(gradient);
+    pending->gradient.AddScaled(static_cast<float>(weight), made->gradient);
     pending->tally.norm_sum += weight * made->norm;
     return;
   }
   steps_.SawArrival(weight * made->norm, 0);
-  made->gradient.AddTo(static_cast<float>(weight), input.gradient);
+  input.gradient.AddScaled(static_cast<float>(weight), made->gradient);
   input.any = true;
 }
 
@@ -82,7 +79,7 @@ void Node::AddArrivedGradient(const Arrived& arrived, StepInput& input) {
   if (arrived.gradient.empty()) return;
   steps_.SawKey(arrived.tally.key_squared_max);
   steps_.SawArrival(arrived.tally.norm_sum, static_cast<uint32_t>(delay));
-  arrived.gradient.AddTo(static_cast<float>(DampingAt(delay)), input.gradient);
+  input.gradient.AddScaled(static_cast<float>(DampingAt(delay)), arrived.gradient);
   input.any = true;
 }
 
@@ -92,7 +89,7 @@ void Node::AddStat(const StatSum& stat, double weight, StepInput& input) {
   const double norm = Norm(std::span<const float>(gradient));
   if (!std::isfinite(norm)) return drops_.Add(Drop::kNotFinite);
   steps_.SawArrival(norm, 0);
-  math::AddScaled(1.0F, gradient.data(), input.gradient.data(), gradient.size());
+  input.gradient.AddDense(gradient);
   double loss = stat.LossAt(*memory_);
   if (spec_.decay > 0) {
     const double length = Norm(std::span<const float>(*memory_));
@@ -121,11 +118,11 @@ void Node::AddFactors(StepInput& input) {
       AddStat(arrived.stat, weight, input);
       continue;
     }
-    const std::optional<Evaluation> made = Evaluate(arrived.batch, *memory_, false);
+    const std::optional<Evaluation> made = Evaluate(arrived.batch, *memory_);
     if (!made.has_value()) continue;
     steps_.SawKey(made->key_squared_max);
     steps_.SawArrival(weight * made->norm, 0);
-    made->gradient.AddTo(static_cast<float>(weight), input.gradient);
+    input.gradient.AddScaled(static_cast<float>(weight), made->gradient);
     input.any = true;
     if (meter_.measures()) {
       seen_.AddBatch(arrived.batch, plain);
@@ -149,7 +146,7 @@ void Node::AddBarrier(StepInput& input) {
     } else if (!sum.gradient.empty()) {
       steps_.SawKey(sum.tally.key_squared_max);
       steps_.SawArrival(sum.tally.norm_sum, static_cast<uint32_t>(delay));
-      sum.gradient.AddTo(static_cast<float>(DampingAt(delay)), input.gradient);
+      input.gradient.AddScaled(static_cast<float>(DampingAt(delay)), sum.gradient);
       input.any = true;
     }
     return true;
@@ -158,22 +155,34 @@ void Node::AddBarrier(StepInput& input) {
 
 void Node::Apply(const StepInput& input) {
   if (!input.any) return;
-  const double norm = Norm(std::span<const float>(input.gradient));
+  const double norm = input.gradient.Norm();
   if (!std::isfinite(norm)) return drops_.Add(Drop::kNotFinite);
   const double eta = steps_.Next(norm);
   std::vector<float> next = *memory_;
+  float kept = 1;
   if (spec_.decay > 0) {
     double weights = active() ? 0 : 1;
     for (const TreeNode& node : Interest()) weights += node.weight;
-    const auto kept = static_cast<float>(std::max(0.0, 1 - eta * spec_.decay * weights));
+    kept = static_cast<float>(std::max(0.0, 1 - eta * spec_.decay * weights));
     math::Scale(kept, next.data(), next.size());
   }
-  math::AddScaled(static_cast<float>(-eta), input.gradient.data(), next.data(), next.size());
+  input.gradient.AddTo(static_cast<float>(-eta), next);
   if (!AllFinite(next)) return drops_.Add(Drop::kNotFinite);
-  if (ProjectToBall(std::span<float>(next), BallRadius(spec_)) < 1) ++projections_;
+  const double inside = ProjectToBall(std::span<float>(next), BallRadius(spec_));
+  if (inside < 1) ++projections_;
+  KeepStep(input, inside * static_cast<double>(kept), -eta * inside);
   gradient_norm_ = norm;
   eta_ = eta;
   memory_ = std::make_shared<const std::vector<float>>(std::move(next));
+}
+
+// For those who follow this memory by its steps.
+void Node::KeepStep(const StepInput& input, double scale, double factor) {
+  if (spec_.wire.compression != Compression::kLowRank || !active()) return;
+  const auto tree = trees_.find(place_.me);
+  if (tree == trees_.end() || tree->second.role.children.empty()) return;
+  tree->second.changes.AddStep(static_cast<float>(scale), static_cast<float>(factor),
+                               input.gradient, spec_.wire.type);
 }
 
 void Node::MeasureSeen() {

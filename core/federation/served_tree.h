@@ -15,6 +15,7 @@
 #include "core/federation/compress.h"
 #include "core/federation/frame.h"
 #include "core/federation/gradient_sum.h"
+#include "core/federation/memory_changes.h"
 #include "core/federation/plan.h"
 #include "core/federation/stat_sum.h"
 
@@ -26,7 +27,7 @@ struct ParamState {
   uint64_t root_incarnation = 0;
   uint64_t tag = 0;
   uint64_t base_tag = 0;  // round of the numbers in `memory`
-  Numbers memory;
+  Numbers memory;         // may be empty until somebody needs it (Node::WholeMemory)
   std::vector<Boost> boosts;
   float eta = 0;
   // Of my own: what `memory` was packed from.
@@ -56,10 +57,14 @@ struct PendingSum {
 
 struct ServedTree {
   ServedTree(Role its_role, size_t d_v, size_t d_k)
-      : role(std::move(its_role)), sum(d_v, d_k), probe(d_v, d_k) {}
+      : role(std::move(its_role)), changes(d_v, d_k), sum(d_v, d_k), probe(d_v, d_k) {}
 
   Role role;
   ParamState param;
+  // Compression low_rank: what led to the memory of param.base_tag; and, of another root, that
+  // memory.
+  MemoryChanges changes;
+  std::vector<float> memory;
   float boost = 1;              // of my weight, as the root says
   PendingSum sum;               // pipelined
   std::deque<PendingSum> tags;  // barrier: open tags, ascending

@@ -123,6 +123,13 @@ absl::Status CheckTransport(const Spec& spec) {
     return BadField("compression", Name(spec.wire.compression),
                     "none for other transports than gradient", "Leave compression out.");
   }
+  if (spec.wire.compression == Compression::kLowRank && !spec.privacy.share_items &&
+      (spec.privacy.min_contributors > 1 || spec.privacy.min_items > 1)) {
+    return BadField("compression", "low_rank",
+                    "none or topk where sums must hold several contributors or items",
+                    "Factors show the items that they are of: set share_items, or "
+                    "min_contributors and min_items to 1, if the other nodes may see them.");
+  }
   return absl::OkStatus();
 }
 
@@ -222,6 +229,10 @@ absl::Status Validate(const Spec& spec) {
   return CheckNoise(spec);
 }
 
+bool SumsMayBeFactors(const Spec& spec) {
+  return spec.privacy.share_items || spec.wire.compression == Compression::kLowRank;
+}
+
 double BallRadius(const Spec& spec) {
   return spec.radius > 0 ? spec.radius : 2 * std::sqrt(static_cast<double>(spec.d_v));
 }
@@ -243,6 +254,8 @@ uint64_t Hash(const Spec& spec) {
   ByteWriter writer;
   writer.Put(kSharedVersion);
   PutShared(writer, spec);
+  // Topk is a node's own; what low_rank sends, others must expect.
+  if (spec.wire.compression == Compression::kLowRank) PutEnum(writer, spec.wire.compression);
   // FNV-1a.
   uint64_t hash = 0xcbf29ce484222325;
   for (const char byte : writer.Take()) {

@@ -42,7 +42,11 @@ enum class Schedule {
   kStrong,    // 1 / (decay t)
 };
 enum class WireType { kBfloat16, kFloat32 };
-enum class Compression { kNone, kTopK };
+enum class Compression {
+  kNone,
+  kTopK,     // the largest numbers of a gradient
+  kLowRank,  // factors, while they are smaller than what they multiply out to; exact
+};
 enum class LossCorrection {
   kAuto,  // while less than 80 % of the contributions arrive
   kOn,
@@ -73,7 +77,7 @@ inline constexpr std::array<std::string_view, 5> kNames<Schedule> = {"sqrt", "ho
 template <>
 inline constexpr std::array<std::string_view, 2> kNames<WireType> = {"bf16", "float32"};
 template <>
-inline constexpr std::array<std::string_view, 2> kNames<Compression> = {"none", "topk"};
+inline constexpr std::array<std::string_view, 3> kNames<Compression> = {"none", "topk", "low_rank"};
 template <>
 inline constexpr std::array<std::string_view, 3> kNames<LossCorrection> = {"auto", "on", "off"};
 template <>
@@ -173,6 +177,9 @@ inline constexpr double kRealMax = 1e12;
 // InvalidArgument (SPEC) naming the first field that cannot be.
 absl::Status Validate(const Spec& spec);
 
+// Whether sums of gradients may go as factors, which show the keys and errors of single items.
+bool SumsMayBeFactors(const Spec& spec);
+
 // R of the ball.
 double BallRadius(const Spec& spec);
 
@@ -181,8 +188,8 @@ double BallRadius(const Spec& spec);
 // else gradient. A transport that was chosen stays.
 Transport ResolvedTransport(const Spec& spec, double items_per_round);
 
-// Over shapes, loss, ball, transport, combining, privacy and wire type. Step sizes, queues and
-// periods may differ: they are a node's own.
+// Over shapes, loss, ball, transport, combining, privacy, wire type, and whether the compression is
+// low_rank. Step sizes, queues and periods may differ: they are a node's own.
 uint64_t Hash(const Spec& spec);
 
 // Numbers that a frame of this transport carries, per tree edge and round.

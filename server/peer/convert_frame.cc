@@ -76,6 +76,26 @@ fed::Tally DecodeTally(const v1::PeerTally& from) {
   return to;
 }
 
+void Encode(fed::MemoryChange&& from, v1::PeerMemoryChange* to) {
+  to->set_from(from.from);
+  for (const fed::ChangeStep& step : from.steps) {
+    v1::PeerChangeStep* out = to->add_steps();
+    out->set_scale(step.scale);
+    out->set_rank(step.rank);
+  }
+  Encode(std::move(from.errors), to->mutable_errors());
+  Encode(std::move(from.keys), to->mutable_keys());
+}
+
+absl::Status Decode(v1::PeerMemoryChange&& from, fed::MemoryChange& to) {
+  to.from = from.from();
+  for (const v1::PeerChangeStep& step : from.steps()) {
+    to.steps.push_back({.scale = step.scale(), .rank = step.rank()});
+  }
+  MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_errors()), to.errors));
+  return Decode(std::move(*from.mutable_keys()), to.keys);
+}
+
 void Put(fed::Hello&& from, v1::PeerFrame* frame) {
   v1::PeerHello* to = frame->mutable_hello();
   to->set_version(from.version);
@@ -93,6 +113,7 @@ void Put(fed::ParamDown&& from, v1::PeerFrame* frame) {
   to->set_base_tag(from.base_tag);
   to->set_unchanged(from.unchanged);
   Encode(std::move(from.memory), to->mutable_memory());
+  if (!from.change.steps.empty()) Encode(std::move(from.change), to->mutable_change());
   for (const fed::Boost& boost : from.boosts) {
     v1::PeerBoost* out = to->add_boosts();
     out->set_node(boost.node);
@@ -177,9 +198,13 @@ absl::StatusOr<fed::Body> Take(v1::PeerParamDown&& from) {
                     .base_tag = from.base_tag(),
                     .unchanged = from.unchanged(),
                     .memory = {},
+                    .change = {},
                     .boosts = {},
                     .eta = from.eta()};
   MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_memory()), to.memory));
+  if (from.has_change()) {
+    MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_change()), to.change));
+  }
   for (const v1::PeerBoost& boost : from.boosts()) {
     to.boosts.push_back({.node = boost.node(), .factor = boost.factor()});
   }

@@ -12,8 +12,13 @@ namespace {
 // The long parts of a frame, in the order of their fields.
 std::vector<std::string*> PartsOf(v1::PeerFrame& frame) {
   switch (frame.body_case()) {
-    case v1::PeerFrame::kParamDown:
-      return {frame.mutable_param_down()->mutable_memory()->mutable_data()};
+    case v1::PeerFrame::kParamDown: {
+      v1::PeerParamDown& down = *frame.mutable_param_down();
+      if (!down.has_change()) return {down.mutable_memory()->mutable_data()};
+      return {down.mutable_memory()->mutable_data(),
+              down.mutable_change()->mutable_errors()->mutable_data(),
+              down.mutable_change()->mutable_keys()->mutable_data()};
+    }
     case v1::PeerFrame::kGradUp: {
       v1::PeerGradUp& up = *frame.mutable_grad_up();
       return {up.mutable_values()->mutable_data(), up.mutable_keys()->mutable_data(),

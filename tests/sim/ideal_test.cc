@@ -1,6 +1,7 @@
 // The state machine under an ideal network against the reference simulation of the algorithm.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <string>
 
@@ -267,6 +268,89 @@ TEST(IdealNetwork, RegretOnARingIsThatOfTheReferenceRow) {
     EXPECT_NEAR(status.regret->loss / loss, 1, 0.12);
     EXPECT_NEAR(status.regret->regret() / (loss - best), 1, 0.15);
     EXPECT_DOUBLE_EQ(status.coverage, 1);
+  }
+}
+
+// A grid of nine, the same items for all: what each round sent, and the memories.
+struct Sums {
+  federation::Compression compression = federation::Compression::kNone;
+  federation::WireType wire = federation::WireType::kFloat32;
+  uint32_t d = 24;
+  size_t batch = 1;
+  double decay = 0;
+  double radius = 0;
+};
+std::unique_ptr<IdealNetwork> RunGrid(const Sums& sums, uint64_t rounds) {
+  Case that{.topology = Topology::kGrid, .nodes = 9, .d = sums.d};
+  auto plan = std::make_shared<Plan>(*PlanOf(that));
+  plan->spec.wire.type = sums.wire;
+  plan->spec.wire.compression = sums.compression;
+  plan->spec.decay = sums.decay;
+  plan->spec.radius = sums.radius;
+  plan->spec.probe_rounds = 100'000;
+  const federation::PortableData data = DataOf(that);
+  auto network = std::make_unique<IdealNetwork>(plan);
+  const size_t numbers = that.nodes * that.d;
+  for (uint64_t round = 0; round < rounds; ++round) {
+    std::vector<float> keys(sums.batch * numbers);
+    std::vector<float> responses(sums.batch * numbers);
+    for (size_t row = 0; row < sums.batch; ++row) {
+      const RoundItems items = ItemsOf(that, data, round * sums.batch + row);
+      for (size_t node = 0; node < that.nodes; ++node) {
+        const size_t to = (node * sums.batch + row) * that.d;
+        std::copy_n(items.keys.begin() + static_cast<ptrdiff_t>(node * that.d), that.d,
+                    keys.begin() + static_cast<ptrdiff_t>(to));
+        std::copy_n(items.responses.begin() + static_cast<ptrdiff_t>(node * that.d), that.d,
+                    responses.begin() + static_cast<ptrdiff_t>(to));
+      }
+    }
+    network->Round(keys, responses, sums.batch);
+  }
+  return network;
+}
+
+TEST(IdealNetwork, FactorsOfSumsAndOfChangesAreExact) {
+  constexpr uint64_t kRounds = 110;  // with whole memories in between
+  // Each in turn: factors all the way; too many of them near the root; memories that shrink.
+  for (const Sums& sums : {Sums{}, Sums{.batch = 3}, Sums{.decay = 0.05, .radius = 1.5}}) {
+    Sums low_rank = sums;
+    low_rank.compression = federation::Compression::kLowRank;
+    const auto dense = RunGrid(sums, kRounds);
+    const auto factors = RunGrid(low_rank, kRounds);
+    for (size_t node = 0; node < 9; ++node) {
+      EXPECT_GT(federation::Norm(std::span<const float>(dense->memory(node))), 0.5);
+      EXPECT_LT(Difference(factors->memory(node), dense->memory(node)), kSummationOrder)
+          << "node " << node << ", batch " << sums.batch;
+    }
+    EXPECT_LT(factors->up_bytes(), dense->up_bytes());
+    EXPECT_LE(factors->down_bytes(), dense->down_bytes());
+    EXPECT_EQ(factors->up_frames(), dense->up_frames());
+    // In bf16 both round: one the numbers of sums and memories, the other those of their factors.
+    low_rank.wire = federation::WireType::kBfloat16;
+    const auto rounded = RunGrid(low_rank, kRounds);
+    for (size_t node = 0; node < 9; ++node) {
+      EXPECT_LT(Difference(rounded->memory(node), dense->memory(node)), 0.02);
+    }
+  }
+}
+
+// The figures of docs/federation.md: a grid of nine, d = 256, bf16. Dense, an edge carries 131,072
+// bytes each way (below).
+TEST(IdealNetwork, FactorsTakeFewerBytesWhereItemsAreFew) {
+  constexpr uint64_t kRounds = 50;                         // from one whole memory to the next
+  constexpr double kEdgeRounds = 9 * 8 * double{kRounds};  // nine trees of eight edges
+  constexpr double kDense = 256 * 256 * 2;
+  for (const size_t batch : {1, 8}) {
+    const auto network = RunGrid({.compression = federation::Compression::kLowRank,
+                                  .wire = federation::WireType::kBfloat16,
+                                  .d = 256,
+                                  .batch = batch},
+                                 kRounds);
+    const double down = static_cast<double>(network->down_bytes()) / kEdgeRounds;
+    const double up = static_cast<double>(network->up_bytes()) / kEdgeRounds;
+    std::printf("b %zu: %.0f bytes down, %.0f up\n", batch, down, up);
+    EXPECT_LT(down, kDense / (batch == 1 ? 8 : 1.5));
+    EXPECT_LT(up, kDense / (batch == 1 ? 40 : 5));
   }
 }
 

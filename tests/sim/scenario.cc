@@ -52,6 +52,18 @@ void ChooseTransport(Spec& spec, Random& random) {
   }
 }
 
+// Where items may be seen: of dimensions that several of them are fewer numbers than.
+void ChooseLowRank(Spec& spec, Random& random) {
+  if (spec.transport != federation::Transport::kGradient || spec.noise.clip > 0 ||
+      spec.wire.compression != federation::Compression::kNone ||
+      (spec.privacy.min_contributors > 1 && !spec.privacy.share_items) || OneIn(random, 2)) {
+    return;
+  }
+  spec.wire.compression = federation::Compression::kLowRank;
+  spec.d_k = static_cast<uint32_t>(8 + random.Below(24));
+  spec.d_v = static_cast<uint32_t>(8 + random.Below(24));
+}
+
 Spec ChooseSpec(Random& random) {
   Spec spec{.d_k = static_cast<uint32_t>(4 + random.Below(3)),
             .d_v = static_cast<uint32_t>(4 + random.Below(3))};
@@ -168,6 +180,7 @@ Scenario MakeScenario(uint64_t seed) {
                      out.spec.wire.compression == federation::Compression::kNone &&
                      !out.spec.privacy.share_items && out.spec.clip == 0;
   if (plain && OneIn(random, 4)) out.spec.noise = {.clip = 0.5, .sigma = 0.1};
+  ChooseLowRank(out.spec, random);
   return out;
 }
 
@@ -208,13 +221,14 @@ std::string Describe(const Scenario& scenario) {
   const NetworkFaults& network = scenario.network;
   return absl::StrFormat(
       "%d nodes, %d x %d, %s %s %s %s, min_contributors %d; lose %.2f duplicate %.2f corrupt %.3f "
-      "%s, crashes %g zombies %g cuts %g replans %g outages %g leaves %g, warm start %s, noise %g",
+      "%s, crashes %g zombies %g cuts %g replans %g outages %g leaves %g, warm start %s, noise %g, "
+      "compression %s",
       scenario.nodes(), spec.d_v, spec.d_k, federation::Name(spec.transport),
       federation::Name(spec.combine), federation::Name(spec.loss), federation::Name(spec.wire.type),
       spec.privacy.min_contributors, network.lose, network.duplicate, network.corrupt,
       network.in_order ? "in order" : "reordered", scenario.crashes, scenario.zombies,
       scenario.cuts, scenario.replans, scenario.outages, scenario.leaves,
-      federation::Name(spec.warm_start), spec.noise.sigma);
+      federation::Name(spec.warm_start), spec.noise.sigma, federation::Name(spec.wire.compression));
 }
 
 }  // namespace mneme::sim

@@ -36,7 +36,7 @@ fed::Tally SomeTally() {
 // A field that is added does not compile here: it must be set below, and converted.
 [[maybe_unused]] void CountFields() {
   [[maybe_unused]] const auto& [h1, h2, h3, h4, h5] = fed::Hello{};
-  [[maybe_unused]] const auto& [d1, d2, d3, d4, d5, d6, d7, d8] = fed::ParamDown{};
+  [[maybe_unused]] const auto& [d1, d2, d3, d4, d5, d6, d7, d8, d9] = fed::ParamDown{};
   [[maybe_unused]] const auto& [g1, g2, g3, g4, g5, g6, g7, g8, g9] = fed::GradUp{};
   [[maybe_unused]] const auto& [s1, s2, s3, s4, s5, s6, s7, s8, s9] = fed::StatUp{};
   [[maybe_unused]] const auto& [f1, f2, f3, f4, f5, f6, f7] = fed::Factor{};
@@ -60,6 +60,10 @@ std::vector<fed::Body> AllBodies() {
                          .base_tag = 4,
                          .unchanged = true,
                          .memory = Some("abcd"),
+                         .change = {.from = 6,
+                                    .steps = {{.scale = 0.5F, .rank = 2}},
+                                    .errors = Some("ef"),
+                                    .keys = Some("gh")},
                          .boosts = {{.node = 1, .factor = 2}},
                          .eta = 0.5f},
           fed::GradUp{.root = 1,

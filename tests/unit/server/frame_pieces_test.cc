@@ -52,6 +52,25 @@ std::vector<v1::PeerFrame> Split(const v1::PeerFrame& frame, size_t piece_bytes)
   return out;
 }
 
+TEST(FramePieces, ChangesOfMemoriesAreLongPartsToo) {
+  Random random(kSeed);
+  v1::PeerFrame frame;
+  frame.mutable_param_down()->mutable_memory();  // without numbers, as nodes send it
+  v1::PeerMemoryChange& change = *frame.mutable_param_down()->mutable_change();
+  change.set_from(3);
+  change.mutable_errors()->set_data(Bytes(random, 130));
+  change.mutable_keys()->set_data(Bytes(random, 70));
+  FrameJoiner joiner(10'000);
+  const std::vector<v1::PeerFrame> pieces = Split(frame, 64);
+  ASSERT_GT(pieces.size(), 4U);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const auto whole = joiner.Take(v1::PeerFrame(pieces[i]));
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_EQ(*whole, i + 1 == pieces.size());
+  }
+  EXPECT_EQ(joiner.frame().SerializeAsString(), frame.SerializeAsString());
+}
+
 TEST(FramePieces, FramesComeBackAsTheyWereAndNoMessageIsTooLong) {
   FrameJoiner joiner(10'000);
   for (const std::vector<size_t>& sizes : std::vector<std::vector<size_t>>{{0},

@@ -73,7 +73,8 @@ void VisitSettings(Spec& spec, Visit&& visit) {
   visit("max_hold_rounds", spec.max_hold_rounds, "Rounds that a sum waits for as many; 8");
   visit("share_items", spec.share_items, "Other nodes may see items; false");
   visit("wire_type", spec.wire_type, "How numbers travel: bfloat16 or float32");
-  visit("compression", spec.compression, "none, or topk: the largest numbers of a gradient alone");
+  visit("compression", spec.compression,
+        "none; topk: the largest numbers of a gradient alone; low_rank: factors while smaller");
   visit("topk_share", spec.topk_share, "Of topk: the share of numbers that is sent; 0.1");
   visit("error_feedback", spec.error_feedback, "Of topk: the rest is added to the next; true");
   visit("batch_max", spec.batch_max, "Items that a node evaluates in a round; 256");

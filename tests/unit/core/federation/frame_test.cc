@@ -76,8 +76,46 @@ TEST(Frame, FactorsOfASumPassOnlyWhereItemsAreShared) {
   Spec shared = SmallSpec();
   shared.privacy.share_items = true;
   EXPECT_EQ(WhyNot(up, shared), "");
+  Spec low_rank = SmallSpec();
+  low_rank.wire.compression = Compression::kLowRank;
+  EXPECT_EQ(WhyNot(up, low_rank), "");
   up.rank = 1'000'000'000;
   EXPECT_NE(WhyNot(up, shared), "");
+}
+
+TEST(Frame, ChangesOfAMemoryAreCheckedLikeMemories) {
+  Spec spec = SmallSpec();
+  spec.wire.compression = Compression::kLowRank;
+  const Numbers row = Pack(std::vector<float>(kDim, 1), WireType::kFloat32);
+  const ParamDown good{
+      .root = 1,
+      .tag = 5,
+      .base_tag = 5,
+      .change = {.from = 3, .steps = {{.scale = 0.5F, .rank = 1}}, .errors = row, .keys = row}};
+  EXPECT_EQ(WhyNot(good, spec), "");
+  EXPECT_NE(WhyNot(good), "") << "not with this compression";
+  const auto broken = [&](const std::function<void(ParamDown&)>& breaks) {
+    ParamDown down = good;
+    breaks(down);
+    return WhyNot(down, spec);
+  };
+  EXPECT_NE(broken([](ParamDown& down) { down.memory = Matrix(1); }), "") << "both";
+  EXPECT_NE(broken([](ParamDown& down) { down.unchanged = true; }), "");
+  EXPECT_NE(broken([](ParamDown& down) { down.change.from = 5; }), "") << "from itself";
+  EXPECT_NE(broken([](ParamDown& down) { down.change.steps.clear(); }), "");
+  EXPECT_NE(broken([](ParamDown& down) { down.change.errors.bytes.pop_back(); }), "");
+  EXPECT_NE(broken([](ParamDown& down) { down.change.keys = {}; }), "");
+  for (const uint32_t rank : {0U, 2U, std::numeric_limits<uint32_t>::max()}) {
+    EXPECT_NE(broken([&](ParamDown& down) { down.change.steps[0].rank = rank; }), "") << rank;
+    EXPECT_NE(broken([&](ParamDown& down) {
+                down.change.steps.assign(size_t{1} << 16, {.scale = 1, .rank = rank});
+              }),
+              "")
+        << rank;
+  }
+  for (const float scale : {-0.1F, 1.1F, std::numeric_limits<float>::quiet_NaN()}) {
+    EXPECT_NE(broken([&](ParamDown& down) { down.change.steps[0].scale = scale; }), "") << scale;
+  }
 }
 
 TEST(Frame, SparseSumsNameTheirPlacesInOrder) {

@@ -83,6 +83,31 @@ TEST(GradientSum, KeepsFactorsWhileTheyAreSmallerAndOnlyWhereTheyMayTravel) {
   }
 }
 
+TEST(GradientSum, SumsThatStayHaveTheNormAndNumbersOfTheirMatrix) {
+  Random random(3);
+  for (size_t rank = 1; rank <= 3; ++rank) {
+    GradientSum factors(kRows, kColumns);
+    factors.AddFactors(Gaussian(rank * kRows, random), Gaussian(rank * kColumns, random), true);
+    GradientSum sum(kRows, kColumns);
+    sum.AddScaled(0.5F, factors);
+    sum.AddScaled(-2.0F, factors);
+    std::vector<float> expected = DenseOf(factors);
+    for (float& value : expected) value *= -1.5F;
+    ExpectNear(DenseOf(sum), expected);
+    EXPECT_NEAR(sum.Norm(), Norm(std::span<const float>(expected)), 1e-5) << rank;
+    EXPECT_EQ(sum.form(), FactorsAreSmaller(2 * rank, kRows, kColumns) ? GradientForm::kLowRank
+                                                                       : GradientForm::kDense);
+  }
+  GradientSum nothing(kRows, kColumns);
+  const std::vector<float> key = Gaussian(kColumns, random);
+  std::vector<float> error = Gaussian(kRows, random);
+  nothing.AddFactors(error, key, true);
+  for (float& value : error) value = -value;
+  nothing.AddFactors(error, key, true);
+  EXPECT_EQ(nothing.form(), GradientForm::kLowRank);
+  EXPECT_NEAR(nothing.Norm(), 0, 1e-6) << "what cancels is not NaN";
+}
+
 TEST(GradientSum, SparseBecomesDenseAboveAThird) {
   GradientSum sum(kRows, kColumns);
   sum.AddSparse({.indices = {5, 1}, .values = {1, 2}});

@@ -237,6 +237,55 @@ TEST(Node, AMemoryThatDidNotMoveIsSentAsATagAlone) {
   EXPECT_FALSE(asked[0].unchanged);
 }
 
+TEST(Node, StepsGoDownAsFactorsToThoseWhoHaveWhatTheyBeganWith) {
+  Spec spec = SmallSpec();
+  spec.wire.compression = Compression::kLowRank;
+  spec.decay = 0.1;
+  Driven a("a", spec);
+  Driven b("b", spec);
+  a.Plan(LinePlan(spec));
+  b.Plan(LinePlan(spec));
+  Peer to_a = Greet(a, "b", 1, spec);
+  Peer to_b = Greet(b, "a", 0, spec);
+  Peer to_c = Greet(b, "c", 2, spec);
+  a.Handle(a.ItemAt(0, 0));
+  const auto first = SentTo<ParamDown>(a.Handle(Tick{}), "b");
+  ASSERT_EQ(first.size(), 1U);
+  // b has heard of no memory yet: it asks for the whole.
+  ASSERT_EQ(first[0].change.steps.size(), 1U) << "of the memory of tag 0, sent when they met";
+  const auto asks =
+      SentTo<Nack>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(first[0])}), "a");
+  ASSERT_EQ(asks.size(), 1U);
+  EXPECT_EQ(asks[0].code, NackCode::kMissingBase);
+  const auto whole =
+      SentTo<ParamDown>(a.Handle(FrameIn{.peer = "b", .frame = to_a.Plain(asks[0])}), "b");
+  ASSERT_EQ(whole.size(), 1U);
+  EXPECT_TRUE(whole[0].change.steps.empty());
+  const auto passed =
+      SentTo<ParamDown>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(whole[0])}), "c");
+  ASSERT_EQ(passed.size(), 1U);
+  EXPECT_EQ(passed[0].memory, whole[0].memory);
+  a.Handle(a.ItemAt(1, 1));
+  const auto change = SentTo<ParamDown>(a.Handle(Tick{}), "b");
+  ASSERT_EQ(change.size(), 1U);
+  ASSERT_EQ(change[0].change.steps.size(), 1U);
+  EXPECT_LT(change[0].change.steps[0].scale, 1) << "decay";
+  EXPECT_TRUE(change[0].memory.bytes.empty());
+  // The relay passes on what came; asked for the whole, it has it.
+  const auto relayed =
+      SentTo<ParamDown>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(change[0])}), "c");
+  ASSERT_EQ(relayed.size(), 1U);
+  EXPECT_EQ(relayed[0].change, change[0].change);
+  const auto again = SentTo<ParamDown>(
+      b.Handle(FrameIn{.peer = "c",
+                       .frame = to_c.Plain(Nack{.code = NackCode::kMissingBase, .root = 0})}),
+      "c");
+  ASSERT_EQ(again.size(), 1U);
+  std::vector<float> memory(a->memory().size());
+  ASSERT_TRUE(Unpack(again[0].memory, memory));
+  for (size_t i = 0; i < memory.size(); ++i) EXPECT_NEAR(memory[i], a->memory()[i], 1e-5) << i;
+}
+
 TEST(Node, ContributionsThatGotLostAreMadeUpForByABoost) {
   const Spec spec = SmallSpec();
   Driven a("a", spec);

@@ -61,6 +61,22 @@ TEST(Spec, ValidateNamesTheFieldThatCannotBe) {
          s.transport = Transport::kStatistic;
          s.wire.compression = Compression::kTopK;
        }},
+      {"compression",
+       [](Spec& s) {
+         s.wire.compression = Compression::kLowRank;
+         s.privacy.min_contributors = 2;
+       }},
+      {"compression",
+       [](Spec& s) {
+         s.wire.compression = Compression::kLowRank;
+         s.privacy = {.min_contributors = 1, .min_items = 2};
+       }},
+      {"dp_clip",
+       [](Spec& s) {
+         s.wire.compression = Compression::kLowRank;
+         s.privacy = {.min_contributors = 1, .min_items = 1};
+         s.noise.clip = 1;
+       }},
       {"topk_share", [](Spec& s) { s.wire.topk_share = 0; }},
       {"edge_queue_frames", [](Spec& s) { s.wire.edge_queue_frames = 0; }},
       {"b_max", [](Spec& s) { s.b_max = 0; }},
@@ -156,6 +172,11 @@ TEST(Spec, HashIsOverWhatNodesMustShare) {
   other = spec;
   std::swap(other.d_k, other.d_v);
   EXPECT_NE(Hash(other), Hash(spec));
+  Spec low_rank = spec;
+  low_rank.wire.compression = Compression::kLowRank;
+  EXPECT_NE(Hash(low_rank), Hash(spec)) << "its frames are only for those who expect them";
+  low_rank.wire.compression = Compression::kTopK;
+  EXPECT_EQ(Hash(low_rank), Hash(spec));
 }
 
 TEST(Spec, AutoChoosesTheTransportByItsBytes) {
