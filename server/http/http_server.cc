@@ -166,6 +166,7 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
   request.path = path;
   request.authorization = Header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
   request.traceparent = Header(connection, "traceparent");
+  request.tracestate = Header(connection, "tracestate");
   request.grpc_timeout = Header(connection, "grpc-timeout");
   if (stopping_.load(std::memory_order_acquire)) {
     exchange->response = ErrorResponse(ServerStopping());

@@ -48,6 +48,7 @@ struct HttpRequest {
   // Headers that are used; empty where there is none.
   std::string authorization;
   std::string traceparent;
+  std::string tracestate;
   std::string grpc_timeout;
 };
 

@@ -141,7 +141,8 @@ void JsonDoor::Send(const RpcTarget& target, const HttpRequest& request, HttpRes
   call->context.set_deadline(deadline);
   for (const auto& [name, value] :
        {std::pair<const char*, const std::string&>("authorization", request.authorization),
-        std::pair<const char*, const std::string&>("traceparent", request.traceparent)}) {
+        std::pair<const char*, const std::string&>("traceparent", request.traceparent),
+        std::pair<const char*, const std::string&>("tracestate", request.tracestate)}) {
     if (!IsPrintable(value)) return call->respond(ErrorResponse(BadHeader(name)));
     if (!value.empty()) call->context.AddMetadata(name, value);
   }
