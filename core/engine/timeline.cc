@@ -7,15 +7,20 @@ namespace {
 
 // From here on laps whose names came before are one lap; there is room for one of each other name.
 constexpr size_t kRepeatedMax = kLapsMax - 16;
+constexpr size_t kLapsTypical = 12;
 constexpr std::string_view kFurther = "more";
 
 }  // namespace
 
 void Timeline::Add(const Lap& lap) {
+  if (laps_.size() < kRepeatedMax) {
+    if (laps_.empty()) laps_.reserve(kLapsTypical);
+    laps_.push_back(lap);
+    return;
+  }
   const bool again = std::any_of(laps_.begin(), laps_.end(),
                                  [&](const Lap& other) { return other.name == lap.name; });
-  const size_t most = again ? kRepeatedMax : kLapsMax;
-  if (laps_.size() < most) {
+  if (!again && laps_.size() < kLapsMax) {
     laps_.push_back(lap);
     return;
   }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -39,6 +40,8 @@ class Timeline {
   int64_t begin_nanos() const { return begin_nanos_; }
   int64_t end_nanos() const { return laps_.empty() ? begin_nanos_ : laps_.back().end_nanos; }
   const std::vector<Lap>& laps() const { return laps_; }
+  // At its end; then it has none.
+  std::vector<Lap> TakeLaps() { return std::move(laps_); }
 
   // From the last one until now.
   void Pass(std::string_view name) {

@@ -99,7 +99,7 @@ void CallMeter::EndTrace(int64_t nanos, int code, const Message* request, const 
                          .bytes_out = bytes_out_,
                          .begin_nanos = begin_nanos_,
                          .end_nanos = begin_nanos_ + nanos,
-                         .laps = watched_->timeline.laps()});
+                         .laps = watched_->timeline.TakeLaps()});
   watched_->traced.reset();
 }
 

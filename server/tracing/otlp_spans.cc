@@ -3,25 +3,49 @@
 #include <grpcpp/support/status_code_enum.h>
 
 #include <algorithm>
+#include <string_view>
+
+#include "otlp.pb.h"
+#include "server/tracing/proto_writer.h"
 
 namespace mneme::server {
 namespace {
 
-void AddText(otlp::Span& span, const char* key, std::string value) {
-  otlp::KeyValue& attribute = *span.add_attributes();
-  attribute.set_key(key);
-  attribute.mutable_value()->set_string_value(std::move(value));
+namespace otlp = ::opentelemetry::proto::collector::trace::v1;
+using otlp::AnyValue;
+using otlp::KeyValue;
+using otlp::Span;
+
+// OTLP has the flags of a span say whether its parent is known to be elsewhere.
+constexpr uint32_t kParentIsKnown = 0x100;
+constexpr uint32_t kParentIsRemote = 0x200;
+// Of a span with its ids and times, for the buffer's first size.
+constexpr size_t kSpanBytesTypical = 128;
+
+std::string_view BytesOf(std::span<const uint8_t> id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
-void AddNumber(otlp::Span& span, const char* key, uint64_t value) {
-  otlp::KeyValue& attribute = *span.add_attributes();
-  attribute.set_key(key);
-  attribute.mutable_value()->set_int_value(static_cast<int64_t>(value));
+void AddAttribute(int field, std::string_view key, std::string_view value, ProtoWriter& out) {
+  const size_t attribute = out.Open(field);
+  out.Bytes(KeyValue::kKeyFieldNumber, key);
+  const size_t any = out.Open(KeyValue::kValueFieldNumber);
+  out.Bytes(AnyValue::kStringValueFieldNumber, value);
+  out.Close(any);
+  out.Close(attribute);
 }
 
-template <typename Id>
-std::string BytesOf(const Id& id) {
-  return std::string(id.begin(), id.end());
+void AddText(std::string_view key, std::string_view value, ProtoWriter& out) {
+  AddAttribute(Span::kAttributesFieldNumber, key, value, out);
+}
+
+void AddNumber(std::string_view key, uint64_t value, ProtoWriter& out) {
+  const size_t attribute = out.Open(Span::kAttributesFieldNumber);
+  out.Bytes(KeyValue::kKeyFieldNumber, key);
+  const size_t any = out.Open(KeyValue::kValueFieldNumber);
+  out.Number(AnyValue::kIntValueFieldNumber, value);
+  out.Close(any);
+  out.Close(attribute);
 }
 
 // Codes that say something of the server, not of what it was asked.
@@ -39,78 +63,109 @@ bool IsServerError(int code) {
   }
 }
 
-void SetTimes(const EndedCall& call, int64_t begin_nanos, int64_t end_nanos, otlp::Span& span) {
-  const int64_t offset = call.call.begin_unix_nanos - call.begin_nanos;
-  span.set_start_time_unix_nano(static_cast<uint64_t>(begin_nanos + offset));
-  span.set_end_time_unix_nano(static_cast<uint64_t>(std::max(begin_nanos, end_nanos) + offset));
-}
+// What a call's span and those of its laps have in common.
+struct Common {
+  SpanId id = {};
+  SpanId parent = {};  // zero: none
+  std::string_view name;
+  Span::SpanKind kind = Span::SPAN_KIND_UNSPECIFIED;
+  int64_t begin_nanos = 0;
+  int64_t end_nanos = 0;
+  uint32_t flags = 0;  // beside the call's
+};
 
-void FillCall(const EndedCall& call, otlp::Span& span) {
+void AddCommon(const EndedCall& call, const Common& span, ProtoWriter& out) {
   const TracedCall& traced = call.call;
-  span.set_span_id(BytesOf(traced.context.span_id));
-  if (traced.parent != SpanId{}) span.set_parent_span_id(BytesOf(traced.parent));
-  const std::string path(call.method.substr(call.method.find_first_not_of('/')));
-  const size_t slash = path.find('/');
-  span.set_name(path);
-  span.set_kind(otlp::Span::SPAN_KIND_SERVER);
-  SetTimes(call, call.begin_nanos, call.end_nanos, span);
-  AddText(span, "rpc.system", "grpc");
-  AddText(span, "rpc.service", path.substr(0, slash));
-  AddText(span, "rpc.method", path.substr(slash + 1));
-  AddNumber(span, "rpc.grpc.status_code", static_cast<uint64_t>(call.code));
-  AddNumber(span, "mneme.request_bytes", call.bytes_in);
-  AddNumber(span, "mneme.response_bytes", call.bytes_out);
-  if (!call.memory.empty()) AddText(span, "mneme.memory", call.memory);
-  if (!call.plan.empty()) AddText(span, "mneme.plan", call.plan);
-  if (IsServerError(call.code)) span.mutable_status()->set_code(otlp::Status::STATUS_CODE_ERROR);
+  out.Bytes(Span::kTraceIdFieldNumber, BytesOf(traced.context.trace_id));
+  out.Bytes(Span::kSpanIdFieldNumber, BytesOf(span.id));
+  if (!traced.state.empty()) out.Bytes(Span::kTraceStateFieldNumber, traced.state);
+  if (span.parent != SpanId{}) out.Bytes(Span::kParentSpanIdFieldNumber, BytesOf(span.parent));
+  out.Bytes(Span::kNameFieldNumber, span.name);
+  out.Number(Span::kKindFieldNumber, span.kind);
+  const int64_t offset = traced.begin_unix_nanos - call.begin_nanos;
+  const int64_t end_nanos = std::max(span.begin_nanos, span.end_nanos);
+  out.Fixed64(Span::kStartTimeUnixNanoFieldNumber,
+              static_cast<uint64_t>(span.begin_nanos + offset));
+  out.Fixed64(Span::kEndTimeUnixNanoFieldNumber, static_cast<uint64_t>(end_nanos + offset));
+  out.Fixed32(Span::kFlagsFieldNumber, traced.context.flags | span.flags);
 }
 
-void FillLap(const EndedCall& call, const engine::Lap& lap, int64_t begin_nanos, uint64_t id,
-             otlp::Span& span) {
-  SpanId bytes;
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(id >> (8 * i));
-  span.set_span_id(BytesOf(bytes));
-  span.set_parent_span_id(BytesOf(call.call.context.span_id));
-  span.set_name(std::string(lap.name));
-  span.set_kind(otlp::Span::SPAN_KIND_INTERNAL);
-  SetTimes(call, begin_nanos, lap.end_nanos, span);
+void AddCall(const EndedCall& call, ProtoWriter& out) {
+  const TracedCall& traced = call.call;
+  const std::string_view path = call.method.substr(call.method.find_first_not_of('/'));
+  const size_t slash = path.find('/');
+  AddCommon(call,
+            {.id = traced.context.span_id,
+             .parent = traced.parent,
+             .name = path,
+             .kind = Span::SPAN_KIND_SERVER,
+             .begin_nanos = call.begin_nanos,
+             .end_nanos = call.end_nanos,
+             .flags = traced.parent == SpanId{} ? 0 : kParentIsKnown | kParentIsRemote},
+            out);
+  AddText("rpc.system", "grpc", out);
+  AddText("rpc.service", path.substr(0, slash), out);
+  AddText("rpc.method", path.substr(slash + 1), out);
+  AddNumber("rpc.grpc.status_code", static_cast<uint64_t>(call.code), out);
+  AddNumber("mneme.request_bytes", call.bytes_in, out);
+  AddNumber("mneme.response_bytes", call.bytes_out, out);
+  if (!call.memory.empty()) AddText("mneme.memory", call.memory, out);
+  if (!call.plan.empty()) AddText("mneme.plan", call.plan, out);
+  if (!IsServerError(call.code)) return;
+  const size_t status = out.Open(Span::kStatusFieldNumber);
+  out.Number(otlp::Status::kCodeFieldNumber, otlp::Status::STATUS_CODE_ERROR);
+  out.Close(status);
+}
+
+void AddLap(const EndedCall& call, const engine::Lap& lap, int64_t begin_nanos, uint64_t id,
+            ProtoWriter& out) {
+  Common span{.parent = call.call.context.span_id,
+              .name = lap.name,
+              .kind = Span::SPAN_KIND_INTERNAL,
+              .begin_nanos = begin_nanos,
+              .end_nanos = lap.end_nanos,
+              .flags = kParentIsKnown};
+  for (size_t i = 0; i < span.id.size(); ++i) span.id[i] = static_cast<uint8_t>(id >> (8 * i));
+  AddCommon(call, span, out);
   if (lap.parts == 0) return;
-  AddNumber(span, "mneme.parts", lap.parts);
-  AddNumber(span, "mneme.bytes", lap.bytes);
-  AddNumber(span, "mneme.threads", lap.threads);
+  AddNumber("mneme.parts", lap.parts, out);
+  AddNumber("mneme.bytes", lap.bytes, out);
+  AddNumber("mneme.threads", lap.threads, out);
 }
 
 }  // namespace
 
-otlp::ExportTraceServiceRequest ToOtlp(std::span<const EndedCall> calls,
-                                       const TraceResource& resource, const std::string& version,
-                                       Random& ids) {
-  otlp::ExportTraceServiceRequest request;
-  otlp::ResourceSpans& out = *request.add_resource_spans();
+std::string ToOtlp(std::span<const EndedCall> calls, const TraceResource& resource,
+                   const std::string& version, Random& ids) {
+  size_t spans = 0;
+  for (const EndedCall& call : calls) spans += call.spans();
+  ProtoWriter out(spans * kSpanBytesTypical);
+  const size_t of_resource = out.Open(otlp::ExportTraceServiceRequest::kResourceSpansFieldNumber);
+  const size_t who = out.Open(otlp::ResourceSpans::kResourceFieldNumber);
   for (const auto& [key, value] : resource) {
-    otlp::KeyValue& attribute = *out.mutable_resource()->add_attributes();
-    attribute.set_key(key);
-    attribute.mutable_value()->set_string_value(value);
+    AddAttribute(otlp::Resource::kAttributesFieldNumber, key, value, out);
   }
-  otlp::ScopeSpans& scope = *out.add_scope_spans();
-  scope.mutable_scope()->set_name("mneme");
-  scope.mutable_scope()->set_version(version);
+  out.Close(who);
+  const size_t of_scope = out.Open(otlp::ResourceSpans::kScopeSpansFieldNumber);
+  const size_t scope = out.Open(otlp::ScopeSpans::kScopeFieldNumber);
+  out.Bytes(otlp::InstrumentationScope::kNameFieldNumber, "mneme");
+  out.Bytes(otlp::InstrumentationScope::kVersionFieldNumber, version);
+  out.Close(scope);
   for (const EndedCall& call : calls) {
-    const auto add = [&]() -> otlp::Span& {
-      otlp::Span& span = *scope.add_spans();
-      span.set_trace_id(BytesOf(call.call.context.trace_id));
-      span.set_trace_state(call.call.state);
-      span.set_flags(call.call.context.flags);
-      return span;
-    };
-    FillCall(call, add());
+    const size_t span = out.Open(otlp::ScopeSpans::kSpansFieldNumber);
+    AddCall(call, out);
+    out.Close(span);
     int64_t begin = call.begin_nanos;
     for (const engine::Lap& lap : call.laps) {
-      FillLap(call, lap, begin, ids.Next() | 1, add());  // an id is not zero
+      const size_t below = out.Open(otlp::ScopeSpans::kSpansFieldNumber);
+      AddLap(call, lap, begin, ids.Next() | 1, out);  // an id is not zero
+      out.Close(below);
       begin = lap.end_nanos;
     }
   }
-  return request;
+  out.Close(of_scope);
+  out.Close(of_resource);
+  return out.Take();
 }
 
 }  // namespace mneme::server

@@ -13,20 +13,16 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "otlp.pb.h"
 #include "server/tracing/tracer.h"
 
 namespace mneme::server {
 
-namespace otlp = ::opentelemetry::proto::collector::trace::v1;
-
 // Who sends: "service.name", "service.instance.id", ...
 using TraceResource = std::vector<std::pair<std::string, std::string>>;
 
-// `ids`: makes the ids of the laps' spans.
-otlp::ExportTraceServiceRequest ToOtlp(std::span<const EndedCall> calls,
-                                       const TraceResource& resource, const std::string& version,
-                                       Random& ids);
+// Bytes of an ExportTraceServiceRequest (otlp.proto). `ids`: makes the ids of the laps' spans.
+std::string ToOtlp(std::span<const EndedCall> calls, const TraceResource& resource,
+                   const std::string& version, Random& ids);
 
 }  // namespace mneme::server
 

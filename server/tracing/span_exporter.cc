@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "core/base/status.h"
+#include "otlp.grpc.pb.h"
 #include "server/observe/log.h"
 
 namespace mneme::server {
@@ -27,6 +29,10 @@ bool MayComeBack(grpc::StatusCode code) {
   }
 }
 
+std::string Method() {
+  return absl::StrCat("/", otlp::TraceService::service_full_name(), "/Export");
+}
+
 uint64_t SpansOf(const std::vector<EndedCall>& calls) {
   uint64_t spans = 0;
   for (const EndedCall& call : calls) spans += call.spans();
@@ -37,7 +43,7 @@ uint64_t SpansOf(const std::vector<EndedCall>& calls) {
 
 SpanExporter::SpanExporter(std::shared_ptr<grpc::Channel> channel, SpanExporterOptions options)
     : options_(std::move(options)),
-      stub_(otlp::TraceService::NewStub(std::move(channel))),
+      stub_(std::move(channel)),
       random_(options_.seed),
       thread_([this] { Run(); }) {}
 
@@ -109,8 +115,8 @@ std::vector<EndedCall> SpanExporter::TakeBatch() {
 
 void SpanExporter::Send(const std::vector<EndedCall>& batch) {
   const uint64_t spans = SpansOf(batch);
-  const otlp::ExportTraceServiceRequest request =
-      ToOtlp(batch, options_.resource, options_.version, random_);
+  const grpc::Slice bytes(ToOtlp(batch, options_.resource, options_.version, random_));
+  const grpc::ByteBuffer request(&bytes, 1);
   for (int tries = 1;; ++tries) {
     const Sent sent = Try(request, spans);
     if (sent == Sent::kTaken) return;
@@ -120,8 +126,7 @@ void SpanExporter::Send(const std::vector<EndedCall>& batch) {
   Count(&SpanCounts::dropped_unreachable, spans);
 }
 
-SpanExporter::Sent SpanExporter::Try(const otlp::ExportTraceServiceRequest& request,
-                                     uint64_t spans) {
+SpanExporter::Sent SpanExporter::Try(const grpc::ByteBuffer& request, uint64_t spans) {
   grpc::ClientContext context;
   {
     MutexLock lock(&mutex_);
@@ -131,7 +136,14 @@ SpanExporter::Sent SpanExporter::Try(const otlp::ExportTraceServiceRequest& requ
     under_way_ = &context;
   }
   otlp::ExportTraceServiceResponse response;
-  const grpc::Status status = stub_->Export(&context, request, &response);
+  grpc::Status status;
+  absl::Notification answered;
+  stub_.UnaryCall(&context, Method(), grpc::StubOptions(), &request, &response,
+                  [&](const grpc::Status& answer) {
+                    status = answer;
+                    answered.Notify();
+                  });
+  answered.WaitForNotification();
   NoteHealth(status);
   MutexLock lock(&mutex_);
   under_way_ = nullptr;

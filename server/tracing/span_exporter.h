@@ -10,6 +10,7 @@
 #ifndef MNEME_SERVER_TRACING_SPAN_EXPORTER_H_
 #define MNEME_SERVER_TRACING_SPAN_EXPORTER_H_
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -23,11 +24,13 @@
 
 #include "core/base/mutex.h"
 #include "core/base/random.h"
-#include "otlp.grpc.pb.h"
+#include "otlp.pb.h"
 #include "server/tracing/otlp_spans.h"
 #include "server/tracing/tracer.h"
 
 namespace mneme::server {
+
+namespace otlp = ::opentelemetry::proto::collector::trace::v1;
 
 inline constexpr size_t kSpansWaitingMax = 16'384;
 inline constexpr size_t kSpansPerBatch = 512;
@@ -73,7 +76,7 @@ class SpanExporter final : public SpanSink {
   // Waits until a batch is full, or for a pause; empty: stopped, and nothing is left.
   std::vector<EndedCall> TakeBatch();
   void Send(const std::vector<EndedCall>& batch);
-  Sent Try(const otlp::ExportTraceServiceRequest& request, uint64_t spans);
+  Sent Try(const grpc::ByteBuffer& request, uint64_t spans);
   // False: there is no time for another try.
   bool WaitForNextTry(int tries);
   void Count(uint64_t SpanCounts::*figure, uint64_t spans);
@@ -84,7 +87,8 @@ class SpanExporter final : public SpanSink {
   void NoteHealth(const grpc::Status& status);
 
   const SpanExporterOptions options_;
-  const std::unique_ptr<otlp::TraceService::Stub> stub_;
+  // Requests go as bytes: batches are not made into messages first (otlp_spans.h).
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, otlp::ExportTraceServiceResponse> stub_;
   mutable Mutex mutex_;
   CondVar wake_;
   std::deque<EndedCall> queue_ ABSL_GUARDED_BY(mutex_);
