@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "server/net/unix_socket.h"
 
 namespace mneme::server {
 namespace {
@@ -48,7 +49,10 @@ uint64_t RaiseFileLimit() {
 absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const ClientPortOptions& options,
                                                              const Clock& clock, OnCut on_cut) {
   std::unique_ptr<ClientPort> out(new ClientPort(options, clock, std::move(on_cut)));
-  if (IsUnix(options.listen)) return out;
+  if (IsUnix(options.listen)) {
+    MNEME_RETURN_IF_ERROR(CheckNobodyListens(options.listen));
+    return out;
+  }
   const uint64_t files = RaiseFileLimit();
   const uint64_t ours = files > 2 * kOtherFilesMax ? files - kOtherFilesMax : files / 2;
   out->options_.connections_max =
