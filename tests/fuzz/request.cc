@@ -39,7 +39,7 @@ constexpr int kDeadlineSeconds = 60;  // libFuzzer gives up before
 
 // An input names a method by its place here: new ones go to the end. (WaitOperation, which waits,
 // and StoreStream, which is no single message, are not here.)
-constexpr std::array<const char*, 28> kMethods = {
+constexpr std::array<const char*, 29> kMethods = {
     "mneme.v1.MemoryService.CreateMemory",
     "mneme.v1.MemoryService.GetMemory",
     "mneme.v1.MemoryService.ListMemories",
@@ -68,6 +68,7 @@ constexpr std::array<const char*, 28> kMethods = {
     "google.longrunning.Operations.GetOperation",
     "google.longrunning.Operations.DeleteOperation",
     "google.longrunning.Operations.CancelOperation",
+    "mneme.v1.MemoryService.Explain",
 };
 
 // Bounds that keep an input quick.
@@ -386,6 +387,7 @@ std::string Writes() {
       .bytes();
 }
 
+// Each asked, then explained.
 std::string Queries(const std::string& memory, uint8_t there) {
   auto retrieve = Of<v1::RetrieveRequest>(memory);
   PutRow(retrieve.mutable_cues(), 0.5f, -1);
@@ -395,7 +397,15 @@ std::string Queries(const std::string& memory, uint8_t there) {
   PutRow(query.mutable_cues(), 0.5f, -1);
   query.set_k(3);
   query.add_candidates()->set_number(1);
-  return Calls(there).Add("Retrieve", retrieve).Add("ListwiseQuery", query).bytes();
+  v1::ExplainRequest recall, list;
+  *recall.mutable_retrieve() = retrieve;
+  *list.mutable_listwise_query() = query;
+  return Calls(there)
+      .Add("Retrieve", retrieve)
+      .Add("ListwiseQuery", query)
+      .Add("Explain", recall)
+      .Add("Explain", list)
+      .bytes();
 }
 
 std::string Planning() {
