@@ -3,9 +3,12 @@
 #include <cblas.h>
 #include <dlfcn.h>
 
+#include <atomic>
 #include <cstdlib>
 
+#include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/math/blas_threads.h"
 
 extern "C" {
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
@@ -18,6 +21,10 @@ namespace {
 
 CBLAS_TRANSPOSE Cblas(Transpose op) { return op == Transpose::kYes ? CblasTrans : CblasNoTrans; }
 blasint Int(size_t n) { return static_cast<blasint>(n); }
+
+constexpr int kThreadsUnset = 0;
+std::atomic<int> threads_wanted = kThreadsUnset;
+thread_local int threads_of_this_thread = kThreadsUnset;
 
 constexpr char kCoreTypeVariable[] = "OPENBLAS_CORETYPE";
 
@@ -59,6 +66,7 @@ bool IsForOlderProcessors(const std::string& name) {
 
 void Gemm(Transpose a_op, Transpose b_op, size_t m, size_t n, size_t k, float alpha, const float* a,
           size_t lda, const float* b, size_t ldb, float beta, float* c, size_t ldc) {
+  UseBlasThreads();
   cblas_sgemm(CblasRowMajor, Cblas(a_op), Cblas(b_op), Int(m), Int(n), Int(k), alpha, a, Int(lda),
               b, Int(ldb), beta, c, Int(ldc));
 }
@@ -66,23 +74,27 @@ void Gemm(Transpose a_op, Transpose b_op, size_t m, size_t n, size_t k, float al
 void Gemm(Transpose a_op, Transpose b_op, size_t m, size_t n, size_t k, double alpha,
           const double* a, size_t lda, const double* b, size_t ldb, double beta, double* c,
           size_t ldc) {
+  UseBlasThreads();
   cblas_dgemm(CblasRowMajor, Cblas(a_op), Cblas(b_op), Int(m), Int(n), Int(k), alpha, a, Int(lda),
               b, Int(ldb), beta, c, Int(ldc));
 }
 
 void Gemv(Transpose a_op, size_t rows, size_t cols, float alpha, const float* a, size_t lda,
           const float* x, float beta, float* y) {
+  UseBlasThreads();
   cblas_sgemv(CblasRowMajor, Cblas(a_op), Int(rows), Int(cols), alpha, a, Int(lda), x, 1, beta, y,
               1);
 }
 
 void Gemv(Transpose a_op, size_t rows, size_t cols, double alpha, const double* a, size_t lda,
           const double* x, double beta, double* y) {
+  UseBlasThreads();
   cblas_dgemv(CblasRowMajor, Cblas(a_op), Int(rows), Int(cols), alpha, a, Int(lda), x, 1, beta, y,
               1);
 }
 
 void GramUpdate(size_t rows, size_t n, double alpha, const double* a, double beta, double* c) {
+  UseBlasThreads();
   cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, Int(n), Int(rows), alpha, a, Int(n), beta, c,
               Int(n));
   for (size_t i = 0; i < n; ++i) {
@@ -94,6 +106,7 @@ void GramUpdate(size_t rows, size_t n, double alpha, const double* a, double bet
 bool CholeskyFactor(double* a, size_t n) {
   const int order = static_cast<int>(n);
   int info = 0;
+  UseBlasThreads();
   dpotrf_("U", &order, a, &order, &info);
   MNEME_CHECK(info >= 0);
   return info == 0;
@@ -103,11 +116,24 @@ void CholeskySolveRows(const double* factor, size_t n, double* rows, size_t coun
   const int order = static_cast<int>(n);
   const int right_sides = static_cast<int>(count);
   int info = 0;
+  UseBlasThreads();
   dpotrs_("U", &order, &right_sides, factor, &order, rows, &order, &info);
   MNEME_CHECK(info == 0);
 }
 
-void SetBlasThreads(int threads) { openblas_set_num_threads(threads); }
+void SetBlasThreads(int threads) {
+  threads_wanted.store(threads);
+  UseBlasThreads();
+}
+
+void UseBlasThreads() {
+  const int wanted = threads_wanted.load(std::memory_order_relaxed);
+  if (wanted == threads_of_this_thread) return;
+  static Mutex mutex;  // OpenBLAS guards its own tables only against its own calls
+  const MutexLock lock(&mutex);
+  openblas_set_num_threads(wanted);
+  threads_of_this_thread = wanted;
+}
 
 std::string BlasKernelName() { return openblas_get_corename(); }
 

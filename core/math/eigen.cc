@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/status.h"
+#include "core/math/blas_threads.h"
 
 extern "C" {
 // NOLINTNEXTLINE(readability-identifier-naming): LAPACK's name
@@ -27,6 +28,7 @@ std::optional<SymmetricEigen> EigenOfSymmetric(MatrixViewD m) {
   std::vector<double> work(static_cast<size_t>(lwork));
   std::vector<int> iwork(static_cast<size_t>(liwork));
   int info = 0;
+  UseBlasThreads();
   dsyevd_("V", "U", &n, a.data(), &n, values.data(), work.data(), &lwork, iwork.data(), &liwork,
           &info);
   if (info != 0) return std::nullopt;

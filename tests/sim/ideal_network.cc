@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/status.h"
+#include "core/math/blas.h"
 
 namespace mneme::sim {
 
@@ -11,6 +12,7 @@ using federation::Node;
 
 IdealNetwork::IdealNetwork(std::shared_ptr<const federation::Plan> plan) : plan_(std::move(plan)) {
   MNEME_CHECK(Check(*plan_).ok());
+  math::SetBlasThreads(1);  // as the daemon does
   for (size_t i = 0; i < plan_->nodes.size(); ++i) {
     auto node = Node::Create({.name = plan_->nodes[i].name, .spec = plan_->spec}, nullptr, i);
     MNEME_CHECK(node.ok());

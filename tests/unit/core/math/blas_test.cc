@@ -2,6 +2,9 @@
 #include "core/math/blas.h"
 
 #include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <thread>
 #include <vector>
 
 #include "core/base/random.h"
@@ -104,6 +107,28 @@ TEST(BlasKernels, AreNamedAndMayBeChosenAgain) {
   std::vector<float> c(4);
   Gemm(Transpose::kNo, Transpose::kNo, 2, 2, 2, 1.0f, a.data(), 2, a.data(), 2, 0.0f, c.data(), 2);
   EXPECT_EQ(c, (std::vector<float>{7, 10, 15, 22}));
+}
+
+size_t ThreadsOfProcess() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST(BlasThreads, HoldForThreadsThatStartLater) {
+  SetBlasThreads(1);
+  constexpr size_t kN = 512;  // more than OpenBLAS keeps to itself
+  const std::vector<float> a(kN * kN, 1);
+  size_t before = 0;
+  size_t after = 0;
+  std::thread([&] {
+    std::vector<float> c(kN * kN);
+    before = ThreadsOfProcess();
+    Gemm(Transpose::kNo, Transpose::kYes, kN, kN, kN, 1.0F, a.data(), kN, a.data(), kN, 0.0F,
+         c.data(), kN);
+    after = ThreadsOfProcess();
+    EXPECT_EQ(c.back(), kN);
+  }).join();
+  EXPECT_EQ(after, before) << "its own threads";
 }
 
 }  // namespace
