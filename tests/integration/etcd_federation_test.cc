@@ -1,5 +1,6 @@
 // Three daemons and a real etcd: a federation that is made, joined and changed while they run.
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "mneme/v1/federation_service.grpc.pb.h"
 #include "tests/integration/federation_sites.h"
+#include "tests/support/certificates.h"
 #include "tests/support/etcd_server.h"
 
 namespace mneme::test {
@@ -29,9 +31,11 @@ class EtcdFederationTest : public FederationSites {
 
   void Start(const std::string& name) {
     // Short periods: the tests wait for what they bring about.
-    FederationSites::Start(name,
-                           {"--federation.etcd=" + etcd_.address(), "--federation.lease_seconds=2",
-                            "--federation.debounce_millis=100", "--federation.epoch_millis=500"});
+    std::vector<std::string> flags = {
+        "--federation.etcd=" + etcd_.address(), "--federation.lease_seconds=2",
+        "--federation.debounce_millis=100", "--federation.epoch_millis=500"};
+    flags.insert(flags.end(), access_.begin(), access_.end());
+    FederationSites::Start(name, std::move(flags));
   }
   void StartWithMemory(const std::string& name) {
     Start(name);
@@ -123,8 +127,64 @@ class EtcdFederationTest : public FederationSites {
   }
 
   EtcdServer etcd_;
+  std::vector<std::string> access_;  // flags of those who start from now on
   v1::Federation federation_;
 };
+
+// An etcd that lets nobody in without a certificate and a password.
+class GuardedEtcdTest : public EtcdFederationTest {
+ protected:
+  void SetUp() override {
+    EtcdFederationTest::SetUp();
+    etcd_.UseTls(authority_);
+    ASSERT_TRUE(etcd_.AskForUsers("mneme", "secret"));
+    etcd_.Kill();
+    ASSERT_TRUE(etcd_.Start()) << etcd_.log();
+    const CertificateAndKey own = authority_.Issue({.name = "node"});
+    access_ = {"--federation.etcd_tls_ca=" + Written("ca.pem", authority_.certificate()),
+               "--federation.etcd_tls_certificate=" + Written("own.pem", own.certificate),
+               "--federation.etcd_tls_key=" + Written("own.key", own.key),
+               "--federation.etcd_tls_server_name=localhost",
+               "--federation.etcd_user=mneme",
+               "--federation.etcd_password_file=" + Written("password", "secret\n")};
+  }
+  std::string Written(const std::string& name, const std::string& text) const {
+    return WriteFile(directory_.path() + "/" + name, text);
+  }
+
+  const Authority authority_;
+};
+
+TEST_F(GuardedEtcdTest, NodesComeByTlsWithAUserAndAWrongPasswordIsSaidAndMended) {
+  for (const char* name : {"north", "south"}) StartWithMemory(name);
+  const grpc::Status created = CreateFederation("north");
+  ASSERT_TRUE(created.ok()) << created.error_message();
+  for (const char* name : {"north", "south"}) {
+    const grpc::Status joined = Join(name);
+    ASSERT_TRUE(joined.ok()) << joined.error_message();
+  }
+  ASSERT_TRUE(Want("north", {{"north", 1}, {"south", 1}}).ok());
+  ASSERT_TRUE(Want("south", {{"north", 1}, {"south", 1}}).ok());
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] { return Both(0.2); }));
+
+  access_.back() = "--federation.etcd_password_file=" + Written("wrong", "guess\n");
+  StartWithMemory("east");
+  ErrorParts refused;
+  ASSERT_TRUE(Eventually([&] {
+    refused = Unpack(Join("east"));
+    return refused.reason == "COORDINATOR_REFUSES";
+  })) << refused.reason
+      << " " << refused.given;
+  EXPECT_NE(refused.next_step.find("federation.etcd_user"), std::string::npos);
+  EXPECT_EQ(Get("north").nodes_size(), 2);
+  Written("wrong", "secret\n");
+  ASSERT_EQ(kill(sites_["east"].daemon->pid(), SIGHUP), 0);
+  grpc::Status joined;
+  ASSERT_TRUE(Eventually([&] {
+    joined = Join("east");
+    return joined.ok();
+  })) << joined.error_message();
+}
 
 // An etcd of three.
 class EtcdClusterTest : public EtcdFederationTest {
