@@ -1,7 +1,5 @@
 #include "core/federation/numbers.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "core/math/convert.h"
@@ -20,13 +18,24 @@ Word WordAt(std::string_view bytes, size_t i) {
   return word;
 }
 
+// Whether none has all bits of the exponent. By blocks of one length, so that compilers use
+// vectors.
 template <typename Word>
 bool FiniteWords(std::string_view bytes, Word exponent) {
-  bool finite = true;
-  for (size_t i = 0; i < bytes.size() / sizeof(Word); ++i) {
-    finite &= (WordAt<Word>(bytes, i) & exponent) != exponent;
+  constexpr size_t kBlock = 64;
+  const size_t count = bytes.size() / sizeof(Word);
+  size_t first = 0;
+  for (; first + kBlock <= count; first += kBlock) {
+    Word words[kBlock];
+    std::memcpy(words, bytes.data() + first * sizeof(Word), sizeof(words));
+    Word bad = 0;
+    for (size_t i = 0; i < kBlock; ++i) bad |= static_cast<Word>((words[i] & exponent) == exponent);
+    if (bad != 0) return false;
   }
-  return finite;
+  for (; first < count; ++first) {
+    if ((WordAt<Word>(bytes, first) & exponent) == exponent) return false;
+  }
+  return true;
 }
 
 // Rounding up may leave the range.
@@ -87,7 +96,8 @@ bool UnpackPlaces(std::string_view bytes, size_t end, std::vector<uint32_t>& out
 }
 
 bool AllFinite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+  return FiniteWords({reinterpret_cast<const char*>(values.data()), values.size_bytes()},
+                     kExponent32);
 }
 
 }  // namespace mneme::federation

@@ -50,6 +50,19 @@ TEST(Numbers, WithOtherSizesOrWithoutAValueAreRefused) {
   EXPECT_FALSE(Holds({.type = static_cast<WireType>(7), .bytes = "12345678"}, 2));
 }
 
+TEST(Numbers, OneThatIsNotFiniteIsFoundWhereverItIs) {
+  for (const WireType type : {WireType::kFloat32, WireType::kBfloat16}) {
+    for (const size_t place : {0, 63, 64, 127, 128, 149}) {
+      std::vector<float> values(150, 3);
+      EXPECT_TRUE(Holds(Pack(values, type), values.size()));
+      EXPECT_TRUE(AllFinite(values));
+      values[place] = place % 2 == 0 ? -kInfinite : kNan;
+      EXPECT_FALSE(Holds(Pack(values, type), values.size())) << place;
+      EXPECT_FALSE(AllFinite(values)) << place;
+    }
+  }
+}
+
 TEST(Places, AreAscendingAndInside) {
   std::vector<uint32_t> out;
   const std::vector<uint32_t> good = {0, 3, 8};
