@@ -176,9 +176,10 @@ void Node::Apply(const StepInput& input) {
   memory_ = std::make_shared<const std::vector<float>>(std::move(next));
 }
 
-// For those who follow this memory by its steps.
+// For those who follow this memory by its steps. Also while the plan is lost: they may hear of it
+// again.
 void Node::KeepStep(const StepInput& input, double scale, double factor) {
-  if (spec_.wire.compression != Compression::kLowRank || !active()) return;
+  if (spec_.wire.compression != Compression::kLowRank) return;
   const auto tree = trees_.find(place_.me);
   if (tree == trees_.end() || tree->second.role.children.empty()) return;
   tree->second.changes.AddStep(static_cast<float>(scale), static_cast<float>(factor),

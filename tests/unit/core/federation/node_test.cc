@@ -286,6 +286,26 @@ TEST(Node, StepsGoDownAsFactorsToThoseWhoHaveWhatTheyBeganWith) {
   for (size_t i = 0; i < memory.size(); ++i) EXPECT_NEAR(memory[i], a->memory()[i], 1e-5) << i;
 }
 
+TEST(Node, StepsThatWereTakenWithoutAPlanAreNotLeftOut) {
+  Spec spec = SmallSpec();
+  spec.wire.compression = Compression::kLowRank;
+  Driven a("a", spec);
+  a.Plan(LinePlan(spec));
+  Greet(a, "b", 1, spec);
+  a.Handle(PlanLost{});
+  a.Handle(a.ItemAt(0, 0));
+  EXPECT_TRUE(SentTo<ParamDown>(a.Handle(Tick{}), "b").empty());
+  a.Plan(LinePlan(spec));
+  a.Handle(a.ItemAt(1, 1));
+  const auto sent = SentTo<ParamDown>(a.Handle(Tick{}), "b");
+  ASSERT_EQ(sent.size(), 1U);
+  // Two steps are no smaller than a memory of 3 x 3.
+  EXPECT_TRUE(sent[0].change.steps.empty());
+  std::vector<float> memory(a->memory().size());
+  ASSERT_TRUE(Unpack(sent[0].memory, memory));
+  EXPECT_EQ(memory, a->memory());
+}
+
 TEST(Node, ContributionsThatGotLostAreMadeUpForByABoost) {
   const Spec spec = SmallSpec();
   Driven a("a", spec);
