@@ -123,6 +123,16 @@ class Peer {
   uint64_t seq_ = 0;
 };
 
+// Greets both ways, so that `node` may send to `peer`.
+inline Peer Greet(Driven& node, const std::string& name, uint32_t index, const Spec& spec,
+                  uint64_t epoch = 1, uint64_t my_incarnation = 1) {
+  Peer peer(index, my_incarnation);
+  peer.header().epoch = epoch;
+  node.Handle(StreamUp{.peer = name});
+  node.Handle(FrameIn{.peer = name, .frame = peer.HelloOf(spec)});
+  return peer;
+}
+
 // A dense sum for `root` of one evaluation of one item of `node`, with this value everywhere.
 inline GradUp SumOf(uint32_t root, uint32_t node, uint64_t tag, float value,
                     uint64_t evaluation = 1, double weight = 1.0 / 3) {

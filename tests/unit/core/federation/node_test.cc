@@ -9,16 +9,6 @@
 namespace mneme::federation {
 namespace {
 
-// Greets both ways, so that `node` may send to `peer`.
-Peer Greet(Driven& node, const std::string& name, uint32_t index, const Spec& spec,
-           uint64_t epoch = 1, uint64_t my_incarnation = 1) {
-  Peer peer(index, my_incarnation);
-  peer.header().epoch = epoch;
-  node.Handle(StreamUp{.peer = name});
-  node.Handle(FrameIn{.peer = name, .frame = peer.HelloOf(spec)});
-  return peer;
-}
-
 ParamDown Params(uint32_t root, uint64_t tag, float value = 0) {
   ParamDown down{.root = root, .root_incarnation = 1, .tag = tag, .base_tag = tag};
   down.memory = Pack(std::vector<float>(kDim * kDim, value), WireType::kFloat32);
@@ -235,75 +225,6 @@ TEST(Node, AMemoryThatDidNotMoveIsSentAsATagAlone) {
       "b");
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_FALSE(asked[0].unchanged);
-}
-
-TEST(Node, StepsGoDownAsFactorsToThoseWhoHaveWhatTheyBeganWith) {
-  Spec spec = SmallSpec();
-  spec.wire.compression = Compression::kLowRank;
-  spec.decay = 0.1;
-  Driven a("a", spec);
-  Driven b("b", spec);
-  a.Plan(LinePlan(spec));
-  b.Plan(LinePlan(spec));
-  Peer to_a = Greet(a, "b", 1, spec);
-  Peer to_b = Greet(b, "a", 0, spec);
-  Peer to_c = Greet(b, "c", 2, spec);
-  a.Handle(a.ItemAt(0, 0));
-  const auto first = SentTo<ParamDown>(a.Handle(Tick{}), "b");
-  ASSERT_EQ(first.size(), 1U);
-  // b has heard of no memory yet: it asks for the whole.
-  ASSERT_EQ(first[0].change.steps.size(), 1U) << "of the memory of tag 0, sent when they met";
-  const auto asks =
-      SentTo<Nack>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(first[0])}), "a");
-  ASSERT_EQ(asks.size(), 1U);
-  EXPECT_EQ(asks[0].code, NackCode::kMissingBase);
-  const auto whole =
-      SentTo<ParamDown>(a.Handle(FrameIn{.peer = "b", .frame = to_a.Plain(asks[0])}), "b");
-  ASSERT_EQ(whole.size(), 1U);
-  EXPECT_TRUE(whole[0].change.steps.empty());
-  const auto passed =
-      SentTo<ParamDown>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(whole[0])}), "c");
-  ASSERT_EQ(passed.size(), 1U);
-  EXPECT_EQ(passed[0].memory, whole[0].memory);
-  a.Handle(a.ItemAt(1, 1));
-  const auto change = SentTo<ParamDown>(a.Handle(Tick{}), "b");
-  ASSERT_EQ(change.size(), 1U);
-  ASSERT_EQ(change[0].change.steps.size(), 1U);
-  EXPECT_LT(change[0].change.steps[0].scale, 1) << "decay";
-  EXPECT_TRUE(change[0].memory.bytes.empty());
-  // The relay passes on what came; asked for the whole, it has it.
-  const auto relayed =
-      SentTo<ParamDown>(b.Handle(FrameIn{.peer = "a", .frame = to_b.Counted(change[0])}), "c");
-  ASSERT_EQ(relayed.size(), 1U);
-  EXPECT_EQ(relayed[0].change, change[0].change);
-  const auto again = SentTo<ParamDown>(
-      b.Handle(FrameIn{.peer = "c",
-                       .frame = to_c.Plain(Nack{.code = NackCode::kMissingBase, .root = 0})}),
-      "c");
-  ASSERT_EQ(again.size(), 1U);
-  std::vector<float> memory(a->memory().size());
-  ASSERT_TRUE(Unpack(again[0].memory, memory));
-  for (size_t i = 0; i < memory.size(); ++i) EXPECT_NEAR(memory[i], a->memory()[i], 1e-5) << i;
-}
-
-TEST(Node, StepsThatWereTakenWithoutAPlanAreNotLeftOut) {
-  Spec spec = SmallSpec();
-  spec.wire.compression = Compression::kLowRank;
-  Driven a("a", spec);
-  a.Plan(LinePlan(spec));
-  Greet(a, "b", 1, spec);
-  a.Handle(PlanLost{});
-  a.Handle(a.ItemAt(0, 0));
-  EXPECT_TRUE(SentTo<ParamDown>(a.Handle(Tick{}), "b").empty());
-  a.Plan(LinePlan(spec));
-  a.Handle(a.ItemAt(1, 1));
-  const auto sent = SentTo<ParamDown>(a.Handle(Tick{}), "b");
-  ASSERT_EQ(sent.size(), 1U);
-  // Two steps are no smaller than a memory of 3 x 3.
-  EXPECT_TRUE(sent[0].change.steps.empty());
-  std::vector<float> memory(a->memory().size());
-  ASSERT_TRUE(Unpack(sent[0].memory, memory));
-  EXPECT_EQ(memory, a->memory());
 }
 
 TEST(Node, ContributionsThatGotLostAreMadeUpForByABoost) {

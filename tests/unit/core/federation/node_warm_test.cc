@@ -17,13 +17,6 @@ Spec WarmSpec() {
   return spec;
 }
 
-Peer Greet(Driven& node, const std::string& name, uint32_t index, const Spec& spec) {
-  Peer peer(index);
-  node.Handle(StreamUp{.peer = name});
-  node.Handle(FrameIn{.peer = name, .frame = peer.HelloOf(spec)});
-  return peer;
-}
-
 WarmReply ReplyOf(uint64_t steps, float value) {
   WarmReply reply{.steps = steps, .spread = 2};
   if (steps > 0) reply.memory = Pack(std::vector<float>(kDim * kDim, value), WireType::kFloat32);
