@@ -11,5 +11,5 @@ require (
 	go.opentelemetry.io/collector/otelcol v0.160.0
 	go.opentelemetry.io/collector/receiver v1.66.0
 	go.opentelemetry.io/collector/receiver/otlpreceiver v0.160.0
-	go.opentelemetry.io/collector/service/telemetry/otelconftelemetry v0.160.0
+	go.opentelemetry.io/collector/service v0.160.0
 )
