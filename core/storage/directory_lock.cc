@@ -1,6 +1,7 @@
 #include "core/storage/directory_lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,22 +11,17 @@
 #include "core/storage/data_directory.h"
 
 namespace mneme::storage {
+namespace {
 
-absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& directory) {
-  // RocksDB's own, held by whoever has the database open.
-  const std::string path = DatabasePath(directory) + "/LOCK";
-  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  std::unique_ptr<DirectoryLock> lock(new DirectoryLock(file));
-  if (file < 0) return lock;
-  struct flock whole = {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (::fcntl(file, F_SETLK, &whole) == 0) return lock;
-  if (errno != EAGAIN && errno != EACCES) {
-    return Unavailable(
-        absl::StrCat("cannot lock ", path, ": ", std::generic_category().message(errno)),
-        {.reason = "IO", .next_step = "Look at the file system, or copy the directory elsewhere."});
-  }
+absl::Status CannotLock(const std::string& path, int error) {
+  return Unavailable(
+      absl::StrCat("cannot lock ", path, ": ", std::generic_category().message(error)),
+      {.reason = "IO", .next_step = "Look at the file system, or copy the directory elsewhere."});
+}
+
+}  // namespace
+
+absl::Status Locked(const std::string& directory) {
   return FailedPrecondition(
       absl::StrFormat("the data directory %s is in use by another process", directory),
       {.reason = "LOCKED",
@@ -34,8 +30,31 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::st
        .next_step = "Stop the other mnemed, or name another data directory."});
 }
 
+absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& directory) {
+  std::unique_ptr<DirectoryLock> lock(new DirectoryLock);
+  lock->directory_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock->directory_ < 0 || ::flock(lock->directory_, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) return Locked(directory);
+  return lock;
+}
+
+absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::TakeWithDatabase(
+    const std::string& directory) {
+  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<DirectoryLock> lock, Take(directory));
+  const std::string path = DatabasePath(directory) + "/LOCK";
+  lock->database_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (lock->database_ < 0) return lock;
+  struct flock whole = {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(lock->database_, F_SETLK, &whole) == 0) return lock;
+  if (errno != EAGAIN && errno != EACCES) return CannotLock(path, errno);
+  return Locked(directory);
+}
+
 DirectoryLock::~DirectoryLock() {
-  if (file_ >= 0) ::close(file_);
+  if (database_ >= 0) ::close(database_);
+  if (directory_ >= 0) ::close(directory_);
 }
 
 }  // namespace mneme::storage

@@ -21,15 +21,6 @@
 namespace mneme::storage {
 namespace {
 
-absl::Status Locked(const std::string& directory) {
-  return FailedPrecondition(
-      absl::StrCat("data directory '", directory, "' is in use by another process"),
-      {.reason = "LOCKED",
-       .given = directory,
-       .expected = "a data directory that no one else has open",
-       .next_step = "Stop the other mnemed, or name another data directory."});
-}
-
 // Before RocksDB reads the log, which it takes as it finds it. Under the lock that RocksDB will
 // hold.
 absl::Status PrepareLog(rocksdb::FileSystem& files, const std::string& directory) {
@@ -132,6 +123,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
   MNEME_ASSIGN_OR_RETURN(const DirectoryState state, ClaimDirectory(files, directory));
   const bool create = state == DirectoryState::kCreating;
 
+  MNEME_ASSIGN_OR_RETURN(out->lock_, DirectoryLock::Take(directory));
   MNEME_RETURN_IF_ERROR(PrepareLog(files, directory));
   MNEME_RETURN_IF_ERROR(out->OpenForWriting(options, env, create));
   if (create) {

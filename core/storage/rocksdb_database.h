@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/storage/directory_lock.h"
 #include "core/storage/storage.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -63,6 +64,7 @@ class Database {
   absl::Status OpenForReading(const StorageOptions& options, rocksdb::Env* env,
                               const std::string& path);
 
+  std::unique_ptr<DirectoryLock> lock_;     // of one that is written to
   std::shared_ptr<DamageListener> damage_;  // of one that is written to
   std::shared_ptr<SpaceListener> space_;    // likewise
   std::shared_ptr<LogGuard> log_guard_;     // likewise

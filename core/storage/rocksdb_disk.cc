@@ -6,6 +6,13 @@
 #include "rocksdb/file_system.h"
 
 namespace mneme::storage {
+namespace {
+
+// RocksDB's. To ask whether it is a directory opens and closes it, with which the process would
+// give up its lock.
+constexpr char kLockFile[] = "LOCK";
+
+}  // namespace
 
 std::vector<DiskBytes> ApproximateMemoryBytes(const Database& database, MemoryUid uid) {
   rocksdb::SizeApproximationOptions what;
@@ -29,7 +36,7 @@ uint64_t FileBytesBelow(rocksdb::FileSystem& files, const std::string& path) {
   if (!files.GetChildren(path, rocksdb::IOOptions(), &names, nullptr).ok()) return 0;
   uint64_t total = 0;
   for (const std::string& name : names) {
-    if (name == "." || name == "..") continue;
+    if (name == "." || name == ".." || name == kLockFile) continue;
     const std::string child = path + "/" + name;
     bool is_directory = false;
     uint64_t bytes = 0;

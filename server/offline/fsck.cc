@@ -60,7 +60,7 @@ void PrintTable(const engine::FsckReport& report, std::ostream& out) {
 
 absl::StatusOr<OfflineData> OpenOffline(const std::string& directory, uint64_t memory_bytes_max) {
   OfflineData data;
-  MNEME_ASSIGN_OR_RETURN(data.lock, storage::DirectoryLock::Take(directory));
+  MNEME_ASSIGN_OR_RETURN(data.lock, storage::DirectoryLock::TakeWithDatabase(directory));
   MNEME_ASSIGN_OR_RETURN(
       data.storage,
       storage::OpenRocksDbStorage(

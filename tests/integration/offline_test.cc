@@ -32,7 +32,8 @@ struct Outcome {
 
 Outcome RunMnemed(const std::string& arguments) {
   Outcome outcome;
-  const std::string command = std::string(MNEMED_PATH) + " " + arguments + " 2>&1";
+  // One that should have refused would serve for ever.
+  const std::string command = std::string("timeout 60 ") + MNEMED_PATH + " " + arguments + " 2>&1";
   std::FILE* pipe = popen(command.c_str(), "r");
   std::array<char, 4096> buffer;
   while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
@@ -92,10 +93,16 @@ TEST_F(OfflineTest, FsckAndDumpReadWhatADaemonLeft) {
   Create("b");
   Store("a", 20);  // its beta is saved, and the log before it trimmed
   Store("a", 1);
+  // Which looks at all files of the directory.
+  v1::GetServerInfoResponse info;
+  ASSERT_TRUE(MNEME_CALL(memories_, GetServerInfo, {}, &info).ok());
   const Outcome locked = RunMnemed("fsck " + Data());
   EXPECT_EQ(locked.code, 3);
   EXPECT_THAT(locked.out, HasSubstr("in use by another process"));
   EXPECT_EQ(RunMnemed("dump " + Data()).code, 3);
+  const Outcome second = RunMnemed(Data() + " --server.listen=127.0.0.1:0 --http.listen=none");
+  EXPECT_NE(second.code, 0);
+  EXPECT_THAT(second.out, HasSubstr("in use by another process"));
   EXPECT_EQ(daemon_->Stop(SIGTERM), 0);
 
   const Outcome table = RunMnemed("fsck " + Data());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/storage/directory_lock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/core/storage/storage_test_util.h"
 
@@ -346,6 +347,34 @@ TEST(RocksDbStorage, ASecondOpenInTheSameProcessIsRefused) {
   char byte = ::fcntl(file, F_SETLK, &lock) == 0 ? 1 : 0;
   if (::write(tell, &byte, 1) == 1) (void)!::read(until, &byte, 1);
   ::_exit(0);
+}
+
+// Whether another process would get RocksDB's lock.
+bool AnotherProcessGets(const std::string& lock_file) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    const int file = ::open(lock_file.c_str(), O_RDWR);
+    ::_exit(::fcntl(file, F_SETLK, &lock) == 0 ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WEXITSTATUS(status) == 1;
+}
+
+TEST(RocksDbStorage, CountingTheFilesKeepsTheLocks) {
+  TempDirectory directory;
+  const std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+  const std::string lock_file = directory.path() + "/db/LOCK";
+  EXPECT_FALSE(AnotherProcessGets(lock_file));
+  EXPECT_GT(storage->disk_bytes(), 0u);
+  EXPECT_FALSE(AnotherProcessGets(lock_file));
+  // Ours is held even where that one is lost: whoever closes the file gives it up.
+  ::close(::open(lock_file.c_str(), O_RDONLY));
+  EXPECT_TRUE(AnotherProcessGets(lock_file));
+  EXPECT_EQ(Reason(DirectoryLock::Take(directory.path()).status()), "LOCKED");
 }
 
 TEST(RocksDbStorage, ADirectoryOpenInAnotherProcessIsRefused) {
