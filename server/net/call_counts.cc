@@ -79,19 +79,31 @@ std::vector<int64_t> ParseServerList(const std::string& text) {
 }
 
 std::optional<CallCounts> CallCounter::Of(const std::string& peer) {
-  auto known = ids_.find(peer);
-  if (known == ids_.end()) {
-    List();
-    known = ids_.find(peer);
-    if (known == ids_.end()) return std::nullopt;
-  }
-  return ParseSocket(Take(grpc_channelz_get_socket(known->second)));
+  if (const auto counts = Ask(peer); counts.has_value()) return counts;
+  List(next_id_);
+  if (const auto counts = Ask(peer); counts.has_value()) return counts;
+  if (++misses_[peer] % kMissesUntilAllAreListed != 0) return std::nullopt;
+  List(0);
+  return Ask(peer);
 }
 
-void CallCounter::List() {
+std::optional<CallCounts> CallCounter::Ask(const std::string& peer) {
+  const auto known = ids_.find(peer);
+  if (known == ids_.end()) return std::nullopt;
+  auto counts = ParseSocket(Take(grpc_channelz_get_socket(known->second)));
+  if (!counts.has_value()) ids_.erase(known);  // of an earlier connection from there
+  return counts;
+}
+
+void CallCounter::Forget(const std::string& peer) {
+  ids_.erase(peer);
+  misses_.erase(peer);
+}
+
+void CallCounter::List(int64_t first) {
   int64_t next = next_id_;
   for (const int64_t server : ParseServerList(Take(grpc_channelz_get_servers(0)))) {
-    const std::string text = Take(grpc_channelz_get_server_sockets(server, next_id_, kAllSockets));
+    const std::string text = Take(grpc_channelz_get_server_sockets(server, first, kAllSockets));
     for (ListedSocket& socket : ParseSocketList(text)) {
       next = std::max(next, socket.id + 1);
       ids_[std::move(socket.peer)] = socket.id;

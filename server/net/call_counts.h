@@ -1,7 +1,7 @@
 // What gRPC counts of a connection: asked of its channelz, in process, by the peer's name.
 //
-// A connection is known once its handshakes are over. Asking costs tens of microseconds.
-// Not thread-safe.
+// A connection is known once its handshakes are over. Asking costs tens of microseconds; of one
+// that is not known, now and then a list of all connections. Not thread-safe.
 #ifndef MNEME_SERVER_NET_CALL_COUNTS_H_
 #define MNEME_SERVER_NET_CALL_COUNTS_H_
 
@@ -32,19 +32,25 @@ std::vector<ListedSocket> ParseSocketList(const std::string& json);
 std::optional<CallCounts> ParseSocket(const std::string& json);
 std::vector<int64_t> ParseServerList(const std::string& json);
 
+// Ids are given before sockets are listed, so one may be listed after another with a greater id.
+inline constexpr uint64_t kMissesUntilAllAreListed = 5;
+
 class CallCounter {
  public:
   // Nullopt: gRPC does not know it yet, or any more.
   std::optional<CallCounts> Of(const std::string& peer);
   // The connection is over.
-  void Forget(const std::string& peer) { ids_.erase(peer); }
+  void Forget(const std::string& peer);
 
  private:
-  // Learns the ids of connections that are new.
-  void List();
+  // By an id that is known.
+  std::optional<CallCounts> Ask(const std::string& peer);
+  // Learns the ids of connections, from `first` on.
+  void List(int64_t first);
 
   int64_t next_id_ = 0;
   std::unordered_map<std::string, int64_t> ids_;
+  std::unordered_map<std::string, uint64_t> misses_;
 };
 
 }  // namespace mneme::server

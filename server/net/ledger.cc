@@ -23,7 +23,17 @@ void Ledger::Count(Id id, const Traffic& traffic) {
   account.traffic = traffic;
   account.bytes_owed += in;
   account.bytes_uncounted += static_cast<uint64_t>(in);
-  if (in > 0) account.judged = false;
+  if (out > 0) {
+    account.silent_bytes = 0;
+    account.silent_looks = 0;
+  }
+  if (in > 0) {
+    account.judged = false;
+    if (out == 0) {
+      account.silent_bytes += in;
+      ++account.silent_looks;
+    }
+  }
   Pay(account.bytes_owed, out / static_cast<double>(kAnswerShare));
 }
 
@@ -74,6 +84,13 @@ std::vector<Ledger::Id> Ledger::ToCount(uint64_t least_bytes, size_t most) const
   return out;
 }
 
+bool Ledger::OwesBytes(const Account& account) const {
+  return account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max) ||
+         account.bytes_of_no_call > static_cast<double>(kBytesOfNoCallMax) ||
+         (account.silent_bytes > static_cast<double>(kSilentBytesMax) &&
+          account.silent_looks > kSilentLooksMax);
+}
+
 std::vector<Ledger::Offender> Ledger::Judge() const {
   std::vector<Offender> out;
   std::vector<std::pair<double, Id>> others;
@@ -82,8 +99,7 @@ std::vector<Ledger::Offender> Ledger::Judge() const {
     const bool known = account.judged;
     if (known && account.calls_owed > static_cast<double>(kUnansweredCallsMax)) {
       out.push_back({id, Breach::kCalls});
-    } else if (known && (account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max) ||
-                         account.bytes_of_no_call > static_cast<double>(kBytesOfNoCallMax))) {
+    } else if (known && OwesBytes(account)) {
       out.push_back({id, Breach::kBytes});
     } else {
       owed += account.bytes_owed;

@@ -10,7 +10,10 @@
 // once it is done with it, which under a flood of them is too late.
 //
 // Half a message may be large, so the bound on bytes is. Bytes that came while no call was under
-// way are half of nothing: they are counted apart too, and of these little is borne.
+// way are half of nothing: they are counted apart too, and of these little is borne. And a message
+// that comes in has answers on the way, by gRPC itself: it opens the window anew, and asks for the
+// delay with a ping at least every ten seconds. Headers have none, and while they come nothing else
+// may. So who sends for long and never gets a byte sends headers without end.
 //
 // Pure values, no clock and no socket. Not thread-safe.
 //
@@ -38,6 +41,10 @@ inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
 // That came while no call was under way. An honest client sends some with the headers of a call
 // that is not known yet, at most a window.
 inline constexpr uint64_t kBytesOfNoCallMax = 8 << 20;
+// Bytes in at least so many looks (Ledger::Count of traffic; 15 s of them), none of which saw a
+// byte go out.
+inline constexpr uint64_t kSilentBytesMax = 1 << 20;
+inline constexpr uint64_t kSilentLooksMax = 75;
 // Of these 1,024 may be under way (server/rpc/limits.h), and the rest broken off.
 inline constexpr uint64_t kUnansweredCallsMax = 2'048;
 inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 200;
@@ -88,8 +95,12 @@ class Ledger {
     double bytes_owed = 0;
     double bytes_of_no_call = 0;  // of them
     double calls_owed = 0;
-    bool judged = false;  // calls were counted since bytes came
+    double silent_bytes = 0;    // that came since a byte went out,
+    uint64_t silent_looks = 0;  // seen by so many looks
+    bool judged = false;        // calls were counted since bytes came
   };
+
+  bool OwesBytes(const Account& account) const;
 
   const LedgerBounds bounds_;
   std::unordered_map<Id, Account> accounts_;

@@ -3,9 +3,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <deque>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "tests/faults/abuse.h"
 #include "tests/faults/pressure.h"
@@ -22,7 +24,8 @@ constexpr int kDim = 64;
 constexpr int kRows = 500;
 // Patience, not a promise.
 constexpr seconds kPatience{60};
-constexpr size_t kReads = 50;  // of the good client after each turn
+constexpr size_t kLastWords = 3;  // lines of its log
+constexpr size_t kReads = 50;     // of the good client after each turn
 // Connections by the thousand.
 constexpr int kCrowd = 5'000;
 constexpr int kConnectionsMax = 1'000;
@@ -46,7 +49,7 @@ bool Await(Condition condition) {
 class World {
  public:
   World(Tally& tally, std::vector<std::string> more = {}) : tally_(tally) {
-    more.push_back("--log.level=error");
+    more.push_back("--log.level=warning");
     more.push_back("--engine.memory_bytes_max=" + std::to_string(kLimit));
     daemon_ = Daemon::Mnemed(MNEMED_PATH, directory_.path(), std::move(more));
     if (daemon_->port() == 0) {
@@ -67,7 +70,7 @@ class World {
   const std::string& directory() const { return directory_.path(); }
   void Wrong(const std::string& what) {
     ok_ = false;
-    tally_.Report(Finding::kWrong, 0, what);
+    tally_.Report(Finding::kWrong, 0, what + "; its last words: " + LastWords());
   }
   bool AwaitReads() {
     const size_t until = reader_->times().count() + kReads;
@@ -76,7 +79,7 @@ class World {
   // After the abusers have gone.
   void End() {
     if (!daemon_->running()) {
-      return Wrong(absl::StrCat("the daemon ended (", daemon_->exit_code(), "): ", LastWords()));
+      return Wrong(absl::StrCat("the daemon ended (", daemon_->exit_code(), ")"));
     }
     if (!AwaitReads()) Wrong("the good client is not served any more");
     Holdings now;
@@ -99,9 +102,12 @@ class World {
  private:
   std::string LastWords() const {
     std::ifstream log(directory_.path() + "/log");
-    std::string last;
-    for (std::string line; std::getline(log, line);) last = line;
-    return last.empty() ? "it said nothing" : last;
+    std::deque<std::string> last;
+    for (std::string line; std::getline(log, line);) {
+      last.push_back(line);
+      if (last.size() > kLastWords) last.pop_front();
+    }
+    return last.empty() ? "none" : absl::StrJoin(last, " / ");
   }
 
   Tally& tally_;

@@ -47,9 +47,12 @@ std::string Frame(int type, int flags, uint32_t stream, std::string_view body) {
          static_cast<char>(flags) + Number(stream, 4) + std::string(body);
 }
 
+std::string HeaderStart(std::string_view name, size_t bytes) {
+  return std::string(1, '\0') + Length(name.size()) + std::string(name) + Length(bytes);
+}
+
 std::string HeaderField(std::string_view name, std::string_view value) {
-  return std::string(1, '\0') + Length(name.size()) + std::string(name) + Length(value.size()) +
-         std::string(value);
+  return HeaderStart(name, value.size()) + std::string(value);
 }
 
 std::string Preface() { return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0); }

@@ -21,6 +21,8 @@ inline constexpr int kEndStream = 1, kAck = 1, kEndHeaders = 4;
 std::string Frame(int type, int flags, uint32_t stream, std::string_view body = {});
 // A header as a literal, without Huffman's code and without the table.
 std::string HeaderField(std::string_view name, std::string_view value);
+// Its beginning, up to a value of so many bytes.
+std::string HeaderStart(std::string_view name, size_t bytes);
 // What a client begins with: the preface and empty settings.
 std::string Preface();
 // The headers of a call of gRPC.

@@ -24,7 +24,8 @@ class LedgerTest : public ::testing::Test {
   }
   // So much came in altogether, in so many calls.
   void Came(Ledger::Id id, uint64_t bytes, CallCounts calls = {.opened = 1}) {
-    ledger_.Count(id, Traffic{.bytes_in = bytes});
+    // What is received and answered sends at least a byte.
+    ledger_.Count(id, Traffic{.bytes_in = bytes, .bytes_out = calls.answered + calls.messages});
     ledger_.Count(id, calls);
   }
 
@@ -67,6 +68,21 @@ TEST_F(LedgerTest, BytesOfNoCallAddUpSooner) {
   Came(2, kBytesOfNoCallMax + kMiB, {.opened = 10, .answered = 6, .failed = 3});
   Came(2, kBytesOfNoCallMax + 3 * kMiB / 2, {.opened = 10, .answered = 7, .failed = 3});
   EXPECT_THAT(Named(), IsEmpty());
+}
+
+TEST_F(LedgerTest, WhoSendsForLongAndGetsNothingSendsNoMessage) {
+  for (const Ledger::Id id : {1, 2, 3}) ledger_.Open(id);
+  const CallCounts one{.opened = 1};
+  const uint64_t step = kSilentBytesMax / kSilentLooksMax;
+  for (uint64_t look = 1; look <= kSilentLooksMax + 1; ++look) {
+    EXPECT_THAT(Named(), IsEmpty()) << look;
+    Came(1, look * step, one);
+    // One gets a byte now and then; one says little.
+    ledger_.Count(2, Traffic{.bytes_in = look * step, .bytes_out = look / kSilentLooksMax});
+    ledger_.Count(2, one);
+    Came(3, look, one);
+  }
+  EXPECT_THAT(Named(), ElementsAre(1));
 }
 
 TEST_F(LedgerTest, CallsAndMessagesPayForThem) {
