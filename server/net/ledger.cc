@@ -65,7 +65,7 @@ void Ledger::Forgive(int64_t nanos) {
   const double seconds = static_cast<double>(nanos) / 1e9;
   for (auto& [id, account] : accounts_) {
     const double bytes = seconds * static_cast<double>(kBytesForgivenPerSecond);
-    Pay(account.bytes_owed, bytes);
+    if (account.calls.under_way() == 0) Pay(account.bytes_owed, bytes);
     Pay(account.bytes_of_no_call, bytes);
     Pay(account.calls_owed, seconds * static_cast<double>(kUnansweredCallsForgivenPerSecond));
   }

@@ -3,7 +3,8 @@
 // Two debts are kept of each connection. Bytes: what came in and was no message yet, whatever it is
 // (control frames, headers without end, half a message). Calls: those that were opened and not
 // answered. Messages and answered calls pay for bytes; an answered call pays for itself and for
-// another one that was broken off; a little is forgiven with time. An honest client owes what it
+// another one that was broken off; a little is forgiven with time, of bytes only while no call is
+// under way: what came with one may be held for as long as it is. An honest client owes what it
 // has under way; one that sends frames of no use, or opens calls to reset them, owes ever more.
 //
 // What is open and what was broken off is not told apart: gRPC counts a call as broken off only

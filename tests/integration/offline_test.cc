@@ -94,7 +94,7 @@ TEST_F(OfflineTest, FsckAndDumpReadWhatADaemonLeft) {
   Store("a", 20);  // its beta is saved, and the log before it trimmed
   Store("a", 1);
   // Which looks at all files of the directory.
-  v1::GetServerInfoResponse info;
+  v1::ServerInfo info;
   ASSERT_TRUE(MNEME_CALL(memories_, GetServerInfo, {}, &info).ok());
   const Outcome locked = RunMnemed("fsck " + Data());
   EXPECT_EQ(locked.code, 3);
