@@ -12,6 +12,11 @@ void BoundTransport(grpc::ServerBuilder& builder, uint64_t message_bytes_max,
   // gRPC itself refuses.
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(std::min<uint64_t>(2 * message_bytes_max, 1ull << 30)));
+  // gRPC inflates a compressed message before it looks at its size: a megabyte would take
+  // gigabytes.
+  for (const grpc_compression_algorithm each : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(each, false);
+  }
   grpc::ResourceQuota quota("mnemed");
   quota.Resize(std::min<uint64_t>(buffer_bytes_max, 1ull << 40));
   builder.SetResourceQuota(quota);

@@ -219,6 +219,18 @@ TEST_F(WireTest, BatchesAndMessagesOverTheLimit) {
   EXPECT_THAT(status.error_message(), ::testing::HasSubstr("larger than max"));
 }
 
+TEST_F(WireTest, CompressedMessagesWhichWouldBeInflatedUnbounded) {
+  for (const grpc_compression_algorithm how : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(how);
+    v1::StoreRequest request = GoodStore();
+    request.set_memory("memories/" + std::string(100'000, 'm'));
+    v1::StoreResponse response;
+    const grpc::Status status = stub_->Store(&context, request, &response);
+    EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED) << status.error_message();
+  }
+}
+
 TEST_F(WireTest, SpecsThatCannotBe) {
   const auto fails = [](auto fill, const std::string& reason) {
     v1::CreateMemoryRequest request;
