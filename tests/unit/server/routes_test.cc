@@ -52,7 +52,7 @@ TEST(Routes, TheCollectionSaysWhichRpcAVerbMeans) {
   EXPECT_EQ(Find(routes, "POST", "/v1/memories/a:get"), "GetMemory memories/a");
   EXPECT_EQ(Find(routes, "POST", "/v1/backups/7:get"), "GetBackup backups/7");
   EXPECT_EQ(Find(routes, "POST", "/v1/operations/x-1:get"), "GetOperation operations/x-1");
-  EXPECT_EQ(Find(routes, "POST", "/v1/aliases/a:delete"), "DeleteAlias aliases/a");
+  EXPECT_EQ(Find(routes, "POST", "/v1/memories/a:deleteAlias"), "DeleteAlias memories/a");
   EXPECT_EQ(Find(routes, "POST", "/v1/memories"), "CreateMemory ");
   EXPECT_EQ(Find(routes, "POST", "/v1/memories:list"), "ListMemories ");
   EXPECT_EQ(Find(routes, "GET", "/metrics"), "page");
