@@ -6,11 +6,35 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "core/base/status.h"
 
 namespace mneme::server {
 namespace {
+
+// %* in the pattern: the message so that no part of it can be taken for another line of the log. It
+// may have lines; those after the first are set in.
+class PlainMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& msg, const std::tm&,
+              spdlog::memory_buf_t& dest) override {
+    const std::string_view text(msg.payload.data(), msg.payload.size());
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if (text[i] == '\n') {
+        dest.push_back('\n');
+        if (text.substr(i + 1, 2) == "  ") continue;
+        for (int k = 0; k < 2; ++k) dest.push_back(' ');
+      } else {
+        dest.push_back((byte < 0x20 && text[i] != '\t') || byte == 0x7f ? '?' : text[i]);
+      }
+    }
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PlainMessage>();
+  }
+};
 
 // %* in the pattern: the message as the inside of a JSON string.
 class JsonMessage final : public spdlog::custom_flag_formatter {
@@ -42,11 +66,14 @@ void InitLog(const std::string& level, const std::string& format) {
   auto logger =
       std::make_shared<spdlog::logger>("mnemed", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<JsonMessage>('*');
-  formatter->set_pattern(
-      format == "json"
-          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","thread":%t,"message":"%*"})"
-          : "%Y-%m-%d %H:%M:%S.%e %L %v");
+  if (format == "json") {
+    formatter->add_flag<JsonMessage>('*');
+    formatter->set_pattern(
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","thread":%t,"message":"%*"})");
+  } else {
+    formatter->add_flag<PlainMessage>('*');
+    formatter->set_pattern("%Y-%m-%d %H:%M:%S.%e %L %*");
+  }
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);
