@@ -97,6 +97,7 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                .connections_per_address_max = config.http_connections_per_address_max,
                .idle_seconds = config.http_idle_seconds,
                .request_seconds = config.http_request_seconds,
+               .answer_seconds = config.answer_seconds,
                .body_bytes_max = config.limits.message_bytes_max,
                .tls = HttpTls(config, security)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
@@ -116,6 +117,9 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                              "Entries that the audit log had no room or no disk for."),
                   security.audit() == nullptr ? 0 : static_cast<double>(security.audit()->lost()));
       }};
+  options.know = [&gate = bounds.gate](const std::string& authorization, const std::string& verb) {
+    return gate.CheckCaller(authorization, verb);
+  };
   options.allow = [&gate = bounds.gate](const std::string& authorization) {
     return gate.CheckPage(authorization);
   };

@@ -182,6 +182,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   });
   reloader.AddPart([&security](const Config&) { return (*security)->Reload(); });
   std::atomic<HttpDoor*> open_door{nullptr};
+  reloader.OnChange([&open_door](const Config& now) {
+    if (HttpDoor* const door = open_door.load()) door->SetAnswerSeconds(now.answer_seconds);
+  });
   if (config.http_tls) {
     reloader.AddPart([&](const Config&) { return RenewDoor(config, **security, open_door); });
   }

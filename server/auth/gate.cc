@@ -184,6 +184,19 @@ absl::Status Gate::CheckOperation(const Caller& caller, const Method& method,
   return Denied(caller, method, absl::StrFormat("memory '%s'", *subject));
 }
 
+absl::Status Gate::CheckCaller(std::string_view authorization, std::string_view verb) const {
+  const absl::Status known = authenticator_.Identify(authorization).status();
+  if (known.ok() || audit_ == nullptr) return known;
+  AuditEntry entry{.unix_nanos = clock_.NowUnixNanos(),
+                   .who = std::string(Caller().name()),
+                   .from = "http",
+                   .verb = std::string(verb),
+                   .code = absl::StatusCodeToString(known.code())};
+  if (const auto detail = GetErrorDetail(known); detail.has_value()) entry.reason = detail->reason;
+  audit_->Write(std::move(entry));
+  return known;
+}
+
 absl::Status Gate::CheckPage(std::string_view authorization) const {
   MNEME_ASSIGN_OR_RETURN(const Caller caller, authenticator_.Identify(authorization));
   if (caller.MayDoOnAll(v1::ROLE_READER)) return absl::OkStatus();
@@ -209,7 +222,8 @@ void Gate::Note(const grpc::ServerContextBase& context, const Passage& passage,
                    .verb = method.verb,
                    .code = absl::StatusCodeToString(status.code())};
   for (size_t i = 0; i < method.memories.size() && entry.memory.empty(); ++i) {
-    entry.memory = Without(kMemories, TextAt(request, method.memories[i]));
+    entry.memory =
+        Without(kMemories, TextAt(request, method.memories[i])).substr(0, kAuditedNameBytesMax);
   }
   if (const auto detail = GetErrorDetail(status); detail.has_value()) entry.reason = detail->reason;
   if (response != nullptr) entry.position = PositionIn(*response);

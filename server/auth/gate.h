@@ -31,6 +31,9 @@
 
 namespace mneme::server {
 
+// Of a memory's name in the audit log; no memory has a longer one, but a call that is refused may.
+inline constexpr size_t kAuditedNameBytesMax = 128;
+
 // What the gate asks about what is stored. Thread-safe functions.
 struct Directory {
   // The memory's own name where the name is an alias; else the name.
@@ -72,6 +75,8 @@ class Gate {
   Passage Admit(const grpc::ServerContextBase& context, const google::protobuf::Message& request,
                 uint64_t bytes) const;
 
+  // Of a call of `verb` over HTTP, before its body is read. Who is refused is in the audit log.
+  absl::Status CheckCaller(std::string_view authorization, std::string_view verb) const;
   // Of a page that tells of all memories (metrics): it takes the role reader on all. Errors as
   // Admit's.
   absl::Status CheckPage(std::string_view authorization) const;

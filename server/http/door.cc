@@ -48,7 +48,13 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Start(DoorOptions options, c
   HttpHandler handler{
       .refuse = [&self](const HttpRequest& request) -> std::optional<HttpResponse> {
         const auto found = self.routes_.Find(request.verb, request.path);
-        if (found.ok()) return std::nullopt;
+        if (found.ok()) {
+          const RpcTarget* const rpc = std::get_if<RpcTarget>(&*found);
+          if (rpc == nullptr || !request.body_is_large) return std::nullopt;
+          const absl::Status known =
+              self.options_.know(request.authorization, rpc->path->method->descriptor->name());
+          return known.ok() ? std::nullopt : std::optional(ErrorResponse(known));
+        }
         HttpResponse refusal = ErrorResponse(found.status());
         if (absl::IsUnimplemented(found.status())) {
           refusal.code = 405;

@@ -31,6 +31,9 @@ struct DoorOptions {
   std::function<absl::Status(const std::string& authorization)> allow = [](const std::string&) {
     return absl::OkStatus();
   };
+  // OK: whoever sent this header is known, and may have a large body of a call read.
+  std::function<absl::Status(const std::string& authorization, const std::string& verb)> know =
+      [](const std::string&, const std::string&) { return absl::OkStatus(); };
   // What to show at /metrics besides the door's own.
   std::function<void(MetricFamilies&)> collect = [](MetricFamilies&) {};
 };
@@ -46,6 +49,7 @@ class HttpDoor {
   void SetDraining() { draining_.store(true, std::memory_order_release); }
   // From now on RPCs are refused: call it before the gRPC server shuts down.
   void StopCalls() { json_.StopCalls(); }
+  void SetAnswerSeconds(uint64_t seconds) { http_->SetAnswerSeconds(seconds); }
   // See HttpServer::Renew.
   absl::Status Renew(const HttpCertificate& tls) { return http_->Renew(tls); }
   // Returns when all requests under way were answered.

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/base/status.h"
+#include "core/engine/limits.h"
 #include "server/http/error.h"
 
 namespace mneme::server {
@@ -39,6 +40,23 @@ absl::Status BodyTooLarge(uint64_t most) {
                     "in place of values."});
 }
 
+absl::Status AmbiguousBody() {
+  return InvalidArgument("the headers do not say where the body ends",
+                         {.reason = "HEADERS",
+                          .expected = "one Content-Length, or Transfer-Encoding: chunked, and no "
+                                      "blanks in the names of headers",
+                          .next_step = "Correct the client, or the proxy before this server."});
+}
+
+absl::Status AnswersWait(uint64_t held, uint64_t most) {
+  return ResourceExhausted("answers that wait to be taken hold too much memory",
+                           {.reason = "BUSY",
+                            .given = absl::StrFormat("%d bytes with this one", held),
+                            .expected = absl::StrFormat("at most %d bytes", most),
+                            .next_step = "Read answers sooner, ask for less at once, or retry.",
+                            .retry_after_ms = engine::kBusyRetryMs});
+}
+
 absl::Status ServerStopping() {
   return Unavailable("the server is stopping",
                      {.reason = "STOPPING", .next_step = "Retry once it is back."});
@@ -55,6 +73,22 @@ uint64_t AnnouncedBytes(MHD_Connection* connection) {
   uint64_t bytes = 0;
   std::from_chars(text.data(), text.data() + text.size(), bytes);
   return bytes;
+}
+
+// Where the body ends must be said once: a proxy that takes the other word would hand us a part of
+// the body as the next request.
+bool BodyIsAmbiguous(MHD_Connection* connection) {
+  size_t lengths = 0;
+  const auto count = [](void* to, MHD_ValueKind, const char* key, const char*) -> MHD_Result {
+    std::string_view name(key);
+    const bool odd = name.find_first_of(" \t") != std::string_view::npos;
+    const bool length = strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+                        strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    *static_cast<size_t*>(to) += odd ? 2 : length;
+    return MHD_YES;
+  };
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, count, &lengths);
+  return lengths > 1;
 }
 
 uint64_t ConnectionsOf(MHD_Daemon* daemon) {
@@ -92,10 +126,9 @@ absl::StatusOr<Address> Resolve(const std::string& listen) {
 // One request and its answer. Belongs to libmicrohttpd's thread, but while it is handled.
 struct HttpServer::Exchange {
   explicit Exchange(HttpServer& s, MHD_Connection* c) : server(s), connection(c) {}
-  ~Exchange() { server.budget_.Give(charged_bytes); }
-  void Charge(uint64_t bytes) {
-    server.budget_.Take(bytes);
-    charged_bytes += bytes;
+  ~Exchange() {
+    server.budget_.Give(charged_bytes);
+    server.answer_bytes_.fetch_sub(answer_bytes, std::memory_order_relaxed);
   }
 
   HttpServer& server;
@@ -103,6 +136,7 @@ struct HttpServer::Exchange {
   HttpRequest request;
   std::optional<HttpResponse> response;
   uint64_t charged_bytes = 0;
+  uint64_t answer_bytes = 0;  // of them
   bool handled = false;
 };
 
@@ -168,11 +202,15 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
   request.traceparent = Header(connection, "traceparent");
   request.tracestate = Header(connection, "tracestate");
   request.grpc_timeout = Header(connection, "grpc-timeout");
+  request.body_is_large = AnnouncedBytes(connection) > kHttpDroppedBodyBytesMax ||
+                          !Header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING).empty();
   if (stopping_.load(std::memory_order_acquire)) {
     exchange->response = ErrorResponse(ServerStopping());
   } else if (const std::string origin = Header(connection, MHD_HTTP_HEADER_ORIGIN);
              !origin.empty()) {
     exchange->response = ErrorResponse(FromBrowser(origin));
+  } else if (BodyIsAmbiguous(connection)) {
+    exchange->response = ErrorResponse(AmbiguousBody());
   } else if (AnnouncedBytes(connection) > options_.body_bytes_max) {
     exchange->response = ErrorResponse(BodyTooLarge(options_.body_bytes_max));
     exchange->response->code = 413;
@@ -212,7 +250,7 @@ bool HttpServer::Handle(Exchange& exchange) {
   }
   MHD_suspend_connection(exchange.connection);
   handler_.handle(exchange.request, [this, &exchange](HttpResponse response) {
-    exchange.Charge(response.body.size());
+    ChargeAnswer(exchange, response);
     exchange.response = std::move(response);
     MHD_resume_connection(exchange.connection);  // from here on the exchange may be gone
     MutexLock lock(&mutex_);
@@ -221,8 +259,23 @@ bool HttpServer::Handle(Exchange& exchange) {
   return true;
 }
 
+void HttpServer::ChargeAnswer(Exchange& exchange, HttpResponse& response) {
+  const uint64_t bytes = response.body.size();
+  absl::Status taken = budget_.TryTake(bytes);
+  if (taken.ok()) exchange.charged_bytes += bytes;
+  if (taken.ok() && bytes > kHttpLargeAnswerBytes) {
+    exchange.answer_bytes = bytes;
+    const uint64_t held = answer_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (held > budget_.bytes_max() / 2) taken = AnswersWait(held, budget_.bytes_max() / 2);
+  }
+  if (taken.ok()) return;
+  response = ErrorResponse(taken);
+}
+
 bool HttpServer::Send(Exchange& exchange) {
   HttpResponse& from = *exchange.response;
+  patience_.Answering(*Callbacks::TicketOf(exchange.connection),
+                      answer_nanos_.load(std::memory_order_relaxed));
   // The exchange holds the bytes until libmicrohttpd is done with them.
   MHD_Response* to =
       MHD_create_response_from_buffer(from.body.size(), from.body.data(), MHD_RESPMEM_PERSISTENT);

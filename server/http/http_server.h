@@ -3,7 +3,8 @@
 // One thread of libmicrohttpd's takes and sends bytes for all connections. A request is handed over
 // once its body is there; its connection is then suspended until the handler responds, from
 // whatever thread, so nobody waits. Bodies and answers are charged to the byte budget that gRPC's
-// calls are charged to, for as long as they are held.
+// calls are charged to, for as long as they are held; answers to half of it at most, so that those
+// who read slowly leave room for the others.
 //
 // A request that has an Origin header comes from a page in a browser, and is refused: a page that
 // its reader happens to visit must not reach a server on his loopback address.
@@ -38,6 +39,8 @@ inline constexpr size_t kHttpHeaderBytesMax = 32 * 1024;
 // A request that is refused before its body came in: up to this size the body is read and dropped,
 // so that the client is there to read why; beyond it the connection is closed.
 inline constexpr uint64_t kHttpDroppedBodyBytesMax = 64 * 1024;
+// Answers beyond this size may together hold half of the byte budget.
+inline constexpr uint64_t kHttpLargeAnswerBytes = 1024 * 1024;
 // Certificates in use at once: of the port, and of connections that began before it was renewed.
 inline constexpr size_t kHttpRenewalsMax = 8;
 
@@ -50,6 +53,8 @@ struct HttpRequest {
   std::string traceparent;
   std::string tracestate;
   std::string grpc_timeout;
+  // More than kHttpDroppedBodyBytesMax are announced, or not said how many.
+  bool body_is_large = false;
 };
 
 struct HttpResponse {
@@ -74,6 +79,7 @@ struct HttpOptions {
   uint64_t connections_per_address_max = 0;
   uint64_t idle_seconds = 0;     // without a byte either way
   uint64_t request_seconds = 0;  // for a request to come in, from the connection or the last answer
+  uint64_t answer_seconds = 0;   // for an answer to be taken
   uint64_t body_bytes_max = 0;
   HttpCertificate tls;
 };
@@ -107,6 +113,10 @@ class HttpServer {
   // there is TLS already. Unavailable (LISTEN): it is none; FailedPrecondition (RENEWALS): clients
   // of the last kHttpRenewalsMax certificates are still connected. Then all stays as it is.
   absl::Status Renew(const HttpCertificate& tls);
+  // For answers that begin from now on.
+  void SetAnswerSeconds(uint64_t seconds) {
+    answer_nanos_.store(static_cast<int64_t>(seconds) * kNanosPerSecond, std::memory_order_relaxed);
+  }
   int port() const { return port_; }
   HttpCounters counters() const;
 
@@ -120,8 +130,13 @@ class HttpServer {
         clock_(clock),
         budget_(budget),
         handler_(std::move(handler)),
-        patience_(clock, static_cast<int64_t>(options.request_seconds) * 1'000'000'000) {}
+        patience_(clock, static_cast<int64_t>(options.request_seconds) * kNanosPerSecond),
+        answer_nanos_(static_cast<int64_t>(options.answer_seconds) * kNanosPerSecond) {}
 
+  static constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+  // Takes the bytes of an answer from the budget, or makes it a refusal.
+  void ChargeAnswer(Exchange& exchange, HttpResponse& response);
   // Reactions of libmicrohttpd's thread; false closes the connection.
   std::unique_ptr<Exchange> Begin(MHD_Connection* connection, const char* path, const char* verb);
   bool TakeBody(Exchange& exchange, const char* data, size_t size);
@@ -135,6 +150,8 @@ class HttpServer {
   ByteBudget& budget_;
   const HttpHandler handler_;
   Patience patience_;
+  std::atomic<int64_t> answer_nanos_;
+  std::atomic<uint64_t> answer_bytes_{0};  // of answers that are held
   int port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> responses_[5] = {};

@@ -19,9 +19,9 @@ Patience::~Patience() {
 }
 
 Patience::Ticket Patience::Open(int socket) {
-  const int64_t now = clock_.NowMonotonicNanos();
+  const int64_t until = clock_.NowMonotonicNanos() + most_;
   MutexLock lock(&mutex_);
-  return waits_.insert(waits_.end(), {.socket = socket, .since_nanos = now});
+  return waits_.insert(waits_.end(), {.socket = socket, .until_nanos = until});
 }
 
 void Patience::Close(Ticket ticket) {
@@ -31,14 +31,16 @@ void Patience::Close(Ticket ticket) {
 
 void Patience::Came(Ticket ticket) {
   MutexLock lock(&mutex_);
-  ticket->since_nanos = 0;
+  ticket->until_nanos = 0;
 }
 
-void Patience::Answered(Ticket ticket) {
-  const int64_t now = clock_.NowMonotonicNanos();
+void Patience::Answering(Ticket ticket, int64_t most) {
+  const int64_t until = clock_.NowMonotonicNanos() + most;
   MutexLock lock(&mutex_);
-  ticket->since_nanos = now;
+  ticket->until_nanos = until;
 }
+
+void Patience::Answered(Ticket ticket) { Answering(ticket, most_); }
 
 void Patience::Run() {
   MutexLock lock(&mutex_);
@@ -46,9 +48,9 @@ void Patience::Run() {
     stop_.WaitFor(&mutex_, std::chrono::milliseconds(kPatienceLookMs));
     const int64_t now = clock_.NowMonotonicNanos();
     for (Wait& wait : waits_) {
-      if (wait.since_nanos == 0 || now - wait.since_nanos <= most_) continue;
+      if (wait.until_nanos == 0 || now <= wait.until_nanos) continue;
       shutdown(wait.socket, SHUT_RDWR);  // libmicrohttpd sees its end, and closes it
-      wait.since_nanos = 0;
+      wait.until_nanos = 0;
     }
   }
 }

@@ -1,6 +1,6 @@
-// Connections of the HTTP port whose next request is awaited: those that take too long over it are
-// shut. libmicrohttpd itself counts only the time without a byte, so that one byte now and then
-// would keep a connection for ever.
+// Connections of the HTTP port whose next request is awaited, or that are to take an answer: those
+// that take too long over it are shut. libmicrohttpd itself counts only the time without a byte, so
+// that one byte now and then would keep a connection for ever.
 //
 // Thread-safe.
 #ifndef MNEME_SERVER_HTTP_PATIENCE_H_
@@ -22,7 +22,7 @@ class Patience {
  public:
   struct Wait {
     int socket = -1;
-    int64_t since_nanos = 0;  // monotonic; 0: nothing is awaited
+    int64_t until_nanos = 0;  // monotonic; 0: nothing is awaited
   };
   using Ticket = std::list<Wait>::iterator;
 
@@ -36,8 +36,10 @@ class Patience {
   Ticket Open(int socket);
   // Before its socket is closed.
   void Close(Ticket ticket);
-  // Its request is here; then: it was answered, and the next one is awaited.
+  // Its request is here; then: it is sent an answer, for which it has so many nanoseconds; then: it
+  // has it, and the next one is awaited.
   void Came(Ticket ticket);
+  void Answering(Ticket ticket, int64_t most);
   void Answered(Ticket ticket);
 
  private:

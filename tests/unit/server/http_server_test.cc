@@ -27,9 +27,12 @@ constexpr HttpOptions kOptions{.listen = "127.0.0.1:0",
                                .connections_per_address_max = 8,
                                .idle_seconds = 30,
                                .request_seconds = 5,
+                               .answer_seconds = 5,
                                .body_bytes_max = 1'000};
 
-// Answers with the length of the body; GET /none is refused by its path.
+constexpr size_t kLargeBytes = 16 << 20;  // more than the kernel takes by itself
+
+// Answers with the length of the body, or with much; GET /none is refused by its path.
 HttpHandler Lengths() {
   return {.refuse = [](const HttpRequest& request) -> std::optional<HttpResponse> {
             if (request.path != "/none") return std::nullopt;
@@ -37,18 +40,21 @@ HttpHandler Lengths() {
           },
           .handle =
               [](HttpRequest& request, HttpRespond respond) {
-                respond({.body = std::to_string(request.body.size())});
+                const bool large = request.path == "/large";
+                respond({.body = large ? std::string(kLargeBytes, 'x')
+                                       : std::to_string(request.body.size())});
               }};
 }
 
 struct Server {
-  explicit Server(HttpOptions options = kOptions) {
+  explicit Server(HttpOptions options = kOptions, uint64_t budget_bytes = 100'000)
+      : budget(budget_bytes) {
     auto started = HttpServer::Start(options, clock, budget, Lengths());
     MNEME_CHECK(started.ok());
     http = *std::move(started);
   }
   ManualClock clock{1};
-  ByteBudget budget{100'000};
+  ByteBudget budget;
   std::unique_ptr<HttpServer> http;
 };
 
@@ -92,6 +98,18 @@ TEST(HttpServer, AnswersRequestAfterRequestOnOneConnection) {
   EXPECT_EQ(counters.under_way, 0u);
 }
 
+TEST(HttpServer, RefusesABodyWhoseEndIsSaidTwice) {
+  Server server;
+  for (const char* headers :
+       {"Content-Length: 1\r\nContent-Length: 2\r\n",
+        "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "Content-Length : 1\r\n"}) {
+    Client client(server.http->port());
+    client.Send("POST /x HTTP/1.1\r\nHost: h\r\n" + std::string(headers) + "\r\n");
+    client.Send("0\r\n\r\n");
+    EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 400")) << headers;
+  }
+}
+
 TEST(HttpServer, RefusesByThePathBeforeALargeBodyHasCome) {
   HttpOptions options = kOptions;
   options.body_bytes_max = 1'000'000;
@@ -127,6 +145,22 @@ TEST(HttpServer, ClosesAConnectionWhoseBodyTakesTooLong) {
   server.clock.Advance(6'000'000'000);
   client.Send("x");
   EXPECT_THAT(client.ReadUntil("forever"), IsEmpty());
+}
+
+TEST(HttpServer, AnswersThatNobodyTakesLeaveRoomForOthersAndEndInTime) {
+  Server server(kOptions, 5 * kLargeBytes);
+  Client first(server.http->port()), second(server.http->port()), third(server.http->port());
+  constexpr char kLarge[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (Client* slow : {&first, &second}) {
+    slow->Send(kLarge);
+    EXPECT_THAT(slow->ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  }
+  third.Send(kLarge);
+  EXPECT_THAT(third.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 429"));
+  server.clock.Advance(6'000'000'000);
+  EXPECT_LT(second.ReadUntil("forever").size(), kLargeBytes);
+  server.http->Stop();
+  EXPECT_EQ(server.budget.held(), 0u);
 }
 
 TEST(HttpServer, RefusesAnAddressThatIsTakenOrIsNone) {
