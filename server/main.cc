@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/base/fail_point.h"
 #include "core/base/status.h"
@@ -137,6 +139,18 @@ int RunOffline(const Config& config, const Commands& commands) {
   return status.ok() ? kExitOk : Fail(kExitDataDir, status);
 }
 
+// Of what no flag was: the first that looks like a key, with the nearest that there is.
+absl::Status UnknownKey(const std::vector<std::string>& rest) {
+  for (const std::string& argument : rest) {
+    if (!argument.starts_with("--")) continue;
+    const std::string name = argument.substr(2, argument.find('=') - 2);
+    if (std::ranges::count(ConfigKeys(), name, &ConfigKey::name) > 0) continue;
+    Config unused;
+    return SetKey(unused, name, "");
+  }
+  return absl::OkStatus();
+}
+
 int Main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app{"mnemed: the mneme associative-memory daemon"};
@@ -157,6 +171,10 @@ int Main(int argc, char** argv) {
   AddCommands(app, commands);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    if (const absl::Status unknown = UnknownKey(app.remaining(true)); !unknown.ok())
+      return Fail(kExitUsage, Annotate(unknown, "flag"));
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -2,17 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/completion.h"
 #include "client/cli/connection_flags.h"
+#include "client/cli/usage_errors.h"
 
 namespace mneme::cli {
 namespace {
@@ -29,31 +26,6 @@ constexpr char kFooter[] =
     "  3 no such memory or item   4 no answer, or not in time   130 stopped by ^C\n"
     "\n"
     "--json prints one JSON object; retrieve, query and items list print one a line.";
-
-// What a value should have been that is none of its flag's: no flag takes whole numbers beyond 64
-// bits, and those that take fewer have 32.
-std::string ExpectedInsteadOf(const std::string& text) {
-  uint64_t whole = 0;
-  double number = 0;
-  if (absl::SimpleAtoi(text, &whole)) return "a whole number of at most 4,294,967,295";
-  if (!absl::SimpleAtod(text, &number)) return "a number";
-  return number < 0 || text.find_first_not_of("0123456789") != text.npos
-             ? "a whole number, 0 or more"
-             : "a smaller whole number";
-}
-
-// CLI11's "Could not convert: --steps = 5000000000", as all other refusals are told.
-std::optional<absl::Status> RefusalOf(const CLI::ConversionError& error) {
-  constexpr std::string_view kBegin = "Could not convert: ", kBetween = " = ";
-  const std::string what = error.what();
-  const size_t between = what.find(kBetween);
-  if (!what.starts_with(kBegin) || between == what.npos) return std::nullopt;
-  const std::string flag = what.substr(kBegin.size(), between - kBegin.size());
-  const std::string given = what.substr(between + kBetween.size());
-  const std::string expected = ExpectedInsteadOf(given);
-  return UsageError(absl::StrCat(flag, " is ", given, ", expected ", expected), given, expected,
-                    "Give another value; --help tells what it is for.");
-}
 
 void AddCompletionCommand(CLI::App& app, Context& context) {
   CLI::App* completion =
@@ -112,13 +84,11 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
-  } catch (const CLI::ConversionError& error) {
-    const std::optional<absl::Status> refusal = RefusalOf(error);
+  } catch (const CLI::ParseError& error) {
+    const std::optional<absl::Status> refusal = RefusalOf(app, error);
     if (!refusal) return app.exit(error, io.out, io.err) == 0 ? kExitOk : kExitUsage;
     PrintError(*refusal, "mnemectl", json, io.err);
     return kExitUsage;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error, io.out, io.err) == 0 ? kExitOk : kExitUsage;
   }
   const absl::Status status = context.action();
   io.out.flush();

@@ -8,6 +8,7 @@
 #include "client/cli/json.h"
 #include "client/cli/rows.h"
 #include "client/cli/text.h"
+#include "client/cli/usage_errors.h"
 
 namespace mneme::cli {
 namespace {
@@ -85,7 +86,7 @@ void AddList(CLI::App& items, Context& context) {
   auto flags = std::make_shared<ListFlags>();
   list->add_option("MEMORY", flags->memory, "Which memory")->required();
   CLI::Option* limit = list->add_option("--limit", flags->limit, "Most items to list")
-                           ->check(CLI::PositiveNumber)
+                           ->check(AtLeastOne())
                            ->default_str("");
   list->add_flag("--vectors", flags->options.include_vectors, "Also keys and responses");
   list->add_flag("--payloads", flags->options.include_payloads, "Also payloads and attributes");
@@ -126,6 +127,16 @@ void PrintDeleted(const client::DeleteResult& result, const std::string& memory,
       << " of them only suppressed: they are never returned again, but what was learned from them "
          "still shapes\nother recalls: for good under the delta rules, until the next "
          "`mnemectl train` in a trained memory.\n";
+}
+
+// The server's error, in words of this command.
+absl::Status InFlags(const absl::Status& status) {
+  client::Error error = client::GetError(status);
+  if (error.reason != "VECTORS_NEEDED") return status;
+  error.next_step =
+      "Name what was stored in place of ids: --pairs KEYS --responses FILE, or --pairs a .jsonl "
+      "file.";
+  return client::MakeError(error);
 }
 
 void AddDelete(CLI::App& items, Context& context) {
@@ -195,7 +206,7 @@ void AddDelete(CLI::App& items, Context& context) {
                                                      .etags = rows.etags},
                                                     options)
                               : client->DeleteItemsWhere(flags->memory, flags->filter, options);
-      if (!result.ok()) return result.status();
+      if (!result.ok()) return InFlags(result.status());
       if (context.json) {
         context.io.out << Dump({{"memory", flags->memory},
                                 {"deleted", result->deleted},

@@ -12,6 +12,7 @@
 #include "client/cli/store_flags.h"
 #include "client/cli/text.h"
 #include "client/cli/units.h"
+#include "client/cli/usage_errors.h"
 
 namespace mneme::cli {
 namespace {
@@ -153,7 +154,7 @@ void AddStoreCommand(CLI::App& app, Context& context) {
   store->add_option("--ttl", flags->ttl,
                     "The items live this long, as in 30d (default: as the memory says)");
   store->add_option("--batch-rows", flags->rows_max, "Most rows read and sent at a time")
-      ->check(CLI::PositiveNumber)
+      ->check(AtLeastOne())
       ->default_str("by size");
   store->add_option("--request-id", flags->request_id,
                     "The same again with the same file stores nothing twice");

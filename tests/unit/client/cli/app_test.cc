@@ -196,6 +196,28 @@ TEST_F(AppTest, RefusesColumnsOfAnotherLength) {
   EXPECT_EQ(server_.calls(), 0);
 }
 
+TEST_F(AppTest, WhatItDoesNotKnowIsNamedWithTheNearestThatItDoes) {
+  const auto told = [this](std::vector<std::string> arguments) {
+    const Outcome outcome = RunBare(std::move(arguments));
+    EXPECT_EQ(outcome.code, kExitUsage);
+    return outcome.err;
+  };
+  EXPECT_THAT(told({"memory", "crate", "x"}),
+              HasSubstr("'crate' is no subcommand of memory; did you mean create?"));
+  EXPECT_THAT(told({"memroy", "create", "x"}),
+              HasSubstr("'memroy' is no subcommand of mnemectl; did you mean memory?"));
+  EXPECT_THAT(told({"memory", "zzzzzzzz"}), HasSubstr("'zzzzzzzz' is no subcommand of memory ("));
+  EXPECT_THAT(told({"memory"}), HasSubstr("memory needs a subcommand"));
+  EXPECT_THAT(
+      told({"memory", "create", "x", "--dim", "4", "--simlarity", "l2"}),
+      ::testing::AllOf(HasSubstr("--simlarity is no flag of create; did you mean --similarity?"),
+                       HasSubstr("given:     --simlarity l2")));
+  EXPECT_THAT(told({"memory", "list", "more"}), HasSubstr("list takes no more: more"));
+  EXPECT_THAT(told({"items", "list", "faces", "--limit", "0"}),
+              HasSubstr("--limit: 0 is too few, expected 1 or more"));
+  EXPECT_EQ(RunBare({"memory", "--help"}).code, kExitOk);
+}
+
 TEST_F(AppTest, SaysHowManyRowsWereStoredBeforeAnError) {
   server_.on_store = [](const v1::StoreRequest& request) {
     const float first = *reinterpret_cast<const float*>(request.keys().data().data());
