@@ -10,6 +10,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/store_flags.h"
 #include "client/cli/text.h"
+#include "client/cli/usage_errors.h"
 
 namespace mneme::cli {
 namespace {
@@ -84,6 +85,11 @@ void Print(const client::LoadResult& result, const LoadFlags& flags, const Conte
 // The error, with how to go on.
 absl::Status Resumable(const absl::Status& status, const LoadFlags& flags) {
   client::Error error = client::GetError(status);
+  if (error.reason == "SESSION_REUSED") {
+    error.expected = "the same file, --chunk-rows, --dtype and --upsert";
+    error.next_step = "Leave out --session to load something else. Nothing was stored.";
+    return client::MakeError(error);
+  }
   absl::StrAppend(&error.next_step, error.next_step.empty() ? "" : " ",
                   "The same command with --session ", flags.session,
                   " goes on behind what was stored.");
@@ -133,7 +139,7 @@ void AddLoadCommand(CLI::App& app, Context& context) {
                    "Go on with this load (default: a new one); file and --dtype must be the same");
   load->add_option("--chunk-rows", flags->chunk_rows,
                    "Rows in a chunk; the same in all runs of a session")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeastOne());
   load->callback(
       [&context, flags] { context.action = [&context, flags] { return Run(*flags, context); }; });
 }

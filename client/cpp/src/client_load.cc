@@ -2,7 +2,9 @@
 // connection.
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -170,13 +172,28 @@ class Loader {
     }
     const absl::Status remote = FromGrpc(stream->Finish(), target_, options_.stop);
     if (!local_.ok()) return local_;
+    if (again_ && GetError(remote).reason == "REQUEST_ID_REUSED") {
+      local_ = OtherSession(absl::StrCat("another chunk ", acknowledged_));
+      return local_;
+    }
     if (!remote.ok()) return remote;
-    return ended_ && acknowledged_ + 1 == next_ ? absl::OkStatus() : Malformed("too few acks");
+    return ended_ ? absl::OkStatus() : Malformed("too few acks");
   }
 
   bool failed_here() const { return !local_.ok(); }
   uint64_t acknowledged() const { return acknowledged_; }
   LoadResult& result() { return result_; }
+
+  // How far the load came when it ended with `status`, and what may have gone further.
+  std::string Progress(const absl::Status& status) const {
+    std::string text =
+        absl::StrCat("after chunk ", acknowledged_, " of session ", result_.session_id);
+    if (on_way_.empty() || !MayBeStored(status.code())) return text;
+    const uint64_t rows = std::accumulate(on_way_.begin(), on_way_.end(), uint64_t{0});
+    absl::StrAppend(&text, ", with ", on_way_.size(), " more of ", rows,
+                    " rows on their way that may be stored too");
+    return text;
+  }
 
  private:
   // Sends until all is acknowledged or the stream breaks, which Finish explains.
@@ -187,31 +204,66 @@ class Loader {
     if (!opened_) {
       // What was carried out behind our back since is asked for again: its answer counts.
       acknowledged_ = result_.chunks_skipped = response.opened().last_sequence();
+      again_ = acknowledged_ > 0;
       opened_ = true;
     }
-    next_ = acknowledged_ + 1;
+    next_ = again_ ? acknowledged_ : acknowledged_ + 1;
     ended_ = false;
     connection.Begin(next_, response.opened().window());
     while (!ended_) {
       if (!connection.AwaitRoom()) return absl::OkStatus();
       absl::StatusOr<std::optional<StoreBatch>> batch = source_(next_);
-      if (!batch.ok()) return batch.status();
-      if (!batch->has_value()) {
-        ended_ = true;
+      absl::Status status = batch.status();
+      if (status.ok() && batch->has_value()) status = Check(**batch);
+      if (again_ && status.ok() && !batch->has_value()) status = OtherSession("fewer chunks");
+      if (!status.ok() || !batch->has_value()) {
+        // What was sent before the error is stored: it is waited for, so that all of it is told.
         connection.End();
-        break;
+        ended_ = AwaitAcks(connection);
+        return status;
       }
-      if (absl::Status status = Check(**batch); !status.ok()) return status;
+      NoteSent(**batch);
       if (!connection.Send(ToChunk(**batch))) return absl::OkStatus();
       ++next_;
-      Add(connection.TakeAcks(false));
-    }
-    while (acknowledged_ + 1 < next_) {
-      const std::vector<v1::StoreResponse> acks = connection.TakeAcks(true);
-      if (acks.empty()) return absl::OkStatus();
-      Add(acks);
+      const bool compared = again_;  // nothing goes on before its answer is there
+      Add(connection.TakeAcks(compared));
+      if (compared && again_) return absl::OkStatus();
     }
     return absl::OkStatus();
+  }
+
+  // false when the stream broke before all acks were there.
+  bool AwaitAcks(Connection& connection) {
+    while (acknowledged_ + 1 < next_) {
+      const std::vector<v1::StoreResponse> acks = connection.TakeAcks(true);
+      if (acks.empty()) return false;
+      Add(acks);
+    }
+    return true;
+  }
+
+  // Whether chunks without an ack may have been stored when the stream ended so.
+  static bool MayBeStored(absl::StatusCode code) {
+    return code == absl::StatusCode::kCancelled || code == absl::StatusCode::kUnavailable ||
+           code == absl::StatusCode::kDeadlineExceeded || code == absl::StatusCode::kUnknown ||
+           code == absl::StatusCode::kInternal;
+  }
+
+  // A chunk that was sent again after a broken connection is noted already.
+  void NoteSent(const StoreBatch& batch) {
+    if (next_ > acknowledged_ + on_way_.size()) on_way_.push_back(batch.keys.rows);
+  }
+
+  // The session is that of a load of other rows.
+  absl::Status OtherSession(std::string_view given) const {
+    return MakeError(
+        {.code = absl::StatusCode::kInvalidArgument,
+         .reason = "SESSION_REUSED",
+         .message = absl::StrCat("session ", result_.session_id, " stored ", acknowledged_,
+                                 " chunks before, which are not those of this load"),
+         .given = std::string(given),
+         .expected = "the same rows, in the same chunks, with the same dtype and upsert",
+         .next_step = "Make a new session for other rows. Nothing was stored."});
   }
 
   v1::StoreStreamRequest Open() const {
@@ -233,7 +285,11 @@ class Loader {
 
   void Add(const std::vector<v1::StoreResponse>& acks) {
     for (const v1::StoreResponse& response : acks) {
+      result_.position = response.position();
+      result_.read_token = response.read_token();
+      if (std::exchange(again_, false)) continue;
       ++acknowledged_;
+      if (!on_way_.empty()) on_way_.pop_front();
       const auto durability = static_cast<Durability>(response.durability());
       result_.durability =
           result_.chunks == 0 ? durability : std::min(result_.durability, durability);
@@ -242,9 +298,7 @@ class Loader {
       result_.replaced += response.replaced();
       result_.evicted += response.evicted();
       result_.replayed += response.replayed() ? 1 : 0;
-      result_.position = response.position();
       result_.item_count = response.item_count();
-      result_.read_token = response.read_token();
       if (options_.progress) options_.progress(result_.chunks, result_.stored);
     }
   }
@@ -256,7 +310,11 @@ class Loader {
   LoadResult result_;
   absl::Status local_;
   bool opened_ = false;  // once, in whichever connection
-  bool ended_ = false;   // the source has no more
+  // The last chunk of an earlier Load is sent once more, before all others: the server refuses it
+  // when it is not what it stored.
+  bool again_ = false;
+  bool ended_ = false;           // the source has no more, and all is acknowledged
+  std::deque<uint64_t> on_way_;  // rows of the chunks sent behind `acknowledged_`
   uint64_t acknowledged_ = 0;
   uint64_t next_ = 1;
 };
@@ -280,10 +338,10 @@ absl::StatusOr<LoadResult> Client::Load(std::string_view memory, const ChunkSour
     if (loader.acknowledged() > before) tries = 1;  // it went on meanwhile
     if (loader.failed_here() ||
         !impl_->WaitForNextTry(tries, status, Repeatable::kYes, options.stop)) {
-      return WithRowsDone(
-          Annotate(status, absl::StrCat("after chunk ", loader.acknowledged(), " of session ",
-                                        loader.result().session_id)),
-          loader.result().stored);
+      return WithRowsDone(GetError(status).reason == "SESSION_REUSED"
+                              ? status
+                              : Annotate(status, loader.Progress(status)),
+                          loader.result().stored);
     }
     ++loader.result().reconnects;
   }

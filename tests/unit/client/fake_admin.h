@@ -5,8 +5,10 @@
 #ifndef MNEME_TESTS_UNIT_CLIENT_FAKE_ADMIN_H_
 #define MNEME_TESTS_UNIT_CLIENT_FAKE_ADMIN_H_
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,11 @@
 #include "mneme/v1/memory_service.pb.h"
 
 namespace mneme::client::testing {
+
+// In fake_server.h.
+grpc::Status MakeRichStatus(grpc::StatusCode code, const std::string& message,
+                            const std::string& reason,
+                            std::optional<std::chrono::milliseconds> retry_after);
 
 class FakeAdmin final : public v1::AdminService::Service {
  public:
@@ -182,6 +189,7 @@ class FakeLoads {
   uint64_t refuse_sequence = 0;
   bool skip_acks = false;  // acks name the wrong chunk
   uint32_t window = 2;
+  uint64_t silent_after = 0;  // if > 0: after so many chunks of a connection nothing is taken
 
   grpc::Status Run(Stream& stream) {
     v1::StoreStreamRequest request;
@@ -200,6 +208,7 @@ class FakeLoads {
     for (uint64_t here = 1; stream.Read(&request);) {
       v1::StoreStreamResponse answer;
       grpc::Status status;
+      if (silent_after > 0 && here > silent_after) continue;
       if (request.has_chunk()) {
         status = Take(session, request.chunk(), here++, *answer.mutable_ack());
         if (status.ok()) stream.Write(answer);
@@ -233,9 +242,22 @@ class FakeLoads {
     if (chunk.sequence() == refuse_sequence) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "row 0 has NaN"};
     }
+    if (WasAnother(session, chunk)) {
+      return MakeRichStatus(grpc::StatusCode::INVALID_ARGUMENT, "used before with another body",
+                            "REQUEST_ID_REUSED", {});
+    }
     CarryOut(session, chunk, ack);
     if (Breaks(here)) return {grpc::StatusCode::UNAVAILABLE, "connection lost"};
     return grpc::Status::OK;
+  }
+
+  static float FirstNumber(const v1::StoreStreamChunk& chunk) {
+    return *reinterpret_cast<const float*>(chunk.store().keys().data().data());
+  }
+  bool WasAnother(const std::string& session, const v1::StoreStreamChunk& chunk) {
+    const std::lock_guard lock(mutex_);
+    const std::vector<float>& done = rows_[session];
+    return chunk.sequence() <= done.size() && done[chunk.sequence() - 1] != FirstNumber(chunk);
   }
 
   void CarryOut(const std::string& session, const v1::StoreStreamChunk& chunk,
@@ -245,9 +267,7 @@ class FakeLoads {
     ack.set_sequence(chunk.sequence() + (skip_acks ? 1 : 0));
     v1::StoreResponse* response = ack.mutable_response();
     response->set_replayed(chunk.sequence() <= done.size());
-    if (!response->replayed()) {
-      done.push_back(*reinterpret_cast<const float*>(chunk.store().keys().data().data()));
-    }
+    if (!response->replayed()) done.push_back(FirstNumber(chunk));
     response->set_stored(chunk.store().keys().rows());
     response->set_position(chunk.sequence());
     response->set_item_count(done.size());

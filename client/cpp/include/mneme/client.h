@@ -283,7 +283,9 @@ class Client {
   // Stores chunk after chunk over one stream, several on their way at a time; a broken connection
   // is made anew (ClientOptions::retry) and the load goes on behind the last chunk that was
   // acknowledged. When it fails for good, the chunks before the error are stored and the error says
-  // how many (Error::rows_done); a Load with the same session_id goes on from there.
+  // how many (Error::rows_done); a Load with the same session_id goes on from there. It sends the
+  // last chunk of the earlier one again: InvalidArgument (SESSION_REUSED) when its rows are others
+  // or fewer.
   absl::StatusOr<LoadResult> Load(std::string_view memory, const ChunkSource& source,
                                   const LoadOptions& options = {});
   absl::StatusOr<Item> GetItem(std::string_view memory, const ItemId& id,

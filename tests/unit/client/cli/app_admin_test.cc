@@ -90,6 +90,21 @@ TEST_F(AppAdminTest, LoadsAFileInChunksAndGoesOnWithItsSession) {
   EXPECT_EQ(server_.loads.Chunks("s").size(), 3u);
 }
 
+TEST_F(AppAdminTest, ALoadUnderTheSessionOfAnotherFileIsRefused) {
+  const std::string file = SaveNpy("keys.npy", 5, 4);
+  ASSERT_EQ(Run({"load", "faces", file, "--chunk-rows", "2", "--session", "s"}).code, kExitOk);
+  const Outcome shorter =
+      Run({"load", "faces", SaveNpy("other.npy", 3, 4), "--chunk-rows", "2", "--session", "s"});
+  EXPECT_EQ(shorter.code, kExitError) << shorter.out;
+  EXPECT_THAT(shorter.err, HasSubstr("SESSION_REUSED"));
+  EXPECT_THAT(shorter.err, HasSubstr("Leave out --session"));
+  EXPECT_EQ(
+      Run({"load", "faces", SaveNpy("wide.npy", 9, 5), "--chunk-rows", "2", "--session", "s"}).code,
+      kExitError)
+      << "its third chunk begins with another number";
+  EXPECT_EQ(server_.loads.Chunks("s").size(), 3u);
+}
+
 TEST_F(AppAdminTest, ALoadThatFailsSaysHowToGoOn) {
   server_.loads.refuse_sequence = 2;
   const Outcome failed =

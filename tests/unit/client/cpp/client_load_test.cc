@@ -13,11 +13,14 @@ using ::testing::ElementsAre;
 class ClientLoadTest : public testing::ClientTest {
  protected:
   // `chunks` chunks of two rows; the first number of chunk n is n.
-  ChunkSource Source(uint64_t chunks) {
-    return [this, chunks](uint64_t sequence) -> absl::StatusOr<std::optional<StoreBatch>> {
+  // With `other` they are other numbers.
+  ChunkSource Source(uint64_t chunks, float other = 0) {
+    return [this, chunks, other](uint64_t sequence) -> absl::StatusOr<std::optional<StoreBatch>> {
       asked_.push_back(sequence);
       if (sequence > chunks) return std::optional<StoreBatch>();
-      rows_ = {.data = std::vector<float>(8, static_cast<float>(sequence)), .rows = 2, .cols = 4};
+      rows_ = {.data = std::vector<float>(8, static_cast<float>(sequence) + other),
+               .rows = 2,
+               .cols = 4};
       return std::optional<StoreBatch>(StoreBatch{.keys = rows_.ref()});
     };
   }
@@ -93,7 +96,41 @@ TEST_F(ClientLoadTest, ALaterLoadOfTheSessionSkipsWhatIsThere) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->chunks_skipped, 3u);
   EXPECT_EQ(loaded->chunks, 2u);
-  EXPECT_EQ(asked_.front(), 4u);
+  EXPECT_EQ(loaded->stored, 4u);
+  EXPECT_EQ(loaded->replayed, 0u) << "the chunk that was compared is none of this load";
+  EXPECT_EQ(asked_.front(), 3u);
+  EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3, 4, 5));
+  const auto nothing = client.Load("faces", Source(5), {.session_id = "s"});
+  ASSERT_TRUE(nothing.ok()) << nothing.status();
+  EXPECT_EQ(nothing->chunks_skipped, 5u);
+  EXPECT_EQ(nothing->chunks, 0u);
+  EXPECT_FALSE(nothing->read_token.empty() && nothing->position == 0);
+}
+
+TEST_F(ClientLoadTest, ASessionOfOtherRowsIsRefusedAndStoresNothing) {
+  Client client(Options());
+  server_.loads.window = 4;
+  ASSERT_TRUE(client.Load("faces", Source(3), {.session_id = "s"}).ok());
+  for (const ChunkSource& source : {Source(2), Source(5, 0.5f), Source(3, 0.5f)}) {
+    asked_.clear();
+    const auto loaded = client.Load("faces", source, {.session_id = "s"});
+    const Error error = GetError(loaded.status());
+    EXPECT_EQ(error.code, absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(error.reason, "SESSION_REUSED") << loaded.status();
+    EXPECT_THAT(asked_, ElementsAre(3)) << "nothing goes on before the answer";
+    EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3));
+  }
+  EXPECT_TRUE(waits_.empty());
+}
+
+TEST_F(ClientLoadTest, TheComparisonSurvivesABrokenConnection) {
+  Client client(Options());
+  ASSERT_TRUE(client.Load("faces", Source(3), {.session_id = "s"}).ok());
+  server_.loads.break_after = {1};
+  const auto loaded = client.Load("faces", Source(4), {.session_id = "s"});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->reconnects, 1u);
+  EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(ClientLoadTest, ARefusedChunkEndsTheLoadAndSaysHowManyRowsAreThere) {
@@ -115,6 +152,38 @@ TEST_F(ClientLoadTest, AnErrorOfTheSourceIsHandedOnAndNotRetried) {
                                   {.session_id = "s"});
   EXPECT_EQ(loaded.status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(waits_.empty());
+}
+
+TEST_F(ClientLoadTest, WhatWasSentBeforeAnErrorOfTheSourceIsCounted) {
+  server_.loads.window = 10;
+  Client client(Options());
+  const auto loaded = client.Load("faces",
+                                  [this](uint64_t n) -> absl::StatusOr<std::optional<StoreBatch>> {
+                                    if (n == 6) return absl::NotFoundError("the file has gone");
+                                    return Source(9)(n);
+                                  },
+                                  {.session_id = "s"});
+  EXPECT_EQ(GetError(loaded.status()).rows_done, 10u);
+  EXPECT_EQ(server_.loads.Chunks("s").size(), 5u);
+}
+
+// A load that is stopped cannot know what becomes of the chunks on their way.
+TEST_F(ClientLoadTest, AStoppedLoadTellsWhatWasOnItsWay) {
+  server_.loads.window = 10;
+  server_.loads.silent_after = 1;  // the first goes out alone
+  std::stop_source stop;
+  Client client(Options());
+  const auto loaded = client.Load("faces",
+                                  [&](uint64_t n) -> absl::StatusOr<std::optional<StoreBatch>> {
+                                    if (n == 7) stop.request_stop();
+                                    return Source(9)(n);
+                                  },
+                                  {.session_id = "s", .stop = stop.get_token()});
+  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kCancelled);
+  const Error error = GetError(loaded.status());
+  EXPECT_LE(error.rows_done.value_or(0), 2u);
+  EXPECT_NE(error.message.find(" rows on their way that may be stored too"), std::string::npos)
+      << error.message;
 }
 
 TEST_F(ClientLoadTest, AcksOutOfOrderAreAMalformedReply) {
