@@ -1,6 +1,7 @@
 #include "client/cli/rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <utility>
 
@@ -33,10 +34,12 @@ class ColumnRows final : public RowSource {
     Rows rows;
     auto keys = keys_->Read(count);
     if (!keys.ok()) return keys.status();
+    if (auto s = CheckFinite(files_.keys, *keys); !s.ok()) return s;
     rows.keys = *std::move(keys);
     if (responses_) {
       auto responses = responses_->Read(count);
       if (!responses.ok()) return responses.status();
+      if (auto s = CheckFinite(files_.responses, *responses); !s.ok()) return s;
       rows.responses = *std::move(responses);
     }
     const auto end = static_cast<std::ptrdiff_t>(next_ + rows.keys.rows);
@@ -49,6 +52,7 @@ class ColumnRows final : public RowSource {
 
  private:
   absl::Status OpenAll(const StoreFiles& files) {
+    files_ = files;
     auto keys = OpenMatrix(files.keys);
     if (!keys.ok()) return keys.status();
     keys_ = *std::move(keys);
@@ -71,6 +75,17 @@ class ColumnRows final : public RowSource {
     return absl::OkStatus();
   }
 
+  // The server looks at each number too, but can only count the rows of a request.
+  absl::Status CheckFinite(const std::string& path, const client::Matrix& batch) const {
+    const auto bad = std::ranges::find_if(batch.data, [](float x) { return !std::isfinite(x); });
+    if (bad == batch.data.end()) return absl::OkStatus();
+    const auto at = static_cast<size_t>(bad - batch.data.begin());
+    return UsageError(absl::StrCat(path, " row ", next_ + at / batch.cols, ", column ",
+                                   at % batch.cols, " is ", *bad),
+                      absl::StrCat(*bad), "finite numbers",
+                      "Remove or replace the row. Rows are counted from 0.");
+  }
+
   absl::Status ReadIds(const std::string& path) {
     if (path.ends_with(".npy")) {
       auto numbers = ReadWholeNumbers(path);
@@ -83,7 +98,14 @@ class ColumnRows final : public RowSource {
       return UsageError(path + ": cannot be opened", path, "a file with an id a line",
                         "Check the name and the permissions.");
     }
-    for (std::string line; std::getline(file, line);) ids_.push_back(ParseId(line));
+    for (std::string line; std::getline(file, line);) {
+      if (line.empty()) {
+        return UsageError(absl::StrCat(path, ": line ", ids_.size() + 1, " is blank"),
+                          "a blank line", "an id a line",
+                          "Remove the line, or write the id into it.");
+      }
+      ids_.push_back(ParseId(line));
+    }
     return absl::OkStatus();
   }
 
@@ -93,6 +115,7 @@ class ColumnRows final : public RowSource {
                       absl::StrCat(keys_->rows()), "Give one row for each key.");
   }
 
+  StoreFiles files_;
   std::unique_ptr<MatrixFile> keys_;
   std::unique_ptr<MatrixFile> responses_;
   std::vector<client::ItemId> ids_;

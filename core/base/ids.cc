@@ -52,7 +52,9 @@ absl::StatusOr<ItemId> ItemId::FromText(std::string_view text) {
         {.reason = "ITEM_ID",
          .given = absl::StrCat(text.size(), " bytes"),
          .expected = absl::StrCat("1 to ", kTextBytesMax, " bytes"),
-         .next_step = "Shorten the id, or leave ids out to let the server make them."});
+         .next_step = text.empty()
+                          ? "Give each row an id, or leave ids out to let the server make them."
+                          : "Shorten the id, or leave ids out to let the server make them."});
   }
   if (!IsUtf8(text)) {
     return InvalidArgument(

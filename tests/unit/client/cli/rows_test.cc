@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "client/cli/context.h"
 #include "client/cli/json.h"
+#include "client/cli/matrix_file.h"
 
 namespace mneme::cli {
 namespace {
@@ -148,6 +151,35 @@ TEST(ParseNumbers, ReadsNumbersWithCommas) {
   EXPECT_FALSE(ParseNumbers("1,,2").ok());
   EXPECT_FALSE(ParseNumbers("1 2").ok());
   EXPECT_FALSE(ParseNumbers("").ok());
+}
+
+// The server can count the rows of a request alone; who reads the message has the file.
+TEST(OpenRows, NumbersThatAreNoneAreNamedByTheirRowOfTheFile) {
+  const std::string keys = ::testing::TempDir() + "rows_test_nan.npy";
+  std::vector<float> numbers(7 * 2, 1);
+  numbers[5 * 2 + 1] = std::numeric_limits<float>::quiet_NaN();
+  auto writer = NpyWriter::Create(keys);
+  ASSERT_TRUE((*writer)->Write({numbers.data(), 7, 2}).ok());
+  ASSERT_TRUE((*writer)->Finish().ok());
+  std::istringstream none;
+  auto source = OpenRows({.keys = keys}, none);
+  ASSERT_TRUE(source.ok()) << source.status();
+  ASSERT_TRUE((*source)->Read(4, 1 << 20).ok());
+  const auto rest = (*source)->Read(4, 1 << 20);
+  EXPECT_EQ(rest.status().message(), keys + " row 5, column 1 is nan");
+}
+
+TEST(OpenRows, ABlankLineAmongIdsIsNamed) {
+  const std::string keys = ::testing::TempDir() + "rows_test_ids.npy";
+  const std::vector<float> numbers(3, 1);
+  auto writer = NpyWriter::Create(keys);
+  ASSERT_TRUE((*writer)->Write({numbers.data(), 3, 1}).ok());
+  ASSERT_TRUE((*writer)->Finish().ok());
+  const std::string ids = ::testing::TempDir() + "rows_test_ids.txt";
+  std::ofstream(ids) << "a\n\nc\n";
+  std::istringstream none;
+  EXPECT_EQ(OpenRows({.keys = keys, .ids = ids}, none).status().message(),
+            ids + ": line 2 is blank");
 }
 
 }  // namespace
