@@ -15,10 +15,19 @@ double HeldEnergy(const DenseTask& task, double squared_norm) {
   return task.kernel.similarity == Similarity::kCosine ? 0.5 : 0;
 }
 
-// Of a list by codes: what listed rows put into the sums gives way to what their keys say.
-void ExchangeCoded(const DenseKernelSpec& kernel, const std::vector<ScoredRow>& top,
-                   CueSums& sums) {
-  if (TraitsOf(kernel.separation).sums != SumKind::kExponential || sums.loose == 0) return;
+// Whether the sums have another score of `row` than the list: that of its codes, or of a matrix
+// product.
+bool SummedOtherwise(const ScoredRow& row) {
+  return static_cast<float>(row.score) != row.coded_score;
+}
+
+// What listed rows put into the sums gives way to what their keys say.
+void ExchangeSummed(const DenseKernelSpec& kernel, const std::vector<ScoredRow>& top,
+                    CueSums& sums) {
+  if (TraitsOf(kernel.separation).sums != SumKind::kExponential ||
+      std::ranges::none_of(top, SummedOtherwise)) {
+    return;
+  }
   const auto exponent = [&kernel](double score, const ScoredRow& row) {
     return kernel.beta * score + static_cast<double>(row.log_weight);
   };
@@ -29,6 +38,7 @@ void ExchangeCoded(const DenseKernelSpec& kernel, const std::vector<ScoredRow>& 
   sums.s0 *= keep;
   sums.s2 *= keep * keep;
   for (const ScoredRow& row : top) {
+    if (!SummedOtherwise(row)) continue;
     const double weight = std::exp(exponent(row.score, row) - m);
     const double coded = std::exp(exponent(static_cast<double>(row.coded_score), row) - m);
     sums.s0 += weight - coded;
@@ -69,7 +79,7 @@ void ReportFigures(const DenseTask& task, bool first_pass, double squared_norm, 
                    std::vector<ScoredRow> top, DenseOutcome& outcome) {
   if (first_pass) ReportEvidence(sums, top, outcome);
   const double loose = sums.loose;
-  if (task.kind == QueryKind::kList) ExchangeCoded(task.kernel, top, sums);
+  if (task.kind == QueryKind::kList) ExchangeSummed(task.kernel, top, sums);
   outcome.energy = EnergyOf(task.kernel, sums.m, sums.s0, HeldEnergy(task, squared_norm));
   outcome.log_scale = sums.m;
   outcome.s0 = sums.s0;

@@ -71,6 +71,22 @@ T KthLargest(const T* x, size_t n, size_t k, std::vector<T>& sorted) {
   return best[k - 1];
 }
 
+// Whether the heaviest rows are scored again where they are weighed, as those that are listed are.
+template <typename T>
+bool RefinesWeights(const CueAtTile<T>& at) {
+  return at.spec.similarity == Similarity::kL2 &&
+         static_cast<double>(at.score_error) * at.spec.beta > 4 * kExponentError;
+}
+
+// What row `row`, listed with `score`, puts into the sums. (In double the two are as good as one.)
+template <typename T>
+float SummedScore(const CueAtTile<T>& at, size_t row, double score) {
+  const bool as_scanned =
+      at.upper != nullptr ? at.block.weigh[at.b] == 0
+                          : std::is_same_v<T, float> && at.score_error > 0 && !RefinesWeights(at);
+  return static_cast<float>(as_scanned ? at.scores[row] : static_cast<T>(score));
+}
+
 template <typename T>
 void PushRow(const CueAtTile<T>& at, size_t row, double score, math::TopK<ScoredRow>& top) {
   const BasicTileView<T>& tile = at.tile;
@@ -79,7 +95,7 @@ void PushRow(const CueAtTile<T>& at, size_t row, double score, math::TopK<Scored
        .id = tile.ids + row,
        .row_number = tile.row_numbers[row],
        .log_weight = tile.log_weights == nullptr ? 0.0f : static_cast<float>(tile.log_weights[row]),
-       .coded_score = static_cast<float>(at.upper == nullptr ? score : at.scores[row])});
+       .coded_score = SummedScore(at, row, score)});
 }
 
 // Lists the rows that may be among the best: all above what is certainly not.
@@ -217,8 +233,7 @@ double SeparateExp(const CueAtTile<T>& at, DensePartial& into) {
   const size_t n = at.tile.rows;
   const T beta = static_cast<T>(at.spec.beta);
   T largest = math::AffineMax(beta, at.tile.log_weights, at.scores, n);
-  if (at.spec.similarity == Similarity::kL2 &&
-      static_cast<double>(at.score_error) * at.spec.beta > 4 * kExponentError) {
+  if (RefinesWeights(at)) {
     largest = RefineExponents(at, largest, sums.m);
   }
   T* exponents = at.scores;

@@ -65,8 +65,8 @@ struct TileNeeds {
 // place; for the sums, whose weight may be above e^-32 of the heaviest. Lists and read-outs are
 // those of a pass over the keys. The moments are those of the codes. The sums are those of the keys
 // where `weigh` says so (it must for a read-out); else CueSums::loose bounds what s0 may be off by,
-// and ScoredRow::coded_score is what a listed row put into it. All of this is so however the rows
-// were split.
+// and ScoredRow::coded_score is what a listed row put into it, as after a matrix product whose rows
+// were not scored again by (ii). All of this is so however the rows were split.
 template <typename T>
 void PassTile(const DenseKernelSpec& spec, const CueBlock<T>& block, const BasicTileView<T>& tile,
               const TileNeeds& needs, DensePartial& into);

@@ -61,7 +61,7 @@ struct ScoredRow {
   const IdCell* id = nullptr;
   uint64_t row_number = 0;
   float log_weight = 0;
-  float coded_score = 0;  // as the sums of a pass by codes have it; else `score`
+  float coded_score = 0;  // as the sums have it: by codes, by a matrix product, or `score`
 
   bool Precedes(const ScoredRow& other) const {
     if (id == other.id || *id == *other.id) return row_number < other.row_number;

@@ -1,6 +1,7 @@
 // Lists of the dense memory: which rows, in which order, with which shares.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -103,6 +104,37 @@ TEST(DenseLists, ListsAreTheSortedScoresWithTheirShares) {
         const uint64_t id = answer.cues[0].top[k].id.number();
         EXPECT_EQ(id, k == 0 ? 0u : k == 1 ? 7u : (k - 1) * 10);
       }
+    }
+  }
+}
+
+// A batch is scanned by a matrix product, which cancels: where one item has nearly all, its share
+// must not be that of the product's score.
+TEST(DenseLists, SharesOfABatchAreThoseOfDoubles) {
+  RecordProperty("seed", 29);
+  Random random(29);
+  const size_t n = 2'000, d = 64;
+  const double beta = 0.6;
+  const auto keys = GaussianRows<float>(n, d, random);
+  auto model = Make(Spec(d, {.beta = beta}));
+  Absorb(*model, keys, 0, n);
+  const auto cues = Noisy(keys, 64, 1, random);
+  for (const size_t top : {1, 10}) {
+    const Answer answer =
+        Ask(*model->Publish(), {.cues = cues}, {.kind = QueryKind::kList, .top = top}, 1);
+    for (size_t c = 0; c < cues.rows(); ++c) {
+      SCOPED_TRACE(testing::Message() << "top " << top << ", cue " << c);
+      std::vector<double> weights(n);
+      for (size_t i = 0; i < n; ++i) {
+        double squares = 0;
+        for (size_t j = 0; j < d; ++j) squares += std::pow(cues.at(c, j) - keys.at(i, j), 2);
+        weights[i] = std::exp(-beta * squares / 2);
+      }
+      const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
+      std::sort(weights.rbegin(), weights.rend());
+      const double listed = std::accumulate(weights.begin(), weights.begin() + top, 0.0);
+      EXPECT_NEAR(answer.cues[c].mass, listed / all, 2e-6);
+      EXPECT_NEAR(answer.cues[c].top[0].share, weights[0] / all, 2e-6);
     }
   }
 }
