@@ -157,7 +157,11 @@ class Printer {
       table.Add(Row({cue, "", "ERROR"}, client::GetError(list.error).message));
       return;
     }
-    if (list.items.empty()) table.Add(Row({cue, "", Name(list.status)}, ""));
+    const bool filtered = list.shortfall == client::Shortfall::kFilter;
+    if (list.items.empty()) {
+      table.Add(Row({cue, "", filtered ? "nothing matches the filter" : Name(list.status)}, ""));
+      return;
+    }
     for (const client::ScoredItem& item : list.items) {
       if (!item.found) {
         table.Add(Row({cue, "", FormatId(item.id), "not held"}, ""));
@@ -169,7 +173,7 @@ class Printer {
       if (is_certified()) AddCertificate(item.certificate.value_or(client::Certificate()), cells);
       table.Add(Row(std::move(cells), item.payload.empty() ? "" : Dump(Json(item.payload))));
     }
-    if (list.shortfall == client::Shortfall::kFilter) {
+    if (filtered) {
       table.Add(Row({cue, "", "no more match"}, ""));
     }
   }

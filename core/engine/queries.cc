@@ -156,7 +156,7 @@ absl::Status CheckTakesFilter(const QueryCommand& command, const Memory& memory,
   return view.Begin(no_cues, spec).status();
 }
 
-Shortfall WhyShort(const QueryCommand& command, uint64_t asked, uint64_t items) {
+Shortfall WhyShort(const QueryCommand& command, uint64_t asked, uint64_t listed, uint64_t items) {
   const models::QuerySpec& spec = command.spec;
   const bool filtered = !command.filter.empty();
   if (spec.candidate_responses.rows > 0) return Shortfall::kCandidates;
@@ -164,7 +164,8 @@ Shortfall WhyShort(const QueryCommand& command, uint64_t asked, uint64_t items) 
     if (spec.candidate_rows->size() < asked) return Shortfall::kCandidates;
     return filtered ? Shortfall::kFilter : Shortfall::kMemorySmaller;
   }
-  return filtered && items >= asked ? Shortfall::kFilter : Shortfall::kMemorySmaller;
+  // Without the filter as many as the memory holds would be listed.
+  return filtered && listed < items ? Shortfall::kFilter : Shortfall::kMemorySmaller;
 }
 
 // Why each cue names fewer items than asked for.
@@ -174,7 +175,7 @@ std::vector<Shortfall> ShortfallsOf(const QueryCommand& command, const models::A
   std::vector<Shortfall> out;
   for (const models::CueAnswer& cue : answer.cues) {
     const bool whole = !cue.error.ok() || cue.top.size() >= asked;
-    out.push_back(whole ? Shortfall::kNone : WhyShort(command, asked, items));
+    out.push_back(whole ? Shortfall::kNone : WhyShort(command, asked, cue.top.size(), items));
   }
   return out;
 }

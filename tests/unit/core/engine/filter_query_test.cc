@@ -232,7 +232,9 @@ TEST_P(FilterQueryTest, FewerItemsThanAskedForComeWithTheReason) {
   EXPECT_EQ(why({.spec = {.top = 5}}), Shortfall::kMemorySmaller);
   EXPECT_EQ(why({.spec = {.top = 2}, .filter = "year = 1"}), Shortfall::kNone);
   EXPECT_EQ(why({.spec = {.top = 3}, .filter = "year = 1"}), Shortfall::kFilter);
-  EXPECT_EQ(why({.spec = {.top = 5}, .filter = "year = 1"}), Shortfall::kMemorySmaller);
+  EXPECT_EQ(why({.spec = {.top = 5}, .filter = "year = 1"}), Shortfall::kFilter);
+  EXPECT_EQ(why({.spec = {.top = 5}, .filter = "year = 7"}), Shortfall::kFilter);
+  EXPECT_EQ(why({.spec = {.top = 5}, .filter = "year > 0"}), Shortfall::kMemorySmaller);
   EXPECT_EQ(why({.candidates = Numbers(0, 3)}), Shortfall::kNone);
   EXPECT_EQ(why({.candidates = Numbers(3, 3)}), Shortfall::kCandidates);
   EXPECT_EQ(why({.candidates = Numbers(0, 3), .filter = "year = 1"}), Shortfall::kFilter);
