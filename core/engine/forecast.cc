@@ -306,7 +306,9 @@ class ForecastMaker {
   double PercentileError() const {
     const double mean = MeanPercentile(*probe_);
     const double competitors = std::max<double>(1, static_cast<double>(probe_->competitors));
-    double squares = 0;
+    // As if two more had come second, so that a sample that came first throughout does not claim
+    // to be exact (as ShareError's).
+    double squares = 2 / (competitors * competitors);
     for (const uint64_t rank : probe_->ranks) {
       const double percentile = static_cast<double>(rank - 1) / competitors;
       squares += (percentile - mean) * (percentile - mean);

@@ -86,6 +86,20 @@ TEST_F(ForecastTest, TheProbeWinsWhereTheoryIsWrong) {
   EXPECT_TRUE(said);
 }
 
+// A sample cannot tell a rank of 1 throughout from one that is almost always 1.
+TEST_F(ForecastTest, NoMissAmongTheCuesIsNoDisagreement) {
+  ASSERT_TRUE(Create("m", LinearSpecOf(128, 128, models::LinearRule::kCmm)).ok());
+  StoreRows("m", UnitRows(100, 128, 1), UnitRows(100, 128, 2));
+  const absl::StatusOr<ForecastReply> reply = Forecast({.memory = "m", .list_sizes = {1}});
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  const ForecastQuantity* mean = Find(*reply, "mean_percentile");
+  ASSERT_NE(mean, nullptr);
+  ASSERT_EQ(mean->measured, 0.0);
+  ASSERT_GT(mean->theory.value_or(0), 0);
+  EXPECT_GT(mean->measured_error, 0);
+  EXPECT_FALSE(mean->probe_disagrees) << *mean->theory;
+}
+
 TEST_F(ForecastTest, TheNewestProbeIsKeptUntilTheMemoryChanges) {
   ASSERT_TRUE(Create("m", LinearSpecOf(16, 16, models::LinearRule::kRidge)).ok());
   StoreRows("m", UnitRows(50, 16, 1), UnitRows(50, 16, 2));
