@@ -150,6 +150,11 @@ absl::Status DescribeFederation(client::Client& client, const std::string& name,
   return absl::OkStatus();
 }
 
+void PrintLeftOut(const client::FederationLeftOut& left, std::ostream& out) {
+  out << "left out: " << left.root << " does not hear of " << left.node << " (weight "
+      << FormatNumber(left.weight) << "): " << left.reason << "\n";
+}
+
 absl::Status ShowPlan(client::Client& client, const std::string& name, const Context& context) {
   const auto plan = client.GetFederationPlan(name, context.call());
   if (!plan.ok()) return plan.status();
@@ -176,10 +181,7 @@ absl::Status ShowPlan(client::Client& client, const std::string& name, const Con
                absl::StrCat(FormatNumber(tree.mean_delay_rounds), " rounds")});
   }
   table.Print(context.io.out);
-  for (const client::FederationLeftOut& left : plan->left_out) {
-    context.io.out << "left out: " << left.root << " does not hear of " << left.node << " (weight "
-                   << FormatNumber(left.weight) << "): " << left.reason << "\n";
-  }
+  for (const client::FederationLeftOut& left : plan->left_out) PrintLeftOut(left, context.io.out);
   return absl::OkStatus();
 }
 
@@ -220,6 +222,17 @@ void PrintEdges(const FederationStatus& status, std::ostream& out) {
   if (!table.empty()) table.Print(out);
 }
 
+// What the plan keeps from this node: coverage is that of the rest. A plan that cannot be had is
+// said by `plan`.
+void PrintLeftOut(client::Client& client, const std::string& name, const FederationStatus& status,
+                  const Context& context) {
+  const auto plan = client.GetFederationPlan(name, context.call());
+  if (!plan.ok()) return;
+  for (const client::FederationLeftOut& left : plan->left_out) {
+    if (left.root == status.node) PrintLeftOut(left, context.io.out);
+  }
+}
+
 absl::Status ShowStatus(client::Client& client, const std::string& name, const Context& context) {
   const auto status = client.GetFederationStatus(name, context.call());
   if (!status.ok()) return status.status();
@@ -249,6 +262,7 @@ absl::Status ShowStatus(client::Client& client, const std::string& name, const C
   if (status->rows_missed > 0) {
     out << FormatCount(status->rows_missed) << " stored items came too fast to be learned\n";
   }
+  PrintLeftOut(client, name, *status, context);
   PrintSources(*status, out);
   PrintEdges(*status, out);
   if (!status->drops.empty()) out << "\n";
@@ -257,6 +271,8 @@ absl::Status ShowStatus(client::Client& client, const std::string& name, const C
   }
   return absl::OkStatus();
 }
+
+constexpr char kNoRegret[] = "no regret was measured yet";
 
 // Regret and its bound's slope: a guide of rounds^0.5 through the last point.
 plot::Figure RegretFigure(const std::string& name, const std::vector<client::RegretPoint>& points) {
@@ -286,6 +302,8 @@ absl::Status ShowRegret(client::Client& client, const std::string& name, const s
   if (!points.ok()) return points.status();
   if (context.json) {
     context.io.out << Dump({{"points", AllToJson(*points)}}) << "\n";
+  } else if (plot.empty() && points->empty()) {
+    context.io.out << kNoRegret << ": store items, and wait for some rounds (probe_rounds)\n";
   } else if (plot.empty()) {
     Table table({{.title = "round", .align = Table::Align::kRight},
                  {.title = "loss", .align = Table::Align::kRight},
@@ -298,7 +316,7 @@ absl::Status ShowRegret(client::Client& client, const std::string& name, const s
     table.Print(context.io.out);
   }
   if (plot.empty()) return absl::OkStatus();
-  return DrawFigure(RegretFigure(name, *points), plot, "no regret was measured yet",
+  return DrawFigure(RegretFigure(name, *points), plot, kNoRegret,
                     context.json ? context.io.err : context.io.out);
 }
 

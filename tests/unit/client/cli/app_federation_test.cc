@@ -183,6 +183,11 @@ TEST_F(AppFederationTest, ThePlanSaysWhoIsLeftOut) {
   EXPECT_THAT(text.out, HasSubstr("epoch 7"));
   EXPECT_THAT(text.out, HasSubstr("2 hops"));
   EXPECT_THAT(text.out, HasSubstr("north does not hear of east (weight 0.1): unreachable"));
+  federations_.status.set_node("north");
+  federations_.status.set_coverage(1);
+  EXPECT_THAT(Ask({"status", "digits"}).out, HasSubstr("left out: north does not hear of east"));
+  federations_.status.set_node("south");
+  EXPECT_THAT(Ask({"status", "digits"}).out, Not(HasSubstr("left out")));
 }
 
 TEST_F(AppFederationTest, StatusShowsWhatIsWrong) {
@@ -220,6 +225,7 @@ TEST_F(AppFederationTest, StatusShowsWhatIsWrong) {
 }
 
 TEST_F(AppFederationTest, RegretAsATableAndAsAPicture) {
+  EXPECT_THAT(Ask({"regret", "digits"}).out, ::testing::StartsWith("no regret was measured yet"));
   const Outcome nothing = Ask({"regret", "digits", "--plot", "-"});
   EXPECT_EQ(nothing.code, kExitError);
   EXPECT_THAT(nothing.err, HasSubstr("no regret was measured yet"));
