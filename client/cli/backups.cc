@@ -11,8 +11,11 @@ void PrintBackup(const client::Backup& backup, std::ostream& out) {
   Fields fields(out);
   fields.Add("description", backup.description);
   fields.Add("made", FormatSeconds(backup.create_time));
-  fields.Add("bytes", absl::StrCat(FormatBytes(backup.bytes), ", of these ",
-                                   FormatBytes(backup.new_bytes), " written for it"));
+  // Files of the backup itself are written too, so that this may be more than it holds.
+  fields.Add("bytes", FormatBytes(backup.bytes));
+  fields.Add("written", absl::StrCat(FormatBytes(backup.new_bytes),
+                                     "; the rest it shares with "
+                                     "earlier backups"));
   Table table({{"MEMORY"},
                {"ITEMS", Table::Align::kRight},
                {"POSITION", Table::Align::kRight},

@@ -121,9 +121,9 @@ absl::Status PrintAllUsage(client::Client& client, const Context& context) {
   Table table({{"NAME"},
                {"ITEMS", Align::kRight},
                {"MEMORY", Align::kRight},
-               {"TWICE", Align::kRight},
+               {"MEMORY WITH TWICE", Align::kRight},
                {"DISK", Align::kRight},
-               {"TWICE", Align::kRight}});
+               {"DISK WITH TWICE", Align::kRight}});
   for (const client::MemoryUsage& usage : usages) {
     table.Add({usage.name, FormatCount(usage.items), FormatBytes(usage.memory_bytes),
                FormatBytes(usage.memory_bytes_twice), FormatBytes(usage.disk_bytes),

@@ -45,6 +45,9 @@ std::string StatusText(const client::CueResult& result) {
   return absl::StrCat(Name(result.status), " (no support: ", Name(result.answered_by), ")");
 }
 
+// 0 is what a model has that knows no such figure.
+std::string OrBlank(double figure) { return figure == 0 ? "" : FormatNumber(figure); }
+
 // Prints answers as they come: JSON lines, or a table of the first few and a count of the rest.
 class Printer {
  public:
@@ -116,9 +119,9 @@ class Printer {
                        client::GetError(result.error).message, ""});
       return;
     }
-    rows_.push_back({std::to_string(cue), StatusText(result), FormatNumber(result.confidence),
-                     FormatNumber(result.n_eff), std::to_string(result.steps),
-                     FormatNumber(result.energy), FormatNumber(result.z_best), TopIds(result),
+    rows_.push_back({std::to_string(cue), StatusText(result), OrBlank(result.confidence),
+                     OrBlank(result.n_eff), std::to_string(result.steps),
+                     FormatNumber(result.energy), OrBlank(result.z_best), TopIds(result),
                      FormatVector(recall)});
   }
 

@@ -1,5 +1,6 @@
 // mnemectl info, mnemectl health, mnemectl reload
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -64,10 +65,14 @@ void PrintInfo(const client::ServerInfo& info, const Context& context) {
                             FormatCount(counters.cues_batched), " in ",
                             FormatCount(counters.batches), " batches"));
   const client::Resources& resources = info.resources;
-  line("main memory", absl::StrCat(FormatBytes(resources.memory_bytes_used), " counted, ",
-                                   FormatBytes(resources.resident_bytes), " resident, of ",
-                                   FormatBytes(resources.memory_bytes_max), " (",
-                                   resources.memory_limit_source, ")"));
+  // What is counted beside the memories is set aside from the start, used or not.
+  const uint64_t in_memories = std::min(info.memory_bytes, resources.memory_bytes_used);
+  line("main memory",
+       absl::StrCat(FormatBytes(in_memories), " in memories, ",
+                    FormatBytes(resources.memory_bytes_used - in_memories),
+                    " set aside for storage and requests, of ",
+                    FormatBytes(resources.memory_bytes_max), " (", resources.memory_limit_source,
+                    "); ", FormatBytes(resources.resident_bytes), " resident"));
   line("disk", absl::StrCat(FormatBytes(resources.disk_bytes_used), " used, ",
                             FormatBytes(resources.disk_bytes_free), " free; stores stop below ",
                             FormatBytes(resources.disk_bytes_reserve)));

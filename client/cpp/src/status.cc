@@ -57,8 +57,10 @@ constexpr Obstacle kObstacles[] = {
      "Connect by a name that stands in it (subjectAltName), or give the server one for this name."},
     {"wrong version number", "TLS", " does not speak TLS",
      "Connect without it, or give the server a certificate (tls.certificate)."},
-    {"empty address list", "TLS", ": no connection can be made with this certificate and key",
-     "Name the files of one pair (mnemectl --tls-certificate, --tls-key)."},
+    {"empty address list", "TLS",
+     ": no connection can be made with the certificates and key that were given",
+     "Check that each file is what it is given as: an authority's certificate (mnemectl --tls-ca), "
+     "and a certificate and key that are a pair (--tls-certificate, --tls-key)."},
     {"Socket closed", "REFUSED", " closed the connection at once",
      "If it wants TLS, name its authority (mnemectl --tls-ca); if it wants a certificate of yours, "
      "one that is valid and signed by its tls.client_ca (--tls-certificate, --tls-key)."},
