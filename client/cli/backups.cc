@@ -13,9 +13,9 @@ void PrintBackup(const client::Backup& backup, std::ostream& out) {
   fields.Add("made", FormatSeconds(backup.create_time));
   // Files of the backup itself are written too, so that this may be more than it holds.
   fields.Add("bytes", FormatBytes(backup.bytes));
+  const bool shares = backup.new_bytes < backup.bytes;
   fields.Add("written", absl::StrCat(FormatBytes(backup.new_bytes),
-                                     "; the rest it shares with "
-                                     "earlier backups"));
+                                     shares ? "; the rest is of earlier backups" : ""));
   Table table({{"MEMORY"},
                {"ITEMS", Table::Align::kRight},
                {"POSITION", Table::Align::kRight},
