@@ -18,6 +18,10 @@ std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
       {"wait_seconds_max", kWaitSecondsMax, "s", "The longest that WaitOperation waits."},
       {"streams_max", kStreamsMax, "streams",
        "Streams of Stores open at once; further ones are refused with BUSY."},
+      {"streams_per_caller_max", kStreamsPerCallerMax, "streams",
+       "The same of one caller, where callers are known; fewer when few are left for others."},
+      {"stream_opening_ms", kStreamOpeningMs, "ms",
+       "For the first message of a stream to come; then the stream is ended."},
       {"stream_window", kStreamWindow, "chunks",
        "Chunks of a stream without an ack, the most that one is given; as many may come in one "
        "message."},

@@ -21,14 +21,21 @@ inline constexpr uint32_t kPageMax = 1'000;
 // The longest that WaitOperation waits.
 inline constexpr int64_t kWaitSecondsMax = 60;
 
-// Streams of Stores that are open at once: further ones are refused with BUSY.
+// Streams of Stores that are open at once, in all and of one caller who is known: further ones are
+// refused with BUSY.
 inline constexpr uint32_t kStreamsMax = 1'024;
+inline constexpr uint32_t kStreamsPerCallerMax = kStreamsMax / 4;
+// For the first message of a stream to come; then it is ended.
+inline constexpr int kStreamOpeningMs = 10'000;
 // Chunks of one stream that are held, from their arrival until their ack is written; as many may
 // come in one message. Each stream has the least, and more out of what streams share: together no
 // more than the committer queues, so that streams that keep to their windows are never BUSY.
 inline constexpr uint32_t kStreamWindow = 1'024;
 inline constexpr uint32_t kStreamWindowMin = 8;
 inline constexpr uint32_t kStreamWindowsShared = 8'192;
+// Of that, what one caller who is known may have: enough for a first stream to have the most.
+inline constexpr uint32_t kStreamWindowsPerCaller = kStreamWindowsShared / 4;
+static_assert(kStreamWindowsPerCaller >= 2 * (kStreamWindow - kStreamWindowMin));
 static_assert(kStreamsMax * kStreamWindowMin + kStreamWindowsShared <= engine::kPendingWritesMax);
 // Bytes of chunks held; no message is read while there are more.
 inline constexpr uint64_t kStreamBytesMax = 64ull << 20;

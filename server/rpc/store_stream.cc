@@ -1,6 +1,7 @@
 #include "server/rpc/store_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "core/base/fail_point.h"
@@ -23,13 +24,13 @@ absl::Status BadMessage(std::string_view given, std::string_view expected) {
        .next_step = "Send `open` first, then chunks that hold rows alone."});
 }
 
-absl::Status TooManyStreams() {
-  return ResourceExhausted(absl::StrFormat("%d streams of Stores are open already", kStreamsMax),
-                           {.reason = "BUSY",
-                            .given = absl::StrCat(kStreamsMax + 1, " streams"),
-                            .expected = absl::StrCat("at most ", kStreamsMax),
-                            .next_step = "Close streams that are idle, or wait and retry.",
-                            .retry_after_ms = engine::kBusyRetryMs});
+absl::Status NoFirstMessage() {
+  return MakeError(absl::StatusCode::kDeadlineExceeded,
+                   absl::StrFormat("no message came within %d s", kStreamOpeningMs / 1000),
+                   {.reason = "STREAM_SILENT",
+                    .given = "nothing",
+                    .expected = "`open` at once",
+                    .next_step = "Open a stream when there is something to store."});
 }
 
 absl::Status CheckSessionId(const std::string& id) {
@@ -46,26 +47,6 @@ absl::Status CheckSessionId(const std::string& id) {
 
 }  // namespace
 
-bool StreamCounts::Enter() {
-  if (open_.fetch_add(1) < kStreamsMax) return true;
-  open_.fetch_sub(1);
-  return false;
-}
-
-uint32_t StreamCounts::TakeWindow() {
-  uint32_t given = shared_.load();
-  uint32_t more;
-  do {
-    more = std::min(kStreamWindow - kStreamWindowMin, (kStreamWindowsShared - given) / 2);
-  } while (!shared_.compare_exchange_weak(given, given + more));
-  return kStreamWindowMin + more;
-}
-
-void StreamCounts::Leave(uint32_t window) {
-  if (window > 0) shared_.fetch_sub(window - kStreamWindowMin);
-  open_.fetch_sub(1);
-}
-
 StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bounds,
                                        StreamCounts& streams,
                                        const grpc::CallbackServerContext& context)
@@ -76,12 +57,13 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
       context_(context) {
   absl::Status status = Admit(opening_);
   if (status.ok()) {
-    entered_ = streams.Enter();
-    if (entered_) {
-      StartRead(incoming_.get());
+    absl::StatusOr<StreamCounts::Place> place = streams.Enter(passage_.caller);
+    if (place.ok()) {
+      place_ = *std::move(place);
+      AwaitFirst();
       return;
     }
-    status = TooManyStreams();
+    status = place.status();
   }
   {
     MutexLock lock(&mutex_);
@@ -98,6 +80,20 @@ absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message) {
   return passage_.status;
 }
 
+void StoreStreamReactor::AwaitFirst() {
+  StartRead(incoming_.get());
+  parties_ = 2;
+  opening_time_.Set(std::chrono::system_clock::now() + std::chrono::milliseconds(kStreamOpeningMs),
+                    [this](bool over) {
+                      if (over) {
+                        mutex_.Lock();
+                        overdue_ = true;
+                        Advance();
+                      }
+                      LeaveReactor();
+                    });
+}
+
 void StoreStreamReactor::End(const absl::Status& status, uint64_t position) {
   v1::StoreResponse last;  // tells the audit log how far it got
   last.set_position(position);
@@ -107,8 +103,15 @@ void StoreStreamReactor::End(const absl::Status& status, uint64_t position) {
 }
 
 void StoreStreamReactor::OnDone() {
-  if (entered_) streams_.Leave(window_);
-  delete this;
+  if (place_.has_value()) {
+    streams_.Leave(*place_);
+    opening_time_.Cancel();
+  }
+  LeaveReactor();
+}
+
+void StoreStreamReactor::LeaveReactor() {
+  if (parties_.fetch_sub(1) == 1) delete this;
 }
 
 void StoreStreamReactor::OnCancel() {
@@ -127,7 +130,7 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
     out.back()->index = arrived_++;
   };
   const int several = message->chunks().chunks_size();
-  if (several == 0 || several > static_cast<int>(window_)) {
+  if (several == 0 || several > static_cast<int>(place_->window)) {
     add(message->has_chunk() ? message->mutable_chunk() : nullptr);
   } else {
     for (v1::StoreStreamChunk& chunk : *message->mutable_chunks()->mutable_chunks()) add(&chunk);
@@ -136,16 +139,19 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
 }
 
 void StoreStreamReactor::OnReadDone(bool ok) {
+  uint64_t bytes = 0;
   std::vector<std::shared_ptr<Chunk>> incoming;
   if (ok) {
-    const uint64_t bytes = incoming_->ByteSizeLong();
-    meter_.AddIn(bytes);
+    bytes = incoming_->ByteSizeLong();
     bounds_.deliveries.Add(context_, bytes);
     incoming = TakeIncoming();
   }
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
+    if (!came_) opening_time_.Cancel();
+    came_ = true;
+    meter_.AddIn(bytes);
     // From now on the stream cannot end before they are settled.
     chunks_.insert(chunks_.end(), incoming.begin(), incoming.end());
     reads_over_ = !ok;
@@ -170,7 +176,7 @@ void StoreStreamReactor::OnReadDone(bool ok) {
 void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
   const v1::StoreStreamOpen& open = chunk->message->open();
   opened_ = true;
-  window_ = streams_.TakeWindow();
+  streams_.TakeWindow(&*place_);
   session_ = open.session_id();
   upsert_ = open.upsert();
   durability_ = open.durability();
@@ -193,7 +199,7 @@ void StoreStreamReactor::Open(const std::shared_ptr<Chunk>& chunk) {
       }
       chunk->opened.emplace();
       chunk->opened->set_last_sequence(*last);
-      chunk->opened->set_window(window_);
+      chunk->opened->set_window(place_->window);
     }
     Settle(*chunk, last.status());
   });
@@ -225,7 +231,7 @@ absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
     const int several = chunk.message->chunks().chunks_size();
     if (opened_ && several > 0) {
       return BadMessage(absl::StrCat(several, " chunks in one message"),
-                        absl::StrCat("at most ", window_));
+                        absl::StrCat("at most ", place_->window));
     }
     return BadMessage(opened_ ? "no chunk" : "the first message is not `open`",
                       opened_ ? "a chunk" : "`open`");
@@ -313,7 +319,7 @@ bool StoreStreamReactor::CanRead() const {
   if (chunks_.empty()) return true;
   // What was read ahead of others' calls would keep them out.
   const bool crowded = bounds_.budget.held() > bounds_.budget.bytes_max() / 2;
-  return chunks_.size() < window_ && charged_bytes_ < kStreamBytesMax && !crowded;
+  return chunks_.size() < place_->window && charged_bytes_ < kStreamBytesMax && !crowded;
 }
 
 std::optional<absl::Status> StoreStreamReactor::Ending() const {
@@ -322,6 +328,7 @@ std::optional<absl::Status> StoreStreamReactor::Ending() const {
                                    [](const std::shared_ptr<Chunk>& c) { return c->done; });
   if (!settled) return std::nullopt;
   if (broken_) return Cancelled("the client is gone", {.reason = "CANCELLED"});
+  if (overdue_ && !came_) return NoFirstMessage();
   if (chunks_.empty()) return reads_over_ ? std::optional(absl::OkStatus()) : std::nullopt;
   return chunks_.front()->status.ok() ? std::nullopt : std::optional(chunks_.front()->status);
 }

@@ -9,7 +9,8 @@
 // rows a message costs more than a Store.
 //
 // The gate is asked at the beginning, when nothing is known of the stream but its caller, and again
-// with each message: a key that is taken back ends the streams that it opened.
+// with each message: a key that is taken back ends the streams that it opened. A stream whose first
+// message does not come in time is ended: its place is for others.
 //
 // Invariants: (1) no message is read while as many chunks as its window or kStreamBytesMax are
 // held, from their arrival until their ack is written, so that gRPC's flow control stops the
@@ -19,6 +20,7 @@
 #ifndef MNEME_SERVER_RPC_STORE_STREAM_H_
 #define MNEME_SERVER_RPC_STORE_STREAM_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -32,23 +34,9 @@
 #include "core/engine/engine.h"
 #include "mneme/v1/memory_service.pb.h"
 #include "server/rpc/call.h"
+#include "server/rpc/stream_counts.h"
 
 namespace mneme::server {
-
-// What all streams share. Thread-safe.
-class StreamCounts {
- public:
-  // False when there are too many; then nothing is counted.
-  bool Enter();
-  // A window for a stream that has entered: half of what is shared yet, within its bounds.
-  uint32_t TakeWindow();
-  // The stream ends; `window`: that it was given, or 0.
-  void Leave(uint32_t window);
-
- private:
-  std::atomic<uint32_t> open_{0};
-  std::atomic<uint32_t> shared_{0};  // given out, beyond the least windows
-};
 
 // Owns itself: gone when gRPC is done with it.
 class StoreStreamReactor final
@@ -81,9 +69,13 @@ class StoreStreamReactor final
   };
 
   ~StoreStreamReactor() override = default;
+  // gRPC and the alarm each leave once, and look at nothing afterwards.
+  void LeaveReactor();
 
   // Asks the gate about a message, as part of a stream to the memory that was opened.
   absl::Status Admit(const v1::StoreStreamRequest& message);
+  // Starts the first read, and gives it its time.
+  void AwaitFirst();
   // Ends the call; nothing of this may be touched after it. `position`: of what was stored last; 0:
   // nothing was.
   void End(const absl::Status& status, uint64_t position);
@@ -113,15 +105,16 @@ class StoreStreamReactor final
   CallMeter meter_;
   StreamCounts& streams_;
   const grpc::CallbackServerContext& context_;
-  bool entered_ = false;
+  std::optional<StreamCounts::Place> place_;  // none: it was not let in
+  grpc::Alarm opening_time_;                  // until the first message
+  std::atomic<int> parties_{1};               // gRPC, and the alarm
 
   // Set by the reads, which come one after another, before the chunk that they brought is settled.
   v1::StoreStreamRequest opening_;  // `open` alone; what the gate is shown
   Passage passage_;                 // of the last message
   bool opened_ = false;
-  uint32_t window_ = 0;  // chunks; 0: not open yet
-  std::string name_;     // as it was opened: of a memory or an alias
-  std::string memory_;   // what it stands for
+  std::string name_;    // as it was opened: of a memory or an alias
+  std::string memory_;  // what it stands for
   std::string session_;
   bool upsert_ = false;
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
@@ -141,6 +134,8 @@ class StoreStreamReactor final
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reads_over_ ABSL_GUARDED_BY(mutex_) = false;  // the client has sent all
+  bool came_ ABSL_GUARDED_BY(mutex_) = false;        // the first message, or that there is none
+  bool overdue_ ABSL_GUARDED_BY(mutex_) = false;     // it had its time
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;      // the client is gone
   bool advancing_ ABSL_GUARDED_BY(mutex_) = false;
   bool again_ ABSL_GUARDED_BY(mutex_) = false;

@@ -381,6 +381,33 @@ TEST_F(AuthTest, AStreamIsLetInAtItsBeginningAndByItsMemory) {
   EXPECT_EQ(stream->Finish().error_code(), StatusCode::UNAUTHENTICATED);
 }
 
+TEST_F(AuthTest, WhoOpensStreamsWithoutEndKeepsNobodyElseOut) {
+  struct Open {
+    std::unique_ptr<grpc::ClientContext> context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::StoreStreamRequest, v1::StoreStreamResponse>> it;
+  };
+  v1::StoreStreamResponse response;
+  const auto open = [&](const std::string& person, std::vector<Open>* to) {
+    to->push_back({As(person), nullptr});
+    to->back().it = stub_->StoreStream(to->back().context.get());
+    v1::StoreStreamRequest request;
+    request.mutable_open()->set_memory("memories/mine");
+    request.mutable_open()->set_session_id("session");
+    to->back().it->Write(request);
+    return to->back().it->Read(&response);
+  };
+  std::vector<Open> of_writer, of_trainer;
+  while (of_writer.size() <= 1024 && open("writer", &of_writer)) {
+  }
+  EXPECT_EQ(of_writer.size(), 257u);
+  const ErrorParts error = Unpack(of_writer.back().it->Finish());
+  EXPECT_EQ(error.reason, "BUSY");
+  EXPECT_EQ(error.given, "257 streams");
+  EXPECT_THAT(error.message, HasSubstr("'writer'"));
+  EXPECT_TRUE(open("trainer", &of_trainer));
+  EXPECT_GT(response.opened().window(), 512u);
+}
+
 TEST_F(AuthTest, AKeyThatIsTakenBackEndsItsStreamsAndCalls) {
   const auto context = As("writer");
   const auto stream = stub_->StoreStream(context.get());

@@ -392,6 +392,22 @@ TEST_F(StreamTest, WhatIsNotAStreamIsRefusedWithAReason) {
   ExpectChunks(0);
 }
 
+TEST_F(StreamTest, WhoSaysNothingDoesNotStayAndWhoHasOpenedDoes) {
+  Stream open(*stub_, "load");
+  ASSERT_EQ(open.Opened(), 0);
+  grpc::ClientContext context;
+  const auto silent = stub_->StoreStream(&context);
+  v1::StoreStreamResponse response;
+  EXPECT_FALSE(silent->Read(&response));  // returns when the server has ended it
+  const ErrorParts error = Unpack(silent->Finish());
+  EXPECT_EQ(error.code, StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(error.reason, "STREAM_SILENT");
+  EXPECT_FALSE(error.next_step.empty());
+  ASSERT_TRUE(open.Send(Chunk(1)));
+  EXPECT_EQ(open.Ack().sequence(), 1u);
+  EXPECT_EQ(open.Finish().code, StatusCode::OK);
+}
+
 // Acks beyond what the transport takes hold the reads back, not the other way round: client and
 // server never wait for each other for ever.
 TEST_F(StreamTest, EveryAckComesHoweverLateTheyAreRead) {
