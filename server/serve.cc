@@ -97,10 +97,10 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> BeginEngine(
 // What the gate has to know of what is stored.
 Directory DirectoryOf(engine::Engine& engine) {
   return {.resolve = [&engine](std::string_view name) { return engine.ResolveName(name); },
-          .subject_of = [&engine](std::string_view id) -> std::optional<std::string> {
+          .subjects_of = [&engine](std::string_view id) -> std::vector<std::string> {
             const absl::StatusOr<engine::JobInfo> job = engine.jobs().Get(id);
-            if (!job.ok()) return std::nullopt;
-            return job->memory;
+            if (!job.ok()) return {};
+            return job->names();
           }};
 }
 

@@ -134,7 +134,7 @@ absl::StatusOr<JobInfo> Engine::Analyze(AnalyzeCommand command) {
   return jobs_->Submit(
       JobKind::kAnalyze, name,
       [job](const std::string&, const JobRunner::Report& report) { return job->Run(report); },
-      job->samples());
+      {.samples = job->samples()});
 }
 
 }  // namespace mneme::engine

@@ -61,10 +61,11 @@ absl::StatusOr<JobInfo> Engine::CloneMemory(CloneCommand command) {
   std::string subject = source->name();
   return jobs_->Submit(
       JobKind::kClone, std::move(subject),
-      [this, source = std::move(source), name = std::move(command.name)](
+      [this, source = std::move(source), name = command.name](
           const std::string&, const JobRunner::Report& report) -> absl::StatusOr<JobResult> {
         return CloneNow(job_context(), *source, name, report);
-      });
+      },
+      {.others = {command.name}});
 }
 
 absl::StatusOr<storage::BackupStore*> Engine::Backups() {

@@ -57,6 +57,12 @@ void JobRunner::Stop() {
   }
 }
 
+std::vector<std::string> JobInfo::names() const {
+  std::vector<std::string> out = {memory};
+  out.insert(out.end(), others.begin(), others.end());
+  return out;
+}
+
 std::shared_ptr<JobRunner::Job> JobRunner::Find(std::string_view id) const {
   for (const std::shared_ptr<Job>& job : jobs_) {
     if (job->info.id == id) return job;
@@ -75,9 +81,9 @@ absl::StatusOr<std::shared_ptr<JobRunner::Job>> JobRunner::FindOrError(std::stri
 }
 
 absl::StatusOr<JobInfo> JobRunner::Submit(JobKind kind, std::string memory, Work work,
-                                          std::shared_ptr<analysis::SampleRing> samples) {
+                                          JobExtras extras) {
   MutexLock lock(&mutex_);
-  return Add(kind, std::move(memory), std::move(work), std::move(samples));
+  return Add(kind, std::move(memory), std::move(work), std::move(extras));
 }
 
 absl::StatusOr<JobInfo> JobRunner::SubmitOrJoin(JobKind kind, std::string memory, Work work) {
@@ -88,11 +94,11 @@ absl::StatusOr<JobInfo> JobRunner::SubmitOrJoin(JobKind kind, std::string memory
     job->work = std::move(work);
     return job->info;
   }
-  return Add(kind, std::move(memory), std::move(work), nullptr);
+  return Add(kind, std::move(memory), std::move(work), {});
 }
 
 absl::StatusOr<JobInfo> JobRunner::Add(JobKind kind, std::string memory, Work work,
-                                       std::shared_ptr<analysis::SampleRing> samples) {
+                                       JobExtras extras) {
   if (stopping_) {
     return Unavailable("the server is stopping",
                        {.reason = "STOPPING", .next_step = "Retry once it is back."});
@@ -118,8 +124,9 @@ absl::StatusOr<JobInfo> JobRunner::Add(JobKind kind, std::string memory, Work wo
   job->info = {.id = absl::StrFormat("%x-%x", now, ++made_),
                .kind = kind,
                .memory = std::move(memory),
+               .others = std::move(extras.others),
                .start_unix_nanos = now,
-               .samples = std::move(samples)};
+               .samples = std::move(extras.samples)};
   job->work = std::move(work);
   jobs_.push_front(job);
   wake_.NotifyAll();

@@ -61,10 +61,18 @@ struct JobProgress {
   double loss = 0;
 };
 
+// What not every job has.
+struct JobExtras {
+  std::shared_ptr<analysis::SampleRing> samples = nullptr;  // end with the job
+  std::vector<std::string> others = {};
+};
+
 struct JobInfo {
   std::string id;
   JobKind kind = JobKind::kTrain;
   std::string memory;  // what it is about: a memory, or backups/7, or backups/new
+  // Further memories whose names it tells, in its result or in an error.
+  std::vector<std::string> others;
   JobProgress progress;
   int64_t start_unix_nanos = 0;
   int64_t expected_end_unix_nanos = 0;  // 0: not known yet
@@ -72,6 +80,9 @@ struct JobInfo {
   absl::Status status;                            // of a job that is done
   JobResult result;                               // of one that was carried out
   std::shared_ptr<analysis::SampleRing> samples;  // kAnalyze: what it observes
+
+  // All names that it tells, what it is about first.
+  std::vector<std::string> names() const;
 };
 
 class JobRunner {
@@ -84,9 +95,8 @@ class JobRunner {
   ~JobRunner();  // Stop()
 
   // FailedPrecondition (JOB_RUNNING): the memory has one already. ResourceExhausted (BUSY).
-  // `samples` end with the job.
   absl::StatusOr<JobInfo> Submit(JobKind kind, std::string memory, Work work,
-                                 std::shared_ptr<analysis::SampleRing> samples = nullptr);
+                                 JobExtras extras = {});
   // As Submit, but where the memory has a job of this kind already, that one carries out `work` too
   // before it ends, on what is there by then, and ends as `work` does: who asks last is answered
   // for what they asked. Several such works that wait are one, the latest.
@@ -127,8 +137,7 @@ class JobRunner {
   Work End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result);
   // Forgets the oldest of those that have ended.
   void ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<JobInfo> Add(JobKind kind, std::string memory, Work work,
-                              std::shared_ptr<analysis::SampleRing> samples)
+  absl::StatusOr<JobInfo> Add(JobKind kind, std::string memory, Work work, JobExtras extras)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Job> Find(std::string_view id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::shared_ptr<Job>> FindOrError(std::string_view id) const

@@ -2,6 +2,7 @@
 
 #include <grpc/grpc_security_constants.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/status.h"
@@ -83,9 +84,11 @@ void PinNames(const Passage& passage, google::protobuf::Message* request) {
   }
 }
 
-bool MaySee(const Caller& caller, std::string_view subject) {
-  return subject.starts_with(kBackups) ? caller.MayDoOnAll(v1::ROLE_ADMIN)
-                                       : caller.MayDo(v1::ROLE_READER, subject);
+bool MaySee(const Caller& caller, std::span<const std::string> subjects) {
+  return std::ranges::all_of(subjects, [&caller](const std::string& subject) {
+    return subject.starts_with(kBackups) ? caller.MayDoOnAll(v1::ROLE_ADMIN)
+                                         : caller.MayDo(v1::ROLE_READER, subject);
+  });
 }
 
 std::vector<std::string> CertificateNames(const grpc::ServerContextBase& context) {
@@ -177,11 +180,11 @@ absl::Status Gate::CheckMemory(const Caller& caller, const Method& method, std::
 absl::Status Gate::CheckOperation(const Caller& caller, const Method& method,
                                   const std::string& name) const {
   const std::string_view id = Without(kOperations, name);
-  const std::optional<std::string> subject = directory_.subject_of(id);
-  if (!subject.has_value() || !MaySee(caller, *subject)) return NoOperation(id);
-  const bool on_backups = subject->starts_with(kBackups);
-  if (on_backups || caller.MayDo(method.role, *subject)) return absl::OkStatus();
-  return Denied(caller, method, absl::StrFormat("memory '%s'", *subject));
+  const std::vector<std::string> subjects = directory_.subjects_of(id);
+  if (subjects.empty() || !MaySee(caller, subjects)) return NoOperation(id);
+  const std::string& subject = subjects.front();
+  if (subject.starts_with(kBackups) || caller.MayDo(method.role, subject)) return absl::OkStatus();
+  return Denied(caller, method, absl::StrFormat("memory '%s'", subject));
 }
 
 absl::Status Gate::CheckCaller(std::string_view authorization, std::string_view verb) const {

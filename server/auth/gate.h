@@ -8,7 +8,7 @@
 // tell nothing of what is stored.
 //
 // A caller learns nothing about memories that he may not read: refusals are the same whether they
-// are there or not, lists leave them out, and operations on them are "not found".
+// are there or not, lists leave them out, and operations that name one are "not found".
 //
 // Without auth.file and audit.file a call costs one atomic load. Thread-safe.
 #ifndef MNEME_SERVER_AUTH_GATE_H_
@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,9 @@ inline constexpr size_t kAuditedNameBytesMax = 128;
 struct Directory {
   // The memory's own name where the name is an alias; else the name.
   std::function<std::string(std::string_view name)> resolve;
-  // What an operation is about: a memory, or "backups/..."; nullopt: there is none of this id.
-  std::function<std::optional<std::string>(std::string_view id)> subject_of;
+  // What an operation is about, a memory or "backups/...", and behind it all other memories that it
+  // names; empty: there is none of this id.
+  std::function<std::vector<std::string>(std::string_view id)> subjects_of;
 };
 
 // An alias in a request, and the memory that it stood for when the gate asked.
@@ -70,7 +72,7 @@ class Gate {
   void SetDirectory(Directory directory) { directory_ = std::move(directory); }
 
   // Unauthenticated: see Authenticator. PermissionDenied (PERMISSION): the role is not granted.
-  // NotFound (OPERATION_NOT_FOUND): no operation, or of a memory that he may not read.
+  // NotFound (OPERATION_NOT_FOUND): no operation, or one that names a memory that he may not read.
   // ResourceExhausted (RATE). `bytes`: of the request.
   Passage Admit(const grpc::ServerContextBase& context, const google::protobuf::Message& request,
                 uint64_t bytes) const;
@@ -109,8 +111,8 @@ class Gate {
   Directory directory_;
 };
 
-// Whether the caller may know of an operation on this subject (Directory::subject_of).
-bool MaySee(const Caller& caller, std::string_view subject);
+// Whether the caller may know of an operation on these (Directory::subjects_of): he may read each.
+bool MaySee(const Caller& caller, std::span<const std::string> subjects);
 
 // "dns:NAME" and "uri:URI" of the client's certificate, which was verified; empty without one.
 std::vector<std::string> CertificateNames(const grpc::ServerContextBase& context);

@@ -114,7 +114,7 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::ListOperations(
         const std::vector<engine::JobInfo> jobs = ListVisible(
             from.page_token(), size + 1,
             [this](const std::string& after, size_t most) { return jobs_.List(after, most); },
-            id_of, [&](const engine::JobInfo& job) { return MaySee(caller, job.memory); });
+            id_of, [&](const engine::JobInfo& job) { return MaySee(caller, job.names()); });
         for (size_t i = 0; i < std::min(size, jobs.size()); ++i) {
           EncodeJob(jobs[i], to->add_operations());
         }

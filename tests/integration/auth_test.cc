@@ -352,6 +352,57 @@ TEST_F(AuthTest, OperationsOnMemoriesOfOthersAreNotThere) {
   EXPECT_TRUE(operations_->GetOperation(As("root").get(), get, &operation).ok());
 }
 
+TEST_F(AuthTest, HowMuchIsReadAtTheStartIsForThoseWhoMayReadAll) {
+  daemon_->Stop(SIGKILL);
+  ASSERT_NO_FATAL_FAILURE(Start());
+  v1::ServerInfo info;
+  do {
+    ASSERT_TRUE(stub_->GetServerInfo(As("root").get(), {}, &info).ok());
+  } while (!info.startup().done());
+  EXPECT_EQ(info.startup().memories_total(), 2u);
+  ASSERT_TRUE(stub_->GetServerInfo(As("reader").get(), {}, &info).ok());
+  EXPECT_TRUE(info.startup().done());
+  EXPECT_EQ(info.startup().memories_total() + info.startup().memories_done(), 0u);
+  EXPECT_EQ(info.startup().rows_total() + info.startup().rows_done(), 0u);
+}
+
+// Its answer tells what the copy is called.
+TEST_F(AuthTest, TheMakingOfACopyIsSeenByWhoMayReadBothMemories) {
+  google::longrunning::Operation operation;
+  const auto copy = [&](const std::string& source, const std::string& to) {
+    v1::CloneMemoryRequest clone;
+    clone.set_source("memories/" + source);
+    clone.set_memory_id(to);
+    ASSERT_TRUE(admin_->CloneMemory(As("root").get(), clone, &operation).ok());
+    google::longrunning::WaitOperationRequest wait;
+    wait.set_name(operation.name());
+    ASSERT_TRUE(operations_->WaitOperation(As("root").get(), wait, &operation).ok());
+    ASSERT_TRUE(operation.has_response());
+  };
+  const auto seen_by_admin = [&] {
+    google::longrunning::ListOperationsResponse list;
+    EXPECT_TRUE(operations_->ListOperations(As("admin").get(), {}, &list).ok());
+    return list.operations_size();
+  };
+  google::longrunning::GetOperationRequest get;
+  google::longrunning::WaitOperationRequest wait;
+  for (const auto& [source, to] :
+       {std::pair("mine", "secret-copy"), std::pair("theirs", "mine-copy")}) {
+    copy(source, to);
+    get.set_name(operation.name());
+    wait.set_name(operation.name());
+    EXPECT_EQ(seen_by_admin(), 0);
+    EXPECT_EQ(Unpack(operations_->GetOperation(As("admin").get(), get, &operation)).reason,
+              "OPERATION_NOT_FOUND");
+    EXPECT_EQ(Unpack(operations_->WaitOperation(As("admin").get(), wait, &operation)).reason,
+              "OPERATION_NOT_FOUND");
+  }
+  copy("mine", "mine-own-copy");
+  get.set_name(operation.name());
+  EXPECT_EQ(seen_by_admin(), 1);
+  EXPECT_TRUE(operations_->GetOperation(As("admin").get(), get, &operation).ok());
+}
+
 TEST_F(AuthTest, AStreamIsLetInAtItsBeginningAndByItsMemory) {
   const auto open = [&](const std::string& person, const std::string& memory) {
     const auto context = As(person);

@@ -1,6 +1,7 @@
 // Aliases at the gate: what was checked is what is used.
 #include "server/auth/gate.h"
 
+#include "google/longrunning/operations.pb.h"
 #include "gtest/gtest.h"
 #include "mneme/v1/admin_service.pb.h"
 #include "mneme/v1/memory_service.pb.h"
@@ -19,7 +20,13 @@ class GateTest : public ::testing::Test {
                             [this](std::string_view name) {
                               return name == "mine-alias" ? target_ : std::string(name);
                             },
-                        .subject_of = [](std::string_view) { return std::nullopt; }});
+                        .subjects_of =
+                            [](std::string_view id) {
+                              return id == "copy"   ? std::vector<std::string>{"mine", "theirs"}
+                                     : id == "own"  ? std::vector<std::string>{"mine", "mine-too"}
+                                     : id == "save" ? std::vector<std::string>{"backups/new"}
+                                                    : std::vector<std::string>{};
+                            }});
   }
   template <typename Request>
   absl::Status Pass(Request* request) {
@@ -74,6 +81,17 @@ TEST_F(GateTest, CallsOnAliasesThemselvesAndNewNamesStay) {
   ASSERT_TRUE(Pass(&clone).ok());
   EXPECT_EQ(clone.source(), "memories/mine");
   EXPECT_EQ(clone.memory_id(), "mine-alias");  // which is taken, as the handler will say
+}
+
+// An operation tells all its names, so it is for those who may read all of them.
+TEST_F(GateTest, AnOperationIsSeenByWhoMayReadAllThatItNames) {
+  const auto get = [this](const std::string& id) {
+    google::longrunning::CancelOperationRequest cancel;
+    cancel.set_name("operations/" + id);
+    return Pass(&cancel);
+  };
+  EXPECT_TRUE(get("own").ok());
+  for (const char* id : {"copy", "save", "absent"}) EXPECT_TRUE(absl::IsNotFound(get(id))) << id;
 }
 
 }  // namespace
