@@ -17,12 +17,15 @@ std::string StartupText(const client::Startup& startup) {
   const auto seconds = [](std::chrono::nanoseconds time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time);
   };
+  // 0: there are none, or we are not to know.
+  const bool told = startup.memories_total > 0;
   if (startup.done) {
-    return absl::StrCat(FormatCount(startup.memories_total), " memories read in ",
+    return absl::StrCat(told ? FormatCount(startup.memories_total) + " memories read in " : "took ",
                         FormatNumber(std::chrono::duration<double>(startup.elapsed).count()), " s");
   }
   std::string text =
-      absl::StrCat(startup.memories_done, " of ", startup.memories_total, " memories read");
+      told ? absl::StrCat(startup.memories_done, " of ", startup.memories_total, " memories read")
+           : "memories are being read";
   if (startup.rows_total > 0) {
     absl::StrAppend(&text, ", ",
                     FormatPercent(static_cast<double>(startup.rows_done) /

@@ -95,7 +95,7 @@ HttpResponse HttpDoor::Show(Page page) const {
     case Page::kHealth:
       return {.content_type = "text/plain; charset=utf-8", .body = "ok\n"};
     case Page::kReady:
-      return Readiness();
+      return Readiness(options_.allow({}).ok());
     case Page::kMetrics:
       return Metrics();
     case Page::kOpenApi:
@@ -104,17 +104,19 @@ HttpResponse HttpDoor::Show(Page page) const {
   return {.code = 500};
 }
 
-HttpResponse HttpDoor::Readiness() const {
+HttpResponse HttpDoor::Readiness(bool tells_all) const {
   const engine::Startup startup = engine_.startup();
   const std::string_view phase = PhaseOf(startup, draining_.load(std::memory_order_acquire));
   nlohmann::ordered_json out;
   out["phase"] = phase;
-  out["memories_done"] = startup.memories_done;
-  out["memories"] = startup.memories_total;
+  if (tells_all) {
+    out["memories_done"] = startup.memories_done;
+    out["memories"] = startup.memories_total;
+  }
   const double all = static_cast<double>(startup.rows_total);
   const double share = all > 0 ? static_cast<double>(startup.rows_done) / all : 0;
   out["progress"] = startup.done ? 1.0 : share;
-  if (!startup.memory.empty() && !startup.done) out["memory"] = startup.memory;
+  if (tells_all && !startup.memory.empty() && !startup.done) out["memory"] = startup.memory;
   return {.code = phase == "serving" ? 200 : 503, .body = out.dump() + "\n"};
 }
 

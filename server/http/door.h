@@ -61,7 +61,8 @@ class HttpDoor {
 
   void Handle(HttpRequest& request, HttpRespond respond);
   HttpResponse Show(Page page) const;
-  HttpResponse Readiness() const;
+  // `tells_all`: of which memories there are, too.
+  HttpResponse Readiness(bool tells_all) const;
   HttpResponse Metrics() const;
 
   const DoorOptions options_;

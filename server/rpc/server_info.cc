@@ -61,14 +61,31 @@ void EncodeCounters(const engine::EngineCounters& counters, v1::Counters* to) {
   to->set_batches(counters.batches);
 }
 
-void EncodeStartup(const engine::Startup& startup, v1::Startup* to) {
+// Of those that the caller may read: how many others there are is not for him to know.
+void CountMemories(const engine::Engine& engine, const Caller& caller, v1::ServerInfo* to) {
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  for (const engine::MemoryInfo& memory : engine.ListMemories("", engine.memory_count())) {
+    if (!caller.MayDo(v1::ROLE_READER, memory.name)) continue;
+    ++count;
+    bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
+  }
+  to->set_memory_count(count);
+  to->set_memory_bytes(bytes);
+}
+
+// How much there is to read in all is for those who may read all.
+void EncodeStartup(const engine::Startup& startup, const Caller& caller, v1::Startup* to) {
   to->set_done(startup.done);
   to->set_recovery_mode(startup.recovery_mode);
-  to->set_memories_done(startup.memories_done);
-  to->set_memories_total(startup.memories_total);
-  to->set_rows_done(startup.rows_done);
-  to->set_rows_total(startup.rows_total);
-  if (!startup.memory.empty()) to->set_memory(FormatMemoryName(startup.memory));
+  if (caller.MayDoOnAll(v1::ROLE_READER)) {
+    to->set_memories_done(startup.memories_done);
+    to->set_memories_total(startup.memories_total);
+    to->set_rows_done(startup.rows_done);
+    to->set_rows_total(startup.rows_total);
+  }
+  if (!startup.memory.empty() && caller.MayDo(v1::ROLE_READER, startup.memory))
+    to->set_memory(FormatMemoryName(startup.memory));
   EncodeDuration(startup.elapsed_nanos, to->mutable_elapsed());
   if (startup.remaining_nanos.has_value()) {
     EncodeDuration(*startup.remaining_nanos, to->mutable_remaining());
@@ -99,19 +116,11 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
         EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
         EncodeNamed(LimitsOf(caller), info->mutable_all_limits());
         EncodeCounters(engine_.counters(), info->mutable_counters());
-        const std::vector<engine::MemoryInfo> memories =
-            engine_.ListMemories("", engine_.memory_count());
-        uint64_t bytes = 0;
-        for (const engine::MemoryInfo& memory : memories)
-          bytes += memory.stats.fixed_bytes + memory.stats.row_bytes;
-        info->set_memory_count(static_cast<uint32_t>(memories.size()));
-        info->set_memory_bytes(bytes);
+        CountMemories(engine_, caller, info);
         info->set_instruction_set(facts_.instruction_set);
         info->set_blas_core(facts_.blas_core);
         info->set_scan_threads(static_cast<uint32_t>(engine_.scan_threads()));
-        engine::Startup startup = engine_.startup();
-        if (!caller.MayDo(v1::ROLE_READER, startup.memory)) startup.memory.clear();
-        EncodeStartup(startup, info->mutable_startup());
+        EncodeStartup(engine_.startup(), caller, info->mutable_startup());
         EncodeResources(engine_.resources(), info->mutable_resources());
         info->mutable_resources()->set_memory_limit_source(facts_.memory_limit_source);
         return absl::OkStatus();

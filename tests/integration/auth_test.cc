@@ -71,7 +71,7 @@ std::string AuthFile() {
 
 class AuthTest : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void Start() {
     daemon_ =
         Daemon::Mnemed(MNEMED_PATH, directory_.path(),
                        {"--auth.file=" + WriteFile(directory_.path() + "/auth.yaml", AuthFile()),
@@ -81,6 +81,9 @@ class AuthTest : public ::testing::Test {
     stub_ = v1::MemoryService::NewStub(channel_);
     admin_ = v1::AdminService::NewStub(channel_);
     operations_ = google::longrunning::Operations::NewStub(channel_);
+  }
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Start());
     for (const char* name : {"mine", "theirs"}) {
       v1::CreateMemoryRequest create;
       create.set_memory_id(name);
@@ -310,6 +313,15 @@ TEST_F(AuthTest, ListsShowWhatTheCallerMayRead) {
   };
   EXPECT_THAT(memories("root"), ElementsAre("memories/mine", "memories/theirs"));
   EXPECT_THAT(memories("reader"), ElementsAre("memories/mine"));
+  // Nor are those of others counted.
+  const auto counted = [&](const std::string& person) {
+    v1::ServerInfo info;
+    EXPECT_TRUE(stub_->GetServerInfo(As(person).get(), {}, &info).ok());
+    return std::pair(info.memory_count(), info.memory_bytes());
+  };
+  EXPECT_EQ(counted("root").first, 2u);
+  EXPECT_EQ(counted("reader").first, 1u);
+  EXPECT_EQ(counted("reader").second * 2, counted("root").second);  // they are alike
   v1::ListAliasesResponse aliases;
   ASSERT_TRUE(admin_->ListAliases(As("root").get(), {}, &aliases).ok());
   EXPECT_EQ(aliases.aliases_size(), 1);
