@@ -28,6 +28,12 @@ HttpCertificate HttpTls(const Config& config, Security& security) {
   return {.certificate = material->certificate, .key = material->key};
 }
 
+// Where callers are known, no page in a browser has what it takes to be one.
+Hosts HttpHosts(const Config& config) {
+  if (!config.auth_file.empty() || !IsLoopback(config.http_listen)) return {};
+  return Hosts::OfLoopback(config.http_listen, config.http_allowed_hosts);
+}
+
 // Unix time; 0 without TLS.
 double CertificateExpiry(Security& security) {
   if (security.tls() == nullptr) return 0;
@@ -99,7 +105,8 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                .request_seconds = config.http_request_seconds,
                .answer_seconds = config.answer_seconds,
                .body_bytes_max = config.limits.message_bytes_max,
-               .tls = HttpTls(config, security)},
+               .tls = HttpTls(config, security),
+               .hosts = HttpHosts(config)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
       .collect = [&security, &bounds, facts, &engine, federations, &tracing,
                   &client_port](MetricFamilies& families) {

@@ -385,6 +385,10 @@ std::vector<ConfigKey> MakeKeys() {
       Text("http.port_file", "Write the HTTP port in use to this file once it is open.",
            &Config::http_port_file),
       Switch("http.tls", "HTTPS with tls.certificate; taken beyond loopback.", &Config::http_tls),
+      Text("http.allowed_hosts",
+           "Names besides localhost, with commas between them, that requests may be for (header "
+           "Host) on a loopback address without auth.file; *: any.",
+           &Config::http_allowed_hosts),
       Number("http.connections_max", "HTTP connections at once; further ones are closed.", 1,
              10'000, [](Config& c) -> uint64_t& { return c.http_connections_max; }),
       Number("http.connections_per_address_max", "... of these, from one address.", 1, 10'000,

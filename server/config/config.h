@@ -61,6 +61,7 @@ struct Config {
   std::string http_listen = "127.0.0.1:7412";  // "none": no HTTP port
   std::string http_port_file;
   bool http_tls = false;
+  std::string http_allowed_hosts;  // with commas between them
   uint64_t http_connections_max = 256;
   uint64_t http_connections_per_address_max = 128;
   uint64_t http_idle_seconds = 30;

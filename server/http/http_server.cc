@@ -209,6 +209,11 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
   } else if (const std::string origin = Header(connection, MHD_HTTP_HEADER_ORIGIN);
              !origin.empty()) {
     exchange->response = ErrorResponse(FromBrowser(origin));
+  } else if (const absl::Status ours =
+                 options_.hosts.Check(Header(connection, MHD_HTTP_HEADER_HOST));
+             !ours.ok()) {
+    exchange->response = ErrorResponse(ours);
+    exchange->response->code = MHD_HTTP_MISDIRECTED_REQUEST;
   } else if (BodyIsAmbiguous(connection)) {
     exchange->response = ErrorResponse(AmbiguousBody());
   } else if (AnnouncedBytes(connection) > options_.body_bytes_max) {

@@ -7,7 +7,8 @@
 // who read slowly leave room for the others.
 //
 // A request that has an Origin header comes from a page in a browser, and is refused: a page that
-// its reader happens to visit must not reach a server on his loopback address.
+// its reader happens to visit must not reach a server on his loopback address. What has none may
+// still come from a page, of a name that was made to point here: hosts.h.
 //
 // Thread-safe.
 #ifndef MNEME_SERVER_HTTP_HTTP_SERVER_H_
@@ -25,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "server/http/hosts.h"
 #include "server/http/patience.h"
 #include "server/rpc/budget.h"
 
@@ -82,6 +84,8 @@ struct HttpOptions {
   uint64_t answer_seconds = 0;   // for an answer to be taken
   uint64_t body_bytes_max = 0;
   HttpCertificate tls;
+  // Requests for names that these are not are refused.
+  Hosts hosts = {};
 };
 
 struct HttpHandler {

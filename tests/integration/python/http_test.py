@@ -96,6 +96,13 @@ class HttpTest(unittest.TestCase):
         self.assertEqual(json.loads(text)["phase"], "serving")
         self.assertEqual(self.http.ask("HEAD", "/healthz")[::2], (200, ""))
 
+    def test_a_name_that_was_made_to_point_here_is_not_served(self):
+        for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+            code, _, text = self.http.get(path, Host="rebound.example:7412")
+            self.assertEqual((code, reason_of(json.loads(text))), (421, "HOST"), path)
+            self.assertEqual(self.http.get(path, Host=f"localhost:{self.server.http_port}")[0], 200, path)
+        self.assertEqual(self.http.post("/v1/memories:list", {}, Host="rebound.example")[0], 421)
+
     # ---- the JSON door
 
     def test_what_was_stored_is_recalled(self):
@@ -398,7 +405,7 @@ class Secured(unittest.TestCase):
 
     def test_health_needs_no_key(self):
         self.assertEqual(self.http.get("/healthz")[0], 200)
-        code, _, text = self.http.get("/readyz")
+        code, _, text = self.http.get("/readyz", Host="any.example")  # where callers are known, names do not matter
         # How many memories there are is not for everybody.
         self.assertEqual((code, json.loads(text)), (200, {"phase": "serving", "progress": 1.0}))
 
