@@ -54,15 +54,14 @@ bool WritePortFile(const std::string& path, int port) {
 
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
                                                            uint64_t buffer_bytes_max) {
-  // Twice the limit of a message is received (BoundTransport), and gRPC's buffers together are
-  // bounded by reading slower, so honest clients stay below both.
-  const uint64_t received = 2 * config.limits.message_bytes_max;
-  const ClientPortOptions options{
-      .listen = config.listen,
-      .connections_max = config.connections_max,
-      .connections_per_address_max = config.connections_per_address_max,
-      .bounds = {.connection_bytes_max = std::min(received, buffer_bytes_max),
-                 .all_bytes_max = 2 * buffer_bytes_max}};
+  // Twice the limit of a message is received (BoundTransport), in each call, and gRPC's buffers
+  // together are bounded by reading slower, so honest clients stay below both.
+  const ClientPortOptions options{.listen = config.listen,
+                                  .connections_max = config.connections_max,
+                                  .connections_per_address_max = config.connections_per_address_max,
+                                  .bounds = {.call_bytes_max = 2 * config.limits.message_bytes_max,
+                                             .connection_bytes_max = buffer_bytes_max,
+                                             .all_bytes_max = 2 * buffer_bytes_max}};
   const auto on_cut = [](const std::string& peer, Breach breach) {
     spdlog::warn("cut off {}: {}", peer,
                  breach == Breach::kBytes ? "it sends bytes that are no calls"

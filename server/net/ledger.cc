@@ -44,14 +44,13 @@ void Ledger::Count(Id id, const CallCounts& calls) {
   const double answered = Grown(calls.answered, account.calls.answered);
   const double messages = Grown(calls.messages, account.calls.messages);
   const double opened = Grown(calls.opened, account.calls.opened);
+  const double failed = Grown(calls.failed, account.calls.failed);
   account.calls_owed += opened;
-  if (opened == 0 && account.calls.under_way() == 0) {
-    account.bytes_of_no_call += static_cast<double>(account.bytes_uncounted);
-  }
   account.calls = calls;
   account.bytes_uncounted = 0;
   account.judged = true;
   Pay(account.bytes_owed, std::max(answered, messages) * static_cast<double>(kBytesPaidByCall));
+  Pay(account.bytes_owed, failed * static_cast<double>(bounds_.call_bytes_max));
   Pay(account.calls_owed, 2 * answered);
 }
 
@@ -64,9 +63,9 @@ void Ledger::Deliver(Id id, uint64_t bytes) {
 void Ledger::Forgive(int64_t nanos) {
   const double seconds = static_cast<double>(nanos) / 1e9;
   for (auto& [id, account] : accounts_) {
-    const double bytes = seconds * static_cast<double>(kBytesForgivenPerSecond);
-    if (account.calls.under_way() == 0) Pay(account.bytes_owed, bytes);
-    Pay(account.bytes_of_no_call, bytes);
+    if (account.calls.under_way() == 0) {
+      Pay(account.bytes_owed, seconds * static_cast<double>(kBytesForgivenPerSecond));
+    }
     Pay(account.calls_owed, seconds * static_cast<double>(kUnansweredCallsForgivenPerSecond));
   }
 }
@@ -85,8 +84,11 @@ std::vector<Ledger::Id> Ledger::ToCount(uint64_t least_bytes, size_t most) const
 }
 
 bool Ledger::OwesBytes(const Account& account) const {
-  return account.bytes_owed > static_cast<double>(bounds_.connection_bytes_max) ||
-         account.bytes_of_no_call > static_cast<double>(kBytesOfNoCallMax) ||
+  const uint64_t calls = std::max<uint64_t>(1, account.calls.under_way());
+  const double may = account.calls.opened == 0
+                         ? static_cast<double>(kBytesOfNoCallMax)
+                         : static_cast<double>(calls) * static_cast<double>(bounds_.call_bytes_max);
+  return account.bytes_owed > std::min(may, static_cast<double>(bounds_.connection_bytes_max)) ||
          (account.silent_bytes > static_cast<double>(kSilentBytesMax) &&
           account.silent_looks > kSilentLooksMax);
 }

@@ -3,18 +3,21 @@
 // Two debts are kept of each connection. Bytes: what came in and was no message yet, whatever it is
 // (control frames, headers without end, half a message). Calls: those that were opened and not
 // answered. Messages and answered calls pay for bytes; an answered call pays for itself and for
-// another one that was broken off; a little is forgiven with time, of bytes only while no call is
-// under way: what came with one may be held for as long as it is. An honest client owes what it
-// has under way; one that sends frames of no use, or opens calls to reset them, owes ever more.
+// another one that was broken off; a call that was broken off gives back what it may have held. A
+// little is forgiven with time, of bytes only while no call is under way: what came with one may be
+// held for as long as it is. An honest client owes what it has under way; one that sends frames of
+// no use, or opens calls to reset them, owes ever more.
 //
 // What is open and what was broken off is not told apart: gRPC counts a call as broken off only
 // once it is done with it, which under a flood of them is too late.
 //
-// Half a message may be large, so the bound on bytes is. Bytes that came while no call was under
-// way are half of nothing: they are counted apart too, and of these little is borne. And a message
-// that comes in has answers on the way, by gRPC itself: it opens the window anew, and asks for the
-// delay with a ping at least every ten seconds. Headers have none, and while they come nothing else
-// may. So who sends for long and never gets a byte sends headers without end.
+// Half a message may be large, and each call under way may have one, so the bound on bytes grows
+// with them. Who never opened a call has no message, and is borne with for little.
+//
+// What goes out tells little: over a slow link, a message comes for minutes without a byte of
+// answer, because the window that gRPC opened when the link was fast is large (16 MiB and more).
+// But who sends for very long and never gets a byte has opened no window: he sends headers without
+// end.
 //
 // Pure values, no clock and no socket. Not thread-safe.
 //
@@ -39,19 +42,19 @@ inline constexpr uint64_t kFrameShare = 64;
 // What is sent pays for as much of its acknowledgements (WINDOW_UPDATE).
 inline constexpr uint64_t kAnswerShare = 64;
 inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
-// That came while no call was under way. An honest client sends some with the headers of a call
-// that is not known yet, at most a window.
+// Before the first call.
 inline constexpr uint64_t kBytesOfNoCallMax = 8 << 20;
-// Bytes in at least so many looks (Ledger::Count of traffic; 15 s of them), none of which saw a
-// byte go out.
+// Bytes in at least so many looks (Ledger::Count of traffic; 20 minutes of them), none of which saw
+// a byte go out.
 inline constexpr uint64_t kSilentBytesMax = 1 << 20;
-inline constexpr uint64_t kSilentLooksMax = 75;
+inline constexpr uint64_t kSilentLooksMax = 6'000;
 // Of these 1,024 may be under way (server/rpc/limits.h), and the rest broken off.
 inline constexpr uint64_t kUnansweredCallsMax = 2'048;
 inline constexpr uint64_t kUnansweredCallsForgivenPerSecond = 200;
 
 struct LedgerBounds {
-  uint64_t connection_bytes_max = 0;  // that one connection may owe
+  uint64_t call_bytes_max = 0;  // that a connection may owe for each call under way, or for one
+  uint64_t connection_bytes_max = 0;  // that it may owe whatever is under way
   uint64_t all_bytes_max = 0;         // that all may owe together: then the worst is named
 };
 
@@ -94,7 +97,6 @@ class Ledger {
     CallCounts calls;
     uint64_t bytes_uncounted = 0;  // since calls were counted
     double bytes_owed = 0;
-    double bytes_of_no_call = 0;  // of them
     double calls_owed = 0;
     double silent_bytes = 0;    // that came since a byte went out,
     uint64_t silent_looks = 0;  // seen by so many looks

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <deque>
 #include <fstream>
+#include <mutex>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "tests/faults/abuse.h"
+#include "tests/faults/link_gate.h"
 #include "tests/faults/pressure.h"
 #include "tests/support/certificates.h"
 
@@ -31,6 +34,13 @@ constexpr int kCrowd = 5'000;
 constexpr int kConnectionsMax = 1'000;
 constexpr int kPerAddressMax = 600;
 constexpr int kSlow = 200;
+// A slow link. A call may hold twice the limit of a message; these are near it, and there are more
+// than that at once.
+constexpr int kMessageMax = 16 << 20;
+constexpr uint64_t kLinkBytesPerSecond = 32 << 20;
+constexpr int kUploads = 6;
+constexpr int kUploadRows = 60'000;  // 15 MiB
+constexpr std::chrono::milliseconds kTooShort{300};
 // Threads and files that come and go by themselves.
 constexpr uint64_t kOddFiles = 8;
 constexpr uint64_t kOddThreads = 8;
@@ -153,6 +163,51 @@ TEST(Abuse, FloodsOfFramesAreCutOffAndHarmNobodyElse) {
       if (other.WaitForEnd(std::chrono::milliseconds(100)))
         world.Wrong(abuse.name + ": others are refused too");
     }
+    world.End();
+  });
+}
+
+// Not abuse, and must not be taken for it.
+TEST(Abuse, HonestUploadsOverASlowLinkAreNot) {
+  RunSchedules("slow link", 1, [](uint64_t, Tally& tally) {
+    World world(tally, {absl::StrCat("--limits.message_bytes_max=", kMessageMax)});
+    if (!world.ok()) return;
+    const std::string path = world.directory() + "/link";
+    const LinkGate link(path, world.port(), kLinkBytesPerSecond);
+    const auto stub = v1::MemoryService::NewStub(
+        grpc::CreateChannel("unix:" + path, grpc::InsecureChannelCredentials()));
+    v1::StoreRequest store;
+    store.set_memory("memories/missing");
+    SetMatrix(UnitRows(5, kUploadRows, kDim), kDim, store.mutable_keys());
+    const auto upload = [&](std::optional<std::chrono::milliseconds> within) {
+      grpc::ClientContext context;
+      if (within.has_value()) context.set_deadline(std::chrono::system_clock::now() + *within);
+      v1::StoreResponse stored;
+      return stub->Store(&context, store, &stored);
+    };
+    // All at once, so that all are half there for most of the time.
+    std::vector<std::thread> uploads;
+    std::mutex mutex;
+    for (int i = 0; i < kUploads; ++i) {
+      uploads.emplace_back([&] {
+        const grpc::Status status = upload(std::nullopt);
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (status.error_code() != grpc::StatusCode::NOT_FOUND) {
+          world.Wrong("an upload is cut off: " + status.error_message());
+        }
+      });
+    }
+    for (std::thread& each : uploads) each.join();
+    // One after the other, each given up half-way.
+    for (int i = 0; i < kUploads; ++i) {
+      const grpc::Status status = upload(kTooShort);
+      if (status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
+        world.Wrong("an upload that takes too long: " + status.error_message());
+      }
+    }
+    v1::ListMemoriesResponse page;
+    const grpc::Status after = MNEME_CALL(stub, ListMemories, {}, &page);
+    if (!after.ok()) world.Wrong("then it is cut off: " + after.error_message());
     world.End();
   });
 }

@@ -1,11 +1,14 @@
 #include "tests/faults/link_gate.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 
 #include "core/base/status.h"
@@ -14,6 +17,7 @@ namespace mneme::test {
 namespace {
 
 constexpr int kLookMillis = 50;
+constexpr uint64_t kPiecesPerSecond = 200;  // of a narrow link
 
 sockaddr_un AddressOf(const std::string& path) {
   sockaddr_un address{};
@@ -37,6 +41,12 @@ int Listen(const std::string& path) {
 LinkGate::LinkGate(const std::string& outside, const std::string& inside)
     : inside_(inside), listener_(Listen(outside)), acceptor_([this] { Accept(); }) {}
 
+LinkGate::LinkGate(const std::string& outside, int port, uint64_t bytes_per_second)
+    : port_(port),
+      bytes_per_second_(bytes_per_second),
+      listener_(Listen(outside)),
+      acceptor_([this] { Accept(); }) {}
+
 LinkGate::~LinkGate() {
   over_ = true;
   Shut();
@@ -51,25 +61,41 @@ void LinkGate::Shut() {
   for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
 }
 
+int LinkGate::Connect() const {
+  const bool local = !inside_.empty();
+  const int out = ::socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int failed = 0;
+  if (local) {
+    const sockaddr_un address = AddressOf(inside_);
+    failed = ::connect(out, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  } else {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port_));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    failed = ::connect(out, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }
+  if (failed == 0) return out;
+  ::close(out);
+  return -1;
+}
+
 void LinkGate::Accept() {
   while (!over_) {
     pollfd waiting{.fd = listener_, .events = POLLIN, .revents = 0};
     if (::poll(&waiting, 1, kLookMillis) <= 0) continue;
     const int near = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (near < 0) continue;
-    const int far = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_un address = AddressOf(inside_);
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!open_ ||
-        ::connect(far, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    const int far = open_ ? Connect() : -1;
+    if (far < 0) {
       ::close(near);
-      ::close(far);
       continue;
     }
     sockets_.insert({near, far});
     threads_.emplace_back([this, near, far] {
-      std::thread back([this, near, far] { Pass(far, near); });
-      Pass(near, far);
+      std::thread back([this, near, far] { Pass(far, near, 0); });
+      Pass(near, far, bytes_per_second_);
       back.join();
       std::lock_guard<std::mutex> ended(mutex_);
       for (const int socket : {near, far}) {
@@ -80,11 +106,21 @@ void LinkGate::Accept() {
   }
 }
 
-void LinkGate::Pass(int from, int to) {
+void LinkGate::Pass(int from, int to, uint64_t bytes_per_second) {
   std::array<char, 65536> bytes;
+  const size_t piece = bytes_per_second == 0
+                           ? bytes.size()
+                           : std::min<size_t>(bytes.size(), bytes_per_second / kPiecesPerSecond);
+  const auto start = std::chrono::steady_clock::now();
+  uint64_t passed = 0;
   while (true) {
-    const ssize_t got = ::recv(from, bytes.data(), bytes.size(), 0);
+    const ssize_t got = ::recv(from, bytes.data(), piece, 0);
     if (got <= 0) break;
+    passed += static_cast<uint64_t>(got);
+    if (bytes_per_second > 0) {
+      std::this_thread::sleep_until(
+          start + std::chrono::nanoseconds(passed * 1'000'000'000 / bytes_per_second));
+    }
     for (ssize_t sent = 0; sent < got;) {
       const ssize_t some =
           ::send(to, bytes.data() + sent, static_cast<size_t>(got - sent), MSG_NOSIGNAL);
