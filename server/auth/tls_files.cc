@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "core/base/status.h"
@@ -55,6 +57,11 @@ Certificate FirstCertificate(const std::string& pem) {
   return {PEM_read_bio_X509(View(pem).get(), nullptr, nullptr, nullptr), X509_free};
 }
 
+// What is said of the certificate with this number, 1 and up, in a file of several.
+std::string Nth(size_t number, std::string_view what) {
+  return absl::StrCat("has as certificate ", number, " ", AbslView(what));
+}
+
 int NoPassword(char*, int, int, void*) { return -1; }
 
 absl::StatusOr<int64_t> UnixNanos(const ASN1_TIME* time) {
@@ -65,16 +72,20 @@ absl::StatusOr<int64_t> UnixNanos(const ASN1_TIME* time) {
   return absl::ToUnixNanos(std::min(at, absl::FromUnixNanos(INT64_MAX)));
 }
 
+std::string TimeText(int64_t unix_nanos) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixNanos(unix_nanos),
+                          absl::UTCTimeZone());
+}
+
 absl::Status CheckTimes(X509* certificate, const TlsPaths& paths, int64_t now, int64_t* end) {
   MNEME_ASSIGN_OR_RETURN(const int64_t begin, UnixNanos(X509_get0_notBefore(certificate)));
   MNEME_ASSIGN_OR_RETURN(*end, UnixNanos(X509_get0_notAfter(certificate)));
   if (now >= begin && now <= *end) return absl::OkStatus();
   const int64_t bound = now < begin ? begin : *end;
-  return BadFile(paths.certificate_name, paths.certificate,
-                 absl::StrCat(now < begin ? "is not valid before " : "has expired on ",
-                              absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixNanos(bound),
-                                               absl::UTCTimeZone())),
-                 "a certificate that is valid now", "Get a new one, or correct the clock.");
+  return BadFile(
+      paths.certificate_name, paths.certificate,
+      absl::StrCat(now < begin ? "is not valid before " : "has expired on ", TimeText(bound)),
+      "a certificate that is valid now", "Get a new one, or correct the clock.");
 }
 
 std::string SubjectOf(X509* certificate) {
@@ -83,6 +94,40 @@ std::string SubjectOf(X509* certificate) {
   char* text = nullptr;
   const auto size = static_cast<size_t>(BIO_get_mem_data(out.get(), &text));
   return size == 0 ? "a certificate without a subject" : std::string(text, size);
+}
+
+// All certificates of a file, which can be read to its end: gRPC would take those before a damaged
+// one, and let nobody in by those behind it.
+absl::StatusOr<std::vector<Certificate>> AllCertificates(std::string_view key,
+                                                         const std::string& path,
+                                                         const std::string& pem,
+                                                         std::string_view whose) {
+  std::vector<Certificate> out;
+  const Bio from = View(pem);
+  while (X509* next = PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr))
+    out.emplace_back(next, X509_free);
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  const std::string error = TakeError();
+  if (at_end && !out.empty()) return out;
+  return BadFile(key, path,
+                 at_end ? "holds no certificate"
+                        : Nth(out.size() + 1, absl::StrCat("one that cannot be read: ", error)),
+                 absl::StrCat("the certificates of ", AbslView(whose)),
+                 at_end ? "Name the PEM file." : "Correct that certificate, or take it out.");
+}
+
+// An authority that has expired vouches for nobody.
+absl::Status CheckNoneExpired(std::string_view key, const std::string& path,
+                              std::span<const Certificate> authorities, int64_t now) {
+  for (size_t i = 0; i < authorities.size(); ++i) {
+    MNEME_ASSIGN_OR_RETURN(const int64_t end, UnixNanos(X509_get0_notAfter(authorities[i].get())));
+    if (now <= end) continue;
+    return BadFile(key, path,
+                   Nth(i + 1, absl::StrFormat("'%s', which has expired on %s",
+                                              SubjectOf(authorities[i].get()), TimeText(end))),
+                   "authorities that have not expired", "Take it out, or put its successor there.");
+  }
+  return absl::OkStatus();
 }
 
 // As the handshake will use them: refuses weak keys too.
@@ -138,18 +183,20 @@ absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsPaths& paths, int64_t now_unix
     MNEME_RETURN_IF_ERROR(ReadOwn(paths, now_unix_nanos, &out));
   }
   if (paths.client_ca.empty()) return out;
-  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadAuthorities(paths.client_ca_name, paths.client_ca,
-                                                        "those who sign for the other side"));
+  MNEME_ASSIGN_OR_RETURN(out.client_ca, ReadPem(paths.client_ca_name, paths.client_ca));
+  MNEME_ASSIGN_OR_RETURN(const std::vector<Certificate> authorities,
+                         AllCertificates(paths.client_ca_name, paths.client_ca, out.client_ca,
+                                         "those who sign for the other side"));
+  MNEME_RETURN_IF_ERROR(
+      CheckNoneExpired(paths.client_ca_name, paths.client_ca, authorities, now_unix_nanos));
   return out;
 }
 
 absl::StatusOr<std::string> ReadAuthorities(std::string_view key, const std::string& path,
                                             std::string_view whose) {
   MNEME_ASSIGN_OR_RETURN(std::string pem, ReadPem(key, path));
-  if (FirstCertificate(pem) != nullptr) return pem;
-  TakeError();
-  return BadFile(key, path, "holds no certificate",
-                 absl::StrCat("the certificates of ", AbslView(whose)), "Name the PEM file.");
+  MNEME_RETURN_IF_ERROR(AllCertificates(key, path, pem, whose).status());
+  return pem;
 }
 
 }  // namespace mneme::server

@@ -36,9 +36,11 @@ struct TlsMaterial {
 };
 
 // InvalidArgument (TLS_FILES), naming the file: unreadable, no PEM, an encrypted key, a key that
-// does not fit, a certificate that has expired or is not valid yet, a key too weak to be taken.
+// does not fit, a certificate that has expired or is not valid yet, a key too weak to be taken; of
+// the authorities any one that cannot be read or has expired, by its number in the file.
 absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsPaths& paths, int64_t now_unix_nanos);
-// The certificates of some authorities, as PEM: one at least. `key`: of the configuration, for
+// The certificates of some authorities, as PEM: one at least, and none that cannot be read; public
+// bundles may hold some that have expired. `key`: of the configuration, for
 // errors (InvalidArgument TLS_FILES); `whose`: "those who sign clients' certificates".
 absl::StatusOr<std::string> ReadAuthorities(std::string_view key, const std::string& path,
                                             std::string_view whose);

@@ -221,6 +221,25 @@ TEST_F(SecurityTest, WhatCannotWorkDoesNotStart) {
   PutServer(authority_.Issue());
   config_.tls_client_ca = WriteFile(File("ca.pem"), "no PEM");
   EXPECT_THAT(std::string(Open().message()), HasSubstr("tls.client_ca"));
+  // Each of several authorities is looked at, and named.
+  const std::string good =
+      authority_.certificate() + "text between them\n" + authority_.certificate();
+  WriteFile(config_.tls_client_ca, good);
+  EXPECT_TRUE(Open().ok());
+  std::string damaged = authority_.certificate();
+  damaged[damaged.size() / 2] = '!';
+  WriteFile(config_.tls_client_ca, good + damaged);
+  EXPECT_THAT(std::string(Open().message()), HasSubstr("certificate 3"));
+  const std::string whole = authority_.certificate();
+  WriteFile(config_.tls_client_ca, good + whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(std::string(Open().message()), HasSubstr("certificate 3"));
+  const CertificateAndKey old = authority_.Issue(
+      {.name = "old authority", .valid_from_seconds = -7200, .valid_to_seconds = -3600});
+  WriteFile(config_.tls_client_ca, whole + old.certificate + whole);
+  const std::string expired(Open().message());
+  EXPECT_THAT(expired, HasSubstr("certificate 2"));
+  EXPECT_THAT(expired, HasSubstr("old authority"));
+  EXPECT_THAT(expired, HasSubstr("has expired on"));
   config_.tls_client_ca.clear();
   config_.auth_file = File("none.yaml");
   EXPECT_EQ(GetErrorDetail(Open())->reason, "AUTH_FILE");
