@@ -216,6 +216,8 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
     exchange->response->code = MHD_HTTP_MISDIRECTED_REQUEST;
   } else if (BodyIsAmbiguous(connection)) {
     exchange->response = ErrorResponse(AmbiguousBody());
+    // Nothing that follows is a request for certain.
+    exchange->response->headers.emplace_back(MHD_HTTP_HEADER_CONNECTION, "close");
   } else if (AnnouncedBytes(connection) > options_.body_bytes_max) {
     exchange->response = ErrorResponse(BodyTooLarge(options_.body_bytes_max));
     exchange->response->code = 413;
@@ -266,15 +268,23 @@ bool HttpServer::Handle(Exchange& exchange) {
 
 void HttpServer::ChargeAnswer(Exchange& exchange, HttpResponse& response) {
   const uint64_t bytes = response.body.size();
+  const bool large = bytes > kHttpLargeAnswerBytes;
   absl::Status taken = budget_.TryTake(bytes);
-  if (taken.ok()) exchange.charged_bytes += bytes;
-  if (taken.ok() && bytes > kHttpLargeAnswerBytes) {
-    exchange.answer_bytes = bytes;
+  if (taken.ok() && large) {
     const uint64_t held = answer_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    if (held > budget_.bytes_max() / 2) taken = AnswersWait(held, budget_.bytes_max() / 2);
+    if (held > budget_.bytes_max() / 2) {
+      taken = AnswersWait(held, budget_.bytes_max() / 2);
+      // Given back here and now, not when the client has read that it gets none.
+      answer_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+      budget_.Give(bytes);
+    }
   }
-  if (taken.ok()) return;
-  response = ErrorResponse(taken);
+  if (!taken.ok()) {
+    response = ErrorResponse(taken);
+    return;
+  }
+  exchange.charged_bytes += bytes;
+  if (large) exchange.answer_bytes = bytes;
 }
 
 bool HttpServer::Send(Exchange& exchange) {
