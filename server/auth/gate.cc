@@ -223,11 +223,8 @@ void Gate::Note(const grpc::ServerContextBase& context, const Passage& passage,
                    .who = std::string(passage.caller.name()),
                    .from = AddressOf(context),
                    .verb = method.verb,
+                   .memory = std::string(Without(kMemories, LoggedName(method, request))),
                    .code = absl::StatusCodeToString(status.code())};
-  for (size_t i = 0; i < method.memories.size() && entry.memory.empty(); ++i) {
-    entry.memory =
-        Without(kMemories, TextAt(request, method.memories[i])).substr(0, kAuditedNameBytesMax);
-  }
   if (const auto detail = GetErrorDetail(status); detail.has_value()) entry.reason = detail->reason;
   if (response != nullptr) entry.position = PositionIn(*response);
   audit_->Write(std::move(entry));

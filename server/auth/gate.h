@@ -32,9 +32,6 @@
 
 namespace mneme::server {
 
-// Of a memory's name in the audit log; no memory has a longer one, but a call that is refused may.
-inline constexpr size_t kAuditedNameBytesMax = 128;
-
 // What the gate asks about what is stored. Thread-safe functions.
 struct Directory {
   // The memory's own name where the name is an alias; else the name.

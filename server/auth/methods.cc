@@ -63,6 +63,14 @@ void SetTextAt(google::protobuf::Message* message, const FieldPath& path, std::s
   message->GetReflection()->SetString(message, path.back(), std::move(text));
 }
 
+std::string LoggedName(const Method& method, const google::protobuf::Message& request) {
+  for (const FieldPath& path : method.memories) {
+    const std::string& name = TextAt(request, path);
+    if (!name.empty()) return name.substr(0, kLoggedNameBytesMax);
+  }
+  return "";
+}
+
 MethodTable::MethodTable() {
   const google::protobuf::FileDescriptor* const files[] = {
       v1::StoreRequest::descriptor()->file(), v1::SetAliasRequest::descriptor()->file(),

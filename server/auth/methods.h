@@ -26,6 +26,10 @@ using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
 const std::string& TextAt(const google::protobuf::Message& message, const FieldPath& path);
 void SetTextAt(google::protobuf::Message* message, const FieldPath& path, std::string text);
 
+// Of what a caller calls a memory, in the audit log and in ours: no memory has a longer name, but a
+// call that is refused may.
+inline constexpr size_t kLoggedNameBytesMax = 128;
+
 struct Method {
   std::string name;     // "mneme.v1.MemoryService/Store"
   std::string service;  // "mneme.v1.MemoryService"
@@ -37,6 +41,10 @@ struct Method {
 
   bool is_read() const { return role <= v1::ROLE_READER; }
 };
+
+// What the request calls the first memory that it names, cut to kLoggedNameBytesMax; empty where it
+// names none.
+std::string LoggedName(const Method& method, const google::protobuf::Message& request);
 
 class MethodTable {
  public:

@@ -15,22 +15,17 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Of a memory's name in the log: it is what the caller sent.
-constexpr size_t kLoggedNameBytesMax = 128;
 constexpr absl::string_view kPlanSeparator = ", ";
 
-// The first memory that a request names; empty where it names none.
+// The first memory that a request names, as one may print it; empty where it names none.
 std::string MemoryOf(const Message& request) {
   static const MethodTable methods;
   const Method* const method = methods.Find(request.GetDescriptor());
   if (method == nullptr) return "";
-  for (const FieldPath& path : method->memories) {
-    std::string name = TextAt(request, path).substr(0, kLoggedNameBytesMax);
-    std::replace_if(
-        name.begin(), name.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
-    if (!name.empty()) return name;
-  }
-  return "";
+  std::string name = LoggedName(*method, request);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return name;
 }
 
 // How an answer came about, of those that say it: "exactness: EXACTNESS_EXACT proof: ..."
