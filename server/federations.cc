@@ -13,6 +13,7 @@
 #include "server/auth/tls.h"
 #include "server/config/federation_file.h"
 #include "server/config/text_file.h"
+#include "server/net/unix_socket.h"
 #include "server/peer/etcd_host.h"
 #include "server/peer/file_host.h"
 #include "server/peer/peer_stream.h"
@@ -132,6 +133,7 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
     out.host = std::move(host);
   }
   out.service = std::make_unique<PeerServiceImpl>(*out.host);
+  MNEME_RETURN_IF_ERROR(CheckNobodyListens(config.peer_listen));
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(config.peer_listen, security.PeerPortCredentials(), &port);

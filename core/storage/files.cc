@@ -19,6 +19,14 @@ std::string ParentOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+absl::Status NoDirectory(const std::string& path) {
+  return FailedPrecondition(absl::StrFormat("'%s' is no directory", path),
+                            {.reason = "NOT_A_DIRECTORY",
+                             .given = path,
+                             .expected = "a directory, or a name that is free for one",
+                             .next_step = "Choose another data.dir (or data.backup_dir)."});
+}
+
 }  // namespace
 
 std::string JoinPath(std::string_view directory, std::string_view name) {
@@ -34,7 +42,12 @@ absl::Status SyncDirectory(FileSystem& files, const std::string& path) {
 }
 
 absl::Status MakeDirectory(FileSystem& files, const std::string& path) {
-  if (files.FileExists(path, IOOptions(), nullptr).ok()) return absl::OkStatus();
+  if (files.FileExists(path, IOOptions(), nullptr).ok()) {
+    bool is_directory = false;
+    const rocksdb::IOStatus asked = files.IsDirectory(path, IOOptions(), &is_directory, nullptr);
+    // Where it cannot be asked, what is done in it next says why.
+    return asked.ok() && !is_directory ? NoDirectory(path) : absl::OkStatus();
+  }
   const std::string parent = ParentOf(path);
   if (parent != path) MNEME_RETURN_IF_ERROR(MakeDirectory(files, parent));
   MNEME_RETURN_IF_ERROR(FromRocksDb(files.CreateDirIfMissing(path, IOOptions(), nullptr),

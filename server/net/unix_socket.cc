@@ -35,7 +35,7 @@ bool SomebodyListens(std::string_view path) {
 }  // namespace
 
 absl::Status CheckNobodyListens(const std::string& address) {
-  if (!SomebodyListens(PathOf(address))) return absl::OkStatus();
+  if (!address.starts_with(kScheme) || !SomebodyListens(PathOf(address))) return absl::OkStatus();
   return Unavailable(absl::StrFormat("cannot listen on %s: somebody does", address),
                      {.reason = "LISTEN",
                       .given = address,

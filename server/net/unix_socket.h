@@ -12,7 +12,7 @@ namespace mneme::server {
 
 // gRPC removes the file of a socket before it binds to its name: a server that is there goes on
 // without being found. Unavailable (LISTEN) where somebody listens at "unix:PATH"; a file that a
-// server left behind when it was killed is fine.
+// server left behind when it was killed is fine, and so is an address of another kind.
 absl::Status CheckNobodyListens(const std::string& address);
 
 }  // namespace mneme::server

@@ -1,5 +1,7 @@
 // mnemed as an administrator meets it: flags, configuration, signals, exit codes, health,
 // reflection, locks; and data that is there again after a restart.
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -91,6 +93,48 @@ TEST(Exit, OneDirectoryServesOneDaemonAndForeignDirectoriesNone) {
               " --http.listen=none --data.dir=" + directory.path() + "/other");
   EXPECT_EQ(out.code, 4);
   EXPECT_EQ(first->Stop(SIGTERM), 0);
+}
+
+// gRPC would remove the socket, and the one who listens on it would not be found any more.
+TEST(Exit, NoPortTakesOverASocketThatSomebodyListensOn) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/living";
+  const int living = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un at = {};
+  at.sun_family = AF_UNIX;
+  ASSERT_LT(path.copy(at.sun_path, sizeof(at.sun_path) - 1), sizeof(at.sun_path) - 1);
+  ASSERT_EQ(bind(living, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+  ASSERT_EQ(listen(living, 8), 0);
+  std::ofstream(directory.path() + "/federation.yaml")
+      << "federations:\n"
+         "  - name: f\n"
+         "    memory: m\n"
+         "    spec: {key_dim: 4, response_dim: 2}\n"
+         "    nodes:\n"
+         "      - {name: north, address: 'unix:"
+      << path << "', interest: {north: 1}}\n";
+  const std::string federated =
+      " --federation.file=" + directory.path() +
+      "/federation.yaml --federation.node=north --peer.listen=unix:" + path +
+      " --server.listen=127.0.0.1:0";
+  for (const std::string& flags : {" --server.listen=unix:" + path, federated}) {
+    const Output out =
+        Shell(kMnemed + flags + " --http.listen=none --data.dir=" + directory.path() + "/data");
+    EXPECT_EQ(out.code, 4) << flags;
+    EXPECT_THAT(out.text, HasSubstr("somebody does")) << flags;
+    EXPECT_TRUE(std::filesystem::exists(path)) << flags;
+  }
+  close(living);
+}
+
+TEST(Exit, AFileIsNoDataDirectory) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/file") << "x";
+  for (const char* command : {"", " fsck", " upgrade-check"}) {
+    const Output out = Shell(kMnemed + command + " --data.dir=" + directory.path() + "/file");
+    EXPECT_EQ(out.code, 3) << command;
+    EXPECT_THAT(out.text, ::testing::Not(HasSubstr("our fault"))) << command;
+  }
 }
 
 class DaemonTest : public ::testing::TestWithParam<int> {

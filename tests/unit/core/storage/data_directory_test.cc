@@ -112,10 +112,12 @@ TEST(DataDirectory, WhoseMakingWasCutShortIsFinished) {
 TEST(DataDirectory, ThatCannotBeMadeSaysSo) {
   TempDirectory temp;
   WriteFile(temp.path() + "/file", "");
-  const absl::Status status = OpenStatus(temp.path() + "/file/inside");
-  EXPECT_FALSE(status.ok());
-  EXPECT_NE(std::string(StdView(status.message())).find("file/inside"), std::string::npos)
-      << status;
+  for (const char* directory : {"/file", "/file/inside", "/file/inside/it"}) {
+    const absl::Status status = OpenStatus(temp.path() + directory);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << directory;
+    EXPECT_EQ(Reason(status), "NOT_A_DIRECTORY") << directory;
+    EXPECT_NE(std::string(StdView(status.message())).find("/file'"), std::string::npos) << status;
+  }
 }
 
 }  // namespace
