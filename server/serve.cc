@@ -166,13 +166,17 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
                     .observer = observer,
                     .gate = (*security)->gate(),
                     .deliveries = (*client_port)->deliveries()};
-  MemoryServiceImpl service(**engine, Clock::Real(),
-                            {.version = kVersion,
-                             .instruction_set = math::InstructionSet(),
-                             .blas_core = math::BlasKernelName(),
-                             .start_unix_nanos = start,
-                             .memory_limit_source = limit.source},
-                            bounds);
+  MemoryServiceImpl service(
+      **engine, Clock::Real(),
+      {.version = kVersion,
+       .instruction_set = math::InstructionSet(),
+       .blas_core = math::BlasKernelName(),
+       .start_unix_nanos = start,
+       .memory_limit_source = limit.source,
+       .connections_max =
+           config.listen.starts_with("unix:") ? 0 : (*client_port)->connections_max(),
+       .connections_per_address_max = config.connections_per_address_max},
+      bounds);
   Reloader reloader(config, std::move(load));
   reloader.OnChange([&bounds, &observer, &tracing](const Config& now) {
     (*tracing)->Reload(now);

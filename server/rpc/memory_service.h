@@ -23,6 +23,9 @@ struct ServerFacts {
   std::string blas_core;
   int64_t start_unix_nanos = 0;
   std::string memory_limit_source;  // "configuration", "cgroup" or "machine"
+  // Of the port for clients, as in use; 0: not bounded.
+  uint64_t connections_max = 0;
+  uint64_t connections_per_address_max = 0;
 };
 
 class MemoryServiceImpl final : public v1::MemoryService::CallbackService {

@@ -33,6 +33,14 @@ void EncodeNamed(const std::vector<engine::NamedLimit>& limits,
   }
 }
 
+std::vector<engine::NamedLimit> PortLimits(const ServerFacts& facts) {
+  if (facts.connections_max == 0) return {};
+  return {{"server.connections_max", facts.connections_max, "connections",
+           "Connections of gRPC at once; further ones are closed.", /*configurable=*/true},
+          {"server.connections_per_address_max", facts.connections_per_address_max, "connections",
+           "The same from one IPv4 address, or one /64 of IPv6.", /*configurable=*/true}};
+}
+
 // What the caller's own entry in auth.file allows.
 std::vector<engine::NamedLimit> LimitsOf(const Caller& caller) {
   if (caller.identity() == nullptr || caller.identity()->limiter == nullptr) return {};
@@ -114,6 +122,7 @@ MemoryServiceImpl::Reactor* MemoryServiceImpl::GetServerInfo(
         EncodeLimits(engine_.limits(), info->mutable_limits());
         EncodeNamed(engine::AllLimits(engine_.limits()), info->mutable_all_limits());
         EncodeNamed(ServerLimits(bounds_), info->mutable_all_limits());
+        EncodeNamed(PortLimits(facts_), info->mutable_all_limits());
         EncodeNamed(LimitsOf(caller), info->mutable_all_limits());
         EncodeCounters(engine_.counters(), info->mutable_counters());
         CountMemories(engine_, caller, info);

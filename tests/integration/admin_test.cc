@@ -264,6 +264,8 @@ TEST_F(AdminTest, TheServerTellsItsBoundsAndItsResources) {
   EXPECT_TRUE(limits["limits.cues_max"].configurable());
   EXPECT_EQ(limits["stream_window"].value(), 1024u);
   EXPECT_FALSE(limits["streams_max"].configurable());
+  EXPECT_EQ(limits["server.connections_max"].value(), 4096u);
+  EXPECT_EQ(limits["server.connections_per_address_max"].value(), 512u);
 }
 
 // An answer whose client does not read: with the transport's window full it stays with us, until
