@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/context.h"
+#include "client/cpp/src/float16.h"
 
 namespace mneme::cli {
 namespace {
@@ -41,6 +42,7 @@ absl::StatusOr<std::ifstream> OpenFile(const std::string& path, uint64_t& bytes)
 struct NpyHeader {
   char kind = 'f';  // as in NumPy: f float, i signed, u unsigned, b bool
   size_t item_bytes = 4;
+  bool is_fortran = false;  // column after column
   std::vector<size_t> shape;
   size_t data_offset = 0;
 };
@@ -80,29 +82,36 @@ absl::StatusOr<std::vector<size_t>> ParseShape(const std::string& path, const st
 }
 
 bool IsKnown(const std::string& descr) {
-  static constexpr std::array<std::string_view, 11> kKnown = {"f4", "f8", "i1", "i2", "i4", "i8",
-                                                              "u1", "u2", "u4", "u8", "b1"};
+  static constexpr std::array<std::string_view, 12> kKnown = {"f2", "f4", "f8", "i1", "i2", "i4",
+                                                              "i8", "u1", "u2", "u4", "u8", "b1"};
   return descr.size() == 3 &&
          std::find(kKnown.begin(), kKnown.end(), std::string_view(descr).substr(1)) != kKnown.end();
 }
 
-absl::Status CheckType(const std::string& path, const std::string& descr,
-                       const std::string& header) {
+absl::Status CheckType(const std::string& path, const std::string& descr) {
   if (!IsKnown(descr)) {
-    return FileError(
-        path, "holds numbers of a type that is not read here", absl::StrCat("dtype '", descr, "'"),
-        "float32, float64, a whole number type or bool", "Save it again with .astype('float32').");
+    return FileError(path, "holds numbers of a type that is not read here",
+                     absl::StrCat("dtype '", descr, "'"),
+                     "float16, float32, float64, a whole number type or bool",
+                     "Save it again with .astype('float32').");
   }
   if (descr[0] == '>') {
     return FileError(path, "holds big-endian numbers", absl::StrCat("dtype '", descr, "'"),
                      "little-endian", "Save it again with .astype('float32').");
   }
-  if (header.find("'fortran_order': False") == std::string::npos) {
-    return FileError(path, "is in Fortran order: its columns, not its rows, stand together",
-                     "fortran_order: True", "C order",
-                     "Save it again with numpy.ascontiguousarray(a).");
-  }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> IsFortran(const std::string& path, const std::string& header) {
+  constexpr std::string_view kKey = "'fortran_order': ";
+  const size_t at = header.find(kKey);
+  const std::string_view rest =
+      at == header.npos ? std::string_view() : std::string_view(header).substr(at + kKey.size());
+  if (rest.starts_with("True")) return true;
+  if (rest.starts_with("False")) return false;
+  return FileError(path, "has a header that does not tell the order of its numbers",
+                   rest.substr(0, rest.find(',')), "'fortran_order': True or False",
+                   "Write the file again with numpy.save.");
 }
 
 absl::StatusOr<NpyHeader> ReadNpyHeader(const std::string& path, std::ifstream& file,
@@ -124,29 +133,46 @@ absl::StatusOr<NpyHeader> ReadNpyHeader(const std::string& path, std::ifstream& 
   std::string text(length, '\0');
   file.read(text.data(), length);
   const std::string descr = HeaderValue(text, "descr", '\'', '\'');
-  if (absl::Status status = CheckType(path, descr, text); !status.ok()) return status;
+  if (absl::Status status = CheckType(path, descr); !status.ok()) return status;
+  const auto is_fortran = IsFortran(path, text);
+  if (!is_fortran.ok()) return is_fortran.status();
   auto shape = ParseShape(path, HeaderValue(text, "shape", '(', ')'));
   if (!shape.ok()) return shape.status();
   return NpyHeader{.kind = descr[1],
                    .item_bytes = static_cast<size_t>(descr[2] - '0'),
+                   .is_fortran = *is_fortran,
                    .shape = *std::move(shape),
                    .data_offset = 8 + length_bytes + length};
 }
+
+enum class Half : uint16_t {};  // NumPy's float16
+
+template <typename Number>
+Number ValueOf(Number number) {
+  return number;
+}
+float ValueOf(Half bits) { return client::FromFloat16(static_cast<uint16_t>(bits)); }
 
 template <typename From, typename To>
 void ConvertAs(const char* bytes, size_t count, To* out) {
   for (size_t i = 0; i < count; ++i) {
     From number;
     std::memcpy(&number, bytes + i * sizeof(From), sizeof(From));
-    out[i] = static_cast<To>(number);
+    out[i] = static_cast<To>(ValueOf(number));
   }
 }
 
 template <typename To>
 void Convert(char kind, size_t item_bytes, const char* bytes, size_t count, To* out) {
   if (kind == 'f') {
-    item_bytes == 4 ? ConvertAs<float>(bytes, count, out) : ConvertAs<double>(bytes, count, out);
-    return;
+    switch (item_bytes) {
+      case 2:
+        return ConvertAs<Half>(bytes, count, out);
+      case 4:
+        return ConvertAs<float>(bytes, count, out);
+      default:
+        return ConvertAs<double>(bytes, count, out);
+    }
   }
   const bool is_signed = kind == 'i';
   switch (item_bytes) {
@@ -181,7 +207,10 @@ class NpyFile final : public MatrixFile {
 
   absl::StatusOr<client::Matrix> Read(size_t rows_max) override {
     const size_t rows = std::min(rows_max, rows_ - next_);
-    client::Matrix matrix{.data = ReadNumbers<float>(rows * cols_), .rows = rows, .cols = cols_};
+    client::Matrix matrix{
+        .data = header_.is_fortran ? ReadColumns(rows) : ReadNumbers<float>(rows * cols_),
+        .rows = rows,
+        .cols = cols_};
     next_ += rows;
     return matrix;
   }
@@ -200,6 +229,19 @@ class NpyFile final : public MatrixFile {
       : file_(std::move(file)), header_(std::move(header)) {
     rows_ = header_.shape.size() == 1 ? 1 : header_.shape[0];
     cols_ = header_.shape.back();
+  }
+
+  // The next rows of a file in Fortran order: a piece of each column, so that no more than these
+  // rows are ever held.
+  std::vector<float> ReadColumns(size_t rows) {
+    std::vector<float> numbers(rows * cols_);
+    for (size_t column = 0; column < cols_ && rows > 0; ++column) {
+      const size_t before = (column * rows_ + next_) * header_.item_bytes;
+      file_.seekg(static_cast<std::streamoff>(header_.data_offset + before));
+      const std::vector<float> piece = ReadNumbers<float>(rows);
+      for (size_t row = 0; row < rows; ++row) numbers[row * cols_ + column] = piece[row];
+    }
+    return numbers;
   }
 
   absl::Status CheckSize(const std::string& path, uint64_t bytes) const {

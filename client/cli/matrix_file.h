@@ -32,7 +32,8 @@ class MatrixFile {
   size_t cols_ = 0;
 };
 
-// Opens by the ending of the name. A one-dimensional .npy of n numbers is one row of n.
+// Opens by the ending of the name. A one-dimensional .npy of n numbers is one row of n. One in
+// Fortran order is read row by row all the same, at a seek for each column and Read.
 absl::StatusOr<std::unique_ptr<MatrixFile>> OpenMatrix(const std::string& path);
 
 // All numbers of an .npy of one dimension, or of one column or row.

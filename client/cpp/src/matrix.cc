@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/src/float16.h"
 #include "client/cpp/src/status.h"
 
 namespace mneme::client {
@@ -55,19 +56,6 @@ uint16_t ToFloat16(float x) {
     half = std::bit_cast<uint32_t>(magnitude + 0.5f) - std::bit_cast<uint32_t>(0.5f);
   }
   return static_cast<uint16_t>(sign | half);
-}
-
-float FromFloat16(uint16_t bits) {
-  const uint32_t exponent = bits >> 10 & 0x1f;
-  const uint32_t mantissa = bits & 0x3ff;
-  float magnitude = 0;
-  if (exponent == 0) {
-    magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-  } else {
-    const uint32_t wide = exponent == 0x1f ? 0xff : exponent + 112;
-    magnitude = std::bit_cast<float>(wide << 23 | mantissa << 13);
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
 template <typename Convert>
