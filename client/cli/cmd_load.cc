@@ -107,7 +107,7 @@ absl::Status Run(LoadFlags& flags, Context& context) {
   if (!client.ok()) return client.status();
   if (flags.session.empty()) flags.session = client::MakeSessionId();
   Chunks chunks(flags.source.files, flags.chunk_rows, context.io.in);
-  ProgressBar bar(context.io.err, context.io.err_is_terminal, "loading", "rows",
+  ProgressBar bar(context.io.err, context.io.err_columns, "loading", "rows",
                   (*opened)->total().value_or(0));
   const auto result =
       client->Load(flags.source.memory, [&chunks](uint64_t n) { return chunks.Get(n); },

@@ -105,7 +105,7 @@ absl::Status Run(const StoreFlags& flags, Context& context) {
   if (!source.ok()) return source.status();
   auto client = MakeClient(context, Patience::kLong);
   if (!client.ok()) return client.status();
-  ProgressBar bar(context.io.err, context.io.err_is_terminal, "storing", "rows",
+  ProgressBar bar(context.io.err, context.io.err_columns, "storing", "rows",
                   (*source)->total().value_or(0));
   Total total;
   client::StoreOptions options{.upsert = flags.source.upsert,

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/cli/terminal.h"
 #include "mneme/client.h"
 
 namespace mneme::cli {
@@ -35,8 +36,8 @@ struct Io {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  bool err_is_terminal = false;  // then progress is drawn
-  std::stop_token stop;          // ^C
+  Columns err_columns;   // empty: no terminal, and no progress is drawn
+  std::stop_token stop;  // ^C
 };
 
 struct Context {

@@ -75,7 +75,7 @@ absl::Status ForCues(const CueFlags& flags, Context& context, const std::string&
                      const std::function<absl::Status(const CueBatch&)>& send) {
   auto source = OpenCues(flags, context.io.in);
   if (!source.ok()) return source.status();
-  ProgressBar bar(context.io.err, context.io.err_is_terminal, label, "cues",
+  ProgressBar bar(context.io.err, context.io.err_columns, label, "cues",
                   (*source)->total().value_or(0));
   Mask mask;
   for (uint64_t first = 0;;) {

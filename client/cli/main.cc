@@ -7,6 +7,7 @@
 
 #include "client/cli/app.h"
 #include "client/cli/stop.h"
+#include "client/cli/terminal.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
@@ -15,7 +16,7 @@ int main(int argc, char** argv) {
   const mneme::cli::Io io{.in = std::cin,
                           .out = std::cout,
                           .err = std::cerr,
-                          .err_is_terminal = isatty(STDERR_FILENO) != 0,
+                          .err_columns = mneme::cli::ColumnsOf(STDERR_FILENO),
                           .stop = mneme::cli::StopOnSignals()};
   return mneme::cli::RunApp({argv + 1, argv + argc}, io);
 }

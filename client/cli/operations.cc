@@ -98,7 +98,7 @@ absl::Status Watch(client::Client& client, const std::string& operation, OnStop 
                    const Context& context) {
   absl::StatusOr<client::Operation> ended;
   {
-    LiveLine line(context.io.err, context.io.err_is_terminal);
+    LiveLine line(context.io.err, context.io.err_columns);
     ended = client.WaitOperation(operation, {.observe =
                                                  [&line](const client::Operation& now) {
                                                    if (line.IsDue(now.done)) {

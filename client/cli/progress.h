@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include "client/cli/terminal.h"
+
 namespace mneme::cli {
 
 // The line itself: wiped and drawn anew, at most ten times a second.
@@ -21,8 +23,8 @@ class LiveLine {
   using TimePoint = std::chrono::steady_clock::time_point;
   using Now = std::function<TimePoint()>;
 
-  LiveLine(std::ostream& err, bool draw, Now now = std::chrono::steady_clock::now)
-      : err_(err), draw_(draw), now_(std::move(now)) {}
+  explicit LiveLine(std::ostream& err, Columns columns, Now now = std::chrono::steady_clock::now)
+      : err_(err), columns_(std::move(columns)), now_(std::move(now)) {}
   // Wipes the line.
   ~LiveLine();
   LiveLine(const LiveLine&) = delete;
@@ -31,11 +33,14 @@ class LiveLine {
   TimePoint now() const { return now_(); }
   // Is it worth making a new text now? `last`: there will be no other.
   bool IsDue(bool last) const;
+  // What fits into the line: one column stays free, as a full line wraps. Only where IsDue.
+  size_t room() const;
+  // Cut to what fits.
   void Draw(const std::string& text);
 
  private:
   std::ostream& err_;
-  const bool draw_;
+  const Columns columns_;
   const Now now_;
   std::optional<TimePoint> drawn_;
 };
@@ -46,14 +51,15 @@ class ProgressBar {
   using Now = LiveLine::Now;
 
   // `total` 0: not known; then there is no bar and no time left. `unit`: what is counted, "rows".
-  ProgressBar(std::ostream& err, bool draw, std::string label, std::string unit, uint64_t total,
-              Now now = std::chrono::steady_clock::now);
+  ProgressBar(std::ostream& err, Columns columns, std::string label, std::string unit,
+              uint64_t total, Now now = std::chrono::steady_clock::now);
 
   // `done` so far. Draws at most ten times a second, and when it is complete.
   void Update(uint64_t done);
 
  private:
-  std::string Line(uint64_t done, TimePoint now) const;
+  // With a bar of what is left of `width`.
+  std::string Line(uint64_t done, TimePoint now, size_t width) const;
 
   LiveLine line_;
   const std::string label_;

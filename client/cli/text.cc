@@ -11,13 +11,19 @@
 namespace mneme::cli {
 namespace {
 
-// Characters on the screen: bytes of UTF-8 that begin one.
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
+bool BeginsCharacter(char byte) { return (byte & 0xc0) != 0x80; }
 
 }  // namespace
+
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, BeginsCharacter));
+}
+
+std::string Cut(const std::string& text, size_t width) {
+  const auto end =
+      std::ranges::find_if(text, [&width](char c) { return BeginsCharacter(c) && width-- == 0; });
+  return {text.begin(), end};
+}
 
 std::string FormatCount(uint64_t count) {
   std::string text = std::to_string(count);

@@ -15,6 +15,11 @@
 
 namespace mneme::cli {
 
+// Characters on the screen: of UTF-8, none of double width.
+size_t Width(const std::string& text);
+// At most `width` of them.
+std::string Cut(const std::string& text, size_t width);
+
 std::string FormatCount(uint64_t count);            // "10,000"
 std::string FormatBytes(uint64_t bytes);            // "31.4 MiB"
 std::string FormatNumber(double number);            // four significant digits

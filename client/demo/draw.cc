@@ -50,6 +50,8 @@ std::string Fit(std::string text, size_t width) {
 
 Colors DetectColors() {
   if (isatty(STDOUT_FILENO) == 0) return Colors::kAscii;
+  const char* none = std::getenv("NO_COLOR");
+  if (none != nullptr && *none != '\0') return Colors::kAscii;
   const char* term = std::getenv("TERM");
   if (term == nullptr || std::string_view(term) == "dumb") return Colors::kAscii;
   const char* color = std::getenv("COLORTERM");
@@ -58,9 +60,9 @@ Colors DetectColors() {
 }
 
 size_t DetectColumns() {
-  winsize size{};
-  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
+  constexpr size_t kUsual = 80;
+  const cli::Columns columns = cli::ColumnsOf(STDOUT_FILENO);
+  return columns ? columns() : kUsual;
 }
 
 std::vector<std::string> Draw(std::span<const float> image, size_t width, Colors colors) {

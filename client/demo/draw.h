@@ -14,7 +14,7 @@ namespace mneme::demo {
 
 enum class Colors { kAscii, kGrey256, kTrueColor };
 
-// What standard output can show, by isatty and $COLORTERM.
+// What standard output can show, by isatty, $TERM, $COLORTERM and $NO_COLOR (no-color.org).
 Colors DetectColors();
 // Columns of the terminal; 80 where there is none.
 size_t DetectColumns();

@@ -151,7 +151,7 @@ class Job {
     if (!status.ok()) return status;
     const auto made = client_.CreateMemory(subject.spec(), call());
     if (!made.ok()) return made.status();
-    cli::ProgressBar bar(io_.err, io_.err_is_terminal, "storing in " + subject.name(), "images",
+    cli::ProgressBar bar(io_.err, io_.err_columns, "storing in " + subject.name(), "images",
                          images_.pixels.rows);
     const auto start = SteadyClock::now();
     const auto stored = client_.Store(
@@ -164,7 +164,7 @@ class Job {
   absl::StatusOr<Measurement> Measure(const Subject& subject, Damage damage, const Cues& cues) {
     Measurement result{.damage = damage, .memory = subject.name(), .cues = cues.images.size()};
     const size_t singles = std::min(options_.single_cues, result.cues);
-    cli::ProgressBar bar(io_.err, io_.err_is_terminal, subject.name() + ", " + Name(damage), "cues",
+    cli::ProgressBar bar(io_.err, io_.err_columns, subject.name() + ", " + Name(damage), "cues",
                          result.cues + singles);
     double seconds = 0;
     for (size_t begin = 0; begin < result.cues; begin += options_.batch) {

@@ -67,7 +67,7 @@ int Main(int argc, char** argv) {
   Flags flags{.context = {.io = {.in = std::cin,
                                  .out = std::cout,
                                  .err = std::cerr,
-                                 .err_is_terminal = isatty(STDERR_FILENO) != 0,
+                                 .err_columns = cli::ColumnsOf(STDERR_FILENO),
                                  .stop = cli::StopOnSignals()}}};
   CLI::App app("Stores images in mneme, damages them, recalls them, and measures.", "mneme-demo");
   AddFlags(app, flags);

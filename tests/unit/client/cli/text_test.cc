@@ -1,5 +1,6 @@
 #include "client/cli/text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -56,12 +57,15 @@ class ProgressTest : public ::testing::Test {
   ProgressBar::Now Clock() {
     return [this] { return now_; };
   }
+  static Columns Wide() {
+    return [] { return size_t{200}; };
+  }
   ProgressBar::TimePoint now_;
   std::ostringstream err_;
 };
 
 TEST_F(ProgressTest, ShowsShareRateAndTimeLeft) {
-  ProgressBar bar(err_, true, "storing", "rows", 1000, Clock());
+  ProgressBar bar(err_, Wide(), "storing", "rows", 1000, Clock());
   now_ += std::chrono::seconds(2);
   bar.Update(250);
   EXPECT_NE(
@@ -70,8 +74,37 @@ TEST_F(ProgressTest, ShowsShareRateAndTimeLeft) {
       << err_.str();
 }
 
+TEST_F(ProgressTest, FitsIntoANarrowTerminal) {
+  for (size_t columns = 0; columns <= 80; ++columns) {
+    err_.str("");
+    ProgressBar bar(
+        err_, [columns] { return columns; }, "storing", "rows", 1000, Clock());
+    now_ += std::chrono::seconds(2);
+    bar.Update(250);
+    const std::string line = err_.str().substr(std::string("\r\x1b[K").size());
+    EXPECT_LT(Width(line), std::max<size_t>(columns, 2)) << line;
+    if (columns >= 52) {
+      EXPECT_THAT(line, ::testing::HasSubstr("0:06 left")) << columns;
+    }
+  }
+  err_.str("");
+  ProgressBar bar(
+      err_, [] { return size_t{60}; }, "storing", "rows", 1000, Clock());
+  now_ += std::chrono::seconds(2);
+  bar.Update(250);
+  EXPECT_THAT(err_.str(),
+              ::testing::HasSubstr("storing ███░░░░░░░░░░  25% 250/1,000 rows, 125/s, 0:06 left"))
+      << "the bar gives way to the figures";
+}
+
+TEST(Cut, CountsCharactersAndNotBytes) {
+  EXPECT_EQ(Cut("aé█b", 0), "");
+  EXPECT_EQ(Cut("aé█b", 3), "aé█");
+  EXPECT_EQ(Cut("aé█b", 9), "aé█b");
+}
+
 TEST_F(ProgressTest, DrawsTenTimesASecondAndAtTheEnd) {
-  ProgressBar bar(err_, true, "storing", "rows", 1000, Clock());
+  ProgressBar bar(err_, Wide(), "storing", "rows", 1000, Clock());
   bar.Update(1);
   const size_t first = err_.str().size();
   now_ += std::chrono::milliseconds(99);
@@ -86,7 +119,7 @@ TEST_F(ProgressTest, DrawsTenTimesASecondAndAtTheEnd) {
 }
 
 TEST_F(ProgressTest, HasNoShareWhenTheTotalIsNotKnown) {
-  ProgressBar bar(err_, true, "storing", "rows", 0, Clock());
+  ProgressBar bar(err_, Wide(), "storing", "rows", 0, Clock());
   now_ += std::chrono::seconds(1);
   bar.Update(1500);
   EXPECT_NE(err_.str().find("storing 1,500 rows, 1.5k/s"), std::string::npos) << err_.str();
@@ -94,10 +127,10 @@ TEST_F(ProgressTest, HasNoShareWhenTheTotalIsNotKnown) {
 }
 
 TEST_F(ProgressTest, WipesItselfAndIsSilentWithoutATerminal) {
-  { ProgressBar(err_, true, "a", "b", 2, Clock()).Update(1); }
+  { ProgressBar(err_, Wide(), "a", "b", 2, Clock()).Update(1); }
   EXPECT_TRUE(err_.str().ends_with("\r\x1b[K"));
   err_.str("");
-  { ProgressBar(err_, false, "a", "b", 2, Clock()).Update(2); }
+  { ProgressBar(err_, Columns(), "a", "b", 2, Clock()).Update(2); }
   EXPECT_EQ(err_.str(), "");
 }
 
