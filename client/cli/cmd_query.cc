@@ -274,6 +274,8 @@ absl::Status Run(const QueryFlags& flags, Context& context) {
         options->progress = batch.progress;
         auto answer = client->ListwiseQuery(flags.cues.memory, batch.cues, *options);
         if (!answer.ok()) return answer.status();
+        for (client::CueList& list : answer->lists)
+          list.error = CountCuesFrom(batch.first, list.error);
         printer.Add(batch.first, *std::move(answer));
         return absl::OkStatus();
       });

@@ -168,8 +168,10 @@ absl::Status Run(const RetrieveFlags& flags, Context& context) {
   uint32_t top = flags.top.value_or(kTop);
   const absl::Status status =
       ForCues(flags.cues, context, "recalling", [&](const CueBatch& batch) -> absl::Status {
-        const auto answer = Ask(*client, flags, batch, context, top);
+        auto answer = Ask(*client, flags, batch, context, top);
         if (!answer.ok()) return answer.status();
+        for (client::CueResult& result : answer->results)
+          result.error = CountCuesFrom(batch.first, result.error);
         printer.Add(batch.first, *answer);
         return writer ? writer->Write(answer->recalls.ref()) : absl::OkStatus();
       });

@@ -89,7 +89,9 @@ void Print(const Total& total, const StoreFlags& flags, const Context& context) 
 absl::Status AfterRows(const absl::Status& status, uint64_t stored, uint64_t batch_begin) {
   client::Error error = client::GetError(status);
   error.rows_done = stored + error.rows_done.value_or(0);
-  if (batch_begin > 0) {
+  if (const auto counted = client::CountRowsFrom(batch_begin, error)) {
+    error = *counted;
+  } else if (batch_begin > 0) {
     error.message = absl::StrCat("in the rows from ", batch_begin, " on: ", error.message);
   }
   if (error.code == absl::StatusCode::kCancelled) {

@@ -94,10 +94,15 @@ absl::Status ForCues(const CueFlags& flags, Context& context, const std::string&
         .cues = cues, .first = first, .mask = *bits, .progress = [&](uint64_t done, uint64_t) {
           bar.Update(first + done);
         }};
-    if (absl::Status status = send(batch); !status.ok()) return status;
+    if (absl::Status status = send(batch); !status.ok()) return CountCuesFrom(first, status);
     first += cues.rows;
     if ((*source)->total() == first || cues.rows == 0) return absl::OkStatus();
   }
+}
+
+absl::Status CountCuesFrom(uint64_t first, const absl::Status& status) {
+  const auto counted = client::CountRowsFrom(first, client::GetError(status));
+  return counted ? client::MakeError(*counted) : status;
 }
 
 }  // namespace mneme::cli

@@ -42,6 +42,9 @@ struct CueBatch {
 absl::Status ForCues(const CueFlags& flags, Context& context, const std::string& label,
                      const std::function<absl::Status(const CueBatch&)>& send);
 
+// An error with its cues counted from `first`, as in the file.
+absl::Status CountCuesFrom(uint64_t first, const absl::Status& status);
+
 }  // namespace mneme::cli
 
 #endif  // MNEME_CLIENT_CLI_CUES_H_

@@ -60,6 +60,13 @@ absl::Status WrongCount(std::string_view what, size_t given, size_t expected) {
        .next_step = "Check that client and server are of versions that fit together."});
 }
 
+// The error of one cue of a request, with the cue's number among all.
+absl::Status Counted(const RowRange& range, const absl::Status& status) {
+  if (status.ok()) return status;
+  const auto counted = CountRowsFrom(range.begin, GetError(status));
+  return counted ? MakeError(*counted) : status;
+}
+
 // Puts the replies of a split Retrieve together. Thread-safe.
 class Recalls {
  public:
@@ -85,8 +92,9 @@ class Recalls {
         CopyNumbers(response.recalls(), recalls.data.data() + range.begin * recalls.cols);
     if (!status.ok()) return status;
     for (size_t i = 0; i < range.rows(); ++i) {
-      result_.results[range.begin + i] =
-          FromWire(std::move(*response.mutable_results(static_cast<int>(i))));
+      CueResult& result = result_.results[range.begin + i];
+      result = FromWire(std::move(*response.mutable_results(static_cast<int>(i))));
+      result.error = Counted(range, result.error);
     }
     result_.exactness = std::max(result_.exactness, static_cast<Exactness>(response.exactness()));
     result_.proof = std::max(result_.proof, static_cast<ExactnessProof>(response.proof()));
@@ -114,8 +122,9 @@ class Lists {
     }
     const std::lock_guard lock(mutex_);
     for (size_t i = 0; i < range.rows(); ++i) {
-      result_.lists[range.begin + i] =
-          FromWire(std::move(*response.mutable_lists(static_cast<int>(i))));
+      CueList& list = result_.lists[range.begin + i];
+      list = FromWire(std::move(*response.mutable_lists(static_cast<int>(i))));
+      list.error = Counted(range, list.error);
     }
     result_.exactness = std::max(result_.exactness, static_cast<Exactness>(response.exactness()));
     result_.proof = std::max(result_.proof, static_cast<ExactnessProof>(response.proof()));

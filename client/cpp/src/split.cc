@@ -24,9 +24,11 @@ class Run {
 
   absl::Status Result() const {
     if (failed_ == nullptr || ranges_.size() == 1) return error_;
+    if (const auto counted = CountRowsFrom(failed_->begin, GetError(error_))) {
+      return WithRowsDone(MakeError(*counted), rows_done_);
+    }
     return WithRowsDone(
-        Annotate(error_, absl::StrCat("rows ", failed_->begin, " to ", failed_->end - 1, " of ",
-                                      ranges_.back().end)),
+        Annotate(error_, absl::StrCat("rows ", failed_->begin, " to ", failed_->end - 1)),
         rows_done_);
   }
 

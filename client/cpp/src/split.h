@@ -30,8 +30,8 @@ std::vector<RowRange> SplitRows(size_t rows, size_t rows_max, size_t bytes_max,
 
 // Runs `request` for each range, at most `in_flight_max` at a time, and reports rows done to
 // `progress`. After an error nothing more starts; what runs is waited for. Gives the error of the
-// first range that failed, with the rows it stood for and the number of rows done elsewhere, unless
-// there was but one range.
+// first range that failed, with the row to blame counted from the first of all, or else the rows of
+// the range, and the number of rows done elsewhere; as it came where there was but one range.
 absl::Status RunSplit(const std::vector<RowRange>& ranges, size_t in_flight_max,
                       const Progress& progress,
                       const std::function<absl::Status(const RowRange&)>& request);

@@ -36,6 +36,11 @@ Error GetError(const absl::Status& status);
 // The reverse: a status that carries these fields.
 absl::Status MakeError(const Error& error);
 
+// The error with the rows that it names ("row 3", "rows 2 and 7", "cue 0", "ids[3]") counted from
+// `first` on, for who sends rows in batches of his own; nullopt where it names none. The calls of
+// the library that split rows into requests have done so for their own.
+std::optional<Error> CountRowsFrom(uint64_t first, const Error& error);
+
 }  // namespace mneme::client
 
 #endif  // MNEME_CLIENT_CPP_INCLUDE_MNEME_ERROR_H_

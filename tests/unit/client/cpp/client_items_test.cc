@@ -156,7 +156,7 @@ TEST_F(ClientItemsTest, SaysHowFarASplitStoreCame) {
   const Error error = GetError(client.Store("faces", {.keys = keys.ref()}).status());
   EXPECT_EQ(error.code, absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(error.reason, "ID_TAKEN");
-  EXPECT_EQ(error.message, "rows 20 to 29 of 50: id 23 is stored already");
+  EXPECT_EQ(error.message, "rows 20 to 29: id 23 is stored already");
   EXPECT_EQ(error.rows_done, 20u);
   EXPECT_EQ(server_.Received<v1::StoreRequest>().size(), 3u);
 }

@@ -91,8 +91,21 @@ TEST(RunSplit, StopsAfterAnErrorAndSaysWhatFailedAndWhatWasDone) {
   EXPECT_EQ(calls, 3);
   const Error error = GetError(status);
   EXPECT_EQ(error.code, absl::StatusCode::kAborted);
-  EXPECT_EQ(error.message, "rows 20 to 29 of 50: raced");
+  EXPECT_EQ(error.message, "rows 20 to 29: raced");
   EXPECT_EQ(error.rows_done, 20u);
+}
+
+TEST(RunSplit, CountsTheRowToBlameFromTheFirstOfAll) {
+  const absl::Status status =
+      RunSplit(SplitRows(50, 10, 1000, OneByte), 1, {}, [&](const RowRange& range) -> absl::Status {
+        if (range.index < 2) return absl::OkStatus();
+        return MakeError({.code = absl::StatusCode::kInvalidArgument,
+                          .message = "key of row 3 is the zero vector",
+                          .given = "key of row 3: all 0"});
+      });
+  EXPECT_EQ(GetError(status).message, "key of row 23 is the zero vector");
+  EXPECT_EQ(GetError(status).given, "key of row 23: all 0");
+  EXPECT_EQ(GetError(status).rows_done, 20u);
 }
 
 TEST(RunSplit, LeavesTheErrorOfASingleRequestAsItIs) {
