@@ -17,6 +17,12 @@ int LaneOf(JobKind kind) {
   return kind == JobKind::kAnalyze ? 2 : 0;
 }
 
+// Of those that wait in a lane, the oldest copy goes before trainings, of which one caller may have
+// queued very many.
+bool GoesBefore(JobKind kind, JobKind other) {
+  return kind != JobKind::kTrain && other == JobKind::kTrain;
+}
+
 absl::Status StoppedByUser() {
   return Cancelled("the job was cancelled; nothing was changed",
                    {.reason = "CANCELLED", .next_step = "Start it again when it is wanted."});
@@ -106,16 +112,16 @@ absl::StatusOr<JobInfo> JobRunner::Add(JobKind kind, std::string memory, Work wo
   size_t pending = 0;
   for (const std::shared_ptr<Job>& job : jobs_) {
     if (job->info.done) continue;
-    ++pending;
+    if (job->info.kind == kind) ++pending;
     if (job->info.memory == memory && LaneOf(job->info.kind) == LaneOf(kind)) {
       return StillRunning(job->info, "Wait for it, or cancel it first.");
     }
   }
   if (pending >= kPendingJobsMax) {
-    return ResourceExhausted("too many jobs are waiting",
+    return ResourceExhausted("too many jobs of this kind are waiting",
                              {.reason = "BUSY",
                               .given = "one more job",
-                              .expected = absl::StrCat("at most ", kPendingJobsMax, " waiting"),
+                              .expected = absl::StrCat("at most ", kPendingJobsMax, " of a kind"),
                               .next_step = "Wait until one has ended, or cancel one.",
                               .retry_after_ms = kBusyRetryMs});
   }
@@ -257,7 +263,8 @@ void JobRunner::Run(int lane) {
       while (true) {
         for (const std::shared_ptr<Job>& waiting : jobs_) {
           if (waiting->info.done || LaneOf(waiting->info.kind) != lane) continue;
-          job = waiting;  // the last one found is the oldest
+          // The last one found is the oldest.
+          if (job == nullptr || !GoesBefore(job->info.kind, waiting->info.kind)) job = waiting;
         }
         if (job != nullptr || stopping_) break;
         wake_.Wait(&mutex_);

@@ -1,6 +1,6 @@
 // Long work beside serving: threads of the lowest priority carry out jobs in the order in which
 // they came, one those on indexes, which may be many and nobody waits for, one the analyses, which
-// change nothing and may take long, and one all others.
+// change nothing and may take long, and one all others: backups and copies before trainings.
 // Each is an operation that may be watched, waited for and cancelled, while it waits, while it
 // runs, and for a while after it ended (kJobsKept of them; main memory only).
 //
@@ -31,7 +31,7 @@
 
 namespace mneme::engine {
 
-// Jobs waiting or running: further ones are refused with BUSY.
+// Jobs of one kind waiting or running: further ones of it are BUSY, and no other is kept out.
 inline constexpr size_t kPendingJobsMax = 64;
 // Jobs that ended and can still be looked at; the oldest go first.
 inline constexpr size_t kJobsKept = 1'000;

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -35,6 +36,10 @@ struct Gate {
         };
   }
 };
+
+absl::StatusOr<JobResult> Gives(const std::string&, const JobRunner::Report&) {
+  return MemoryInfo{.name = "faces"};
+}
 
 JobInfo WaitFor(JobRunner& jobs, const std::string& id) {
   std::promise<JobInfo> end;
@@ -168,6 +173,46 @@ TEST_F(JobRunnerTest, TakesOneJobAMemory) {
   WaitFor(jobs_, again->id);
   EXPECT_TRUE(jobs_.Forget(job->id).ok());
   EXPECT_EQ(ReasonOf(jobs_.Get(job->id).status()), "OPERATION_NOT_FOUND");
+}
+
+TEST_F(JobRunnerTest, AKindThatIsFullKeepsNoOtherOut) {
+  Gate gate;
+  std::vector<std::string> ids;
+  for (size_t i = 0; i < kPendingJobsMax; ++i) {
+    const auto job = jobs_.Submit(JobKind::kAnalyze, absl::StrCat("m", i),
+                                  i == 0 ? gate.Work() : JobRunner::Work(Gives));
+    ASSERT_TRUE(job.ok()) << job.status();
+    ids.push_back(job->id);
+  }
+  EXPECT_EQ(ReasonOf(jobs_.Submit(JobKind::kAnalyze, "more", Gives).status()), "BUSY");
+  for (JobKind kind : {JobKind::kBackup, JobKind::kClone, JobKind::kTrain, JobKind::kIndex}) {
+    const auto job = jobs_.Submit(kind, absl::StrCat("other", static_cast<int>(kind)), Gives);
+    ASSERT_TRUE(job.ok()) << job.status();
+    EXPECT_TRUE(WaitFor(jobs_, job->id).status.ok());
+  }
+  gate.go.set_value();
+  for (const std::string& id : ids) EXPECT_TRUE(WaitFor(jobs_, id).done);
+  EXPECT_TRUE(jobs_.Submit(JobKind::kAnalyze, "more", Gives).ok());
+}
+
+TEST_F(JobRunnerTest, CopiesGoBeforeTheTrainingsThatWait) {
+  Gate gate;
+  std::vector<std::string> order;  // of one lane: written by one thread
+  const auto noting = [&order](std::string name) {
+    return [&order, name](const std::string&, const JobRunner::Report&) {
+      order.push_back(name);
+      return absl::StatusOr<JobResult>(MemoryInfo{.name = name});
+    };
+  };
+  ASSERT_TRUE(jobs_.Submit(JobKind::kTrain, "first", gate.Work()).ok());
+  gate.entered.get_future().wait();
+  ASSERT_TRUE(jobs_.Submit(JobKind::kTrain, "a", noting("a")).ok());
+  const auto last = jobs_.Submit(JobKind::kTrain, "b", noting("b"));
+  ASSERT_TRUE(jobs_.Submit(JobKind::kClone, "c", noting("c")).ok());
+  ASSERT_TRUE(jobs_.Submit(JobKind::kBackup, "backups/new", noting("d")).ok());
+  gate.go.set_value();
+  WaitFor(jobs_, last->id);
+  EXPECT_THAT(order, ::testing::ElementsAre("c", "d", "a", "b"));
 }
 
 TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
