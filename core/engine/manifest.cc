@@ -2,20 +2,67 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "core/base/bytes.h"
 #include "core/base/crc32c.h"
 #include "core/base/status.h"
+#include "core/engine/catalogue.h"
 #include "core/engine/catalogue_entry.h"
+#include "core/engine/validate.h"
+#include "core/filter/utf8.h"
 
 namespace mneme::engine {
 namespace {
 
 constexpr uint8_t kManifestVersion = 1;
+// Of a text that is refused.
+constexpr size_t kShownBytesMax = 128;
 enum SampleFlags : uint8_t { kFailed = 1, kHasTop = 2, kTie = 4 };
 
 absl::Status Corrupt() {
   return DataLoss("the manifest of the backup is damaged",
                   {.reason = "CORRUPT", .next_step = "Use another backup."});
+}
+
+absl::Status Unfit(absl::string_view what, std::string_view text) {
+  return DataLoss(absl::StrCat("the manifest of the backup has ", what),
+                  {.reason = "CORRUPT",
+                   .given = absl::CHexEscape(AbslView(text.substr(0, kShownBytesMax))),
+                   .expected = "what a server can have written there",
+                   .next_step = "Use another backup."});
+}
+
+bool IsText(std::string_view text) {
+  while (!text.empty()) {
+    const size_t bytes = filter::Utf8CharacterBytes(text);
+    if (bytes == 0) return false;
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
+// Checksums show damage, not who made the file: what is served under these names and told to
+// callers keeps the rules that they themselves are held to.
+absl::Status CheckTexts(const Manifest& manifest) {
+  if (!ValidateLabels({.description = manifest.description}).ok() ||
+      !IsText(manifest.description) || !IsText(manifest.server_version)) {
+    return Unfit("no fit description", manifest.description);
+  }
+  std::string_view before;
+  for (const ManifestMemory& memory : manifest.memories) {
+    const MemoryInfo& info = memory.info;
+    if (!ValidateMemoryName(info.name).ok()) return Unfit("no fit name of a memory", info.name);
+    if (info.name <= before) return Unfit("memories out of order, or one twice", info.name);
+    before = info.name;
+    bool good = ValidateLabels(info.labels).ok() && IsText(info.labels.description);
+    for (const auto& [key, value] : info.labels.labels) good = good && IsText(key) && IsText(value);
+    if (!good) return Unfit("unfit labels of a memory", info.name);
+  }
+  for (const AliasInfo& alias : manifest.aliases) {
+    if (!ValidateMemoryName(alias.alias).ok()) return Unfit("no fit alias", alias.alias);
+    if (!ValidateMemoryName(alias.memory).ok()) return Unfit("no fit alias", alias.memory);
+  }
+  return absl::OkStatus();
 }
 
 template <typename Visit>
@@ -131,6 +178,7 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
     manifest.aliases.push_back(std::move(alias));
   }
   if (!in.done()) return Corrupt();
+  MNEME_RETURN_IF_ERROR(CheckTexts(manifest));
   return manifest;
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/fail_point.h"
 #include "core/base/status.h"
+#include "core/engine/row_bytes.h"
 
 namespace mneme::engine {
 namespace {
@@ -73,10 +74,10 @@ class Restorer {
                      "other numbers (see docs/formats/backup.md)");
     }
     info.name = name;
+    const uint64_t memory_bytes = std::max(noted.memory_bytes, FixedBytes(info.spec));
     const JobPhase loading = Phase("loading", kCompared, kLoaded);
-    MNEME_ASSIGN_OR_RETURN(
-        std::shared_ptr<Memory> memory,
-        copies_.Recover(std::move(info), noted.memory_bytes, loading.progress()));
+    MNEME_ASSIGN_OR_RETURN(std::shared_ptr<Memory> memory,
+                           copies_.Recover(std::move(info), memory_bytes, loading.progress()));
     if (noted.loaded) MNEME_RETURN_IF_ERROR(CompareAnswers(*memory, noted));
     return memory;
   }

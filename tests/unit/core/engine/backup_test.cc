@@ -316,6 +316,35 @@ TEST_F(ManifestTest, IsReadBackAndDamageIsSeen) {
   EXPECT_EQ(Reason(DecodeManifest(newer).status()), "FORMAT_VERSION");
 }
 
+// A manifest whose checksums are right was not written by a server all the same.
+TEST_F(ManifestTest, NamesThatNoServerGivesAreRefused) {
+  manifest_.aliases.push_back({"a", "dense", 17});
+  ASSERT_TRUE(DecodeManifest(EncodeManifest(manifest_)).ok());
+  const auto refuses = [&](std::string_view what, const auto& change) {
+    SCOPED_TRACE(what);
+    Manifest changed = manifest_;
+    change(changed);
+    const auto read = DecodeManifest(EncodeManifest(changed));
+    EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
+    EXPECT_EQ(Reason(read.status()), "CORRUPT");
+  };
+  using std::string_literals::operator""s;
+  for (const std::string& name :
+       {"../ce"s, "fa\0es"s, "Faces"s, ""s, "\xff"s, std::string(64, 'a')}) {
+    refuses("memory", [&](Manifest& m) { m.memories[0].info.name = name; });
+    refuses("alias", [&](Manifest& m) { m.aliases[0].alias = name; });
+    refuses("target", [&](Manifest& m) { m.aliases[0].memory = name; });
+  }
+  refuses("twice", [](Manifest& m) { m.memories[1].info.name = m.memories[0].info.name; });
+  refuses("label", [](Manifest& m) { m.memories[0].info.labels.labels["k"] = "\xc3"; });
+  refuses("labels", [](Manifest& m) {
+    for (size_t i = 0; i <= kLabelsMax; ++i)
+      m.memories[0].info.labels.labels[absl::StrCat(i)] = "x";
+  });
+  refuses("text", [](Manifest& m) { m.description = "\xed\xa0\x80"; });
+  refuses("long", [](Manifest& m) { m.description = std::string(kDescriptionBytesMax + 1, 'x'); });
+}
+
 TEST(SampleQuota, IsInProportionWithSomeForEach) {
   EXPECT_EQ(SampleQuota(100, 100, 1), kBackupSamples);
   EXPECT_EQ(SampleQuota(0, 100, 2), kSamplesPerMemory);
