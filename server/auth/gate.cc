@@ -187,6 +187,10 @@ absl::Status Gate::CheckOperation(const Caller& caller, const Method& method,
   return Denied(caller, method, absl::StrFormat("memory '%s'", subject));
 }
 
+absl::Status Gate::CheckCaller(const grpc::ServerContextBase& context) const {
+  return Identify(context).status();
+}
+
 absl::Status Gate::CheckCaller(std::string_view authorization, std::string_view verb) const {
   const absl::Status known = authenticator_.Identify(authorization).status();
   if (known.ok() || audit_ == nullptr) return known;

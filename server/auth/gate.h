@@ -74,6 +74,8 @@ class Gate {
   Passage Admit(const grpc::ServerContextBase& context, const google::protobuf::Message& request,
                 uint64_t bytes) const;
 
+  // Of a call whose message has not been parsed. Errors as Admit's, of who he is alone.
+  absl::Status CheckCaller(const grpc::ServerContextBase& context) const;
   // Of a call of `verb` over HTTP, before its body is read. Who is refused is in the audit log.
   absl::Status CheckCaller(std::string_view authorization, std::string_view verb) const;
   // Of a page that tells of all memories (metrics): it takes the role reader on all. Errors as

@@ -32,6 +32,16 @@ absl::Status TooMany() {
 
 }  // namespace
 
+FederationServiceImpl::FederationServiceImpl(FederationHost* host, CallBounds& bounds)
+    : host_(host), bounds_(bounds) {
+  Guard(bounds, this, &FederationServiceImpl::CreateFederation,
+        &FederationServiceImpl::JoinFederation, &FederationServiceImpl::LeaveFederation,
+        &FederationServiceImpl::SetInterest, &FederationServiceImpl::SetLinks,
+        &FederationServiceImpl::GetFederation, &FederationServiceImpl::ListFederations,
+        &FederationServiceImpl::GetFederationPlan, &FederationServiceImpl::GetFederationStatus,
+        &FederationServiceImpl::GetFederationRegret);
+}
+
 template <Verb verb, typename Request, typename Response, typename Work, typename Encode>
 FederationServiceImpl::Reactor* FederationServiceImpl::Wait(Context* context,
                                                             const Request* request,

@@ -15,16 +15,17 @@
 #include "server/peer/call_thread.h"
 #include "server/peer/federation_host.h"
 #include "server/rpc/call.h"
+#include "server/rpc/guarded_service.h"
 
 namespace mneme::server {
 
-class FederationServiceImpl final : public v1::FederationService::CallbackService {
+class FederationServiceImpl final : public GuardedService<v1::FederationService::CallbackService> {
  public:
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
 
   // `host` null: no federation is configured.
-  FederationServiceImpl(FederationHost* host, CallBounds& bounds) : host_(host), bounds_(bounds) {}
+  FederationServiceImpl(FederationHost* host, CallBounds& bounds);
 
   Reactor* CreateFederation(Context*, const v1::CreateFederationRequest*, v1::Federation*) override;
   Reactor* JoinFederation(Context*, const v1::JoinFederationRequest*, v1::Federation*) override;

@@ -7,6 +7,18 @@
 
 namespace mneme::server {
 
+AdminServiceImpl::AdminServiceImpl(engine::Engine& engine, Reloader& reloader, CallBounds& bounds)
+    : engine_(engine), reloader_(reloader), bounds_(bounds) {
+  Guard(bounds, this, &AdminServiceImpl::SetAlias, &AdminServiceImpl::DeleteAlias,
+        &AdminServiceImpl::ListAliases, &AdminServiceImpl::GetMemoryUsage,
+        &AdminServiceImpl::CloneMemory, &AdminServiceImpl::CalibrateIndex,
+        &AdminServiceImpl::Analyze, &AdminServiceImpl::WatchAnalysis,
+        &AdminServiceImpl::ExportSketch, &AdminServiceImpl::MergeSketch,
+        &AdminServiceImpl::CreateBackup, &AdminServiceImpl::GetBackup,
+        &AdminServiceImpl::ListBackups, &AdminServiceImpl::DeleteBackup,
+        &AdminServiceImpl::RestoreBackup, &AdminServiceImpl::ReloadConfig);
+}
+
 AdminServiceImpl::Reactor* AdminServiceImpl::GetMemoryUsage(
     Context* context, const v1::GetMemoryUsageRequest* request, v1::MemoryUsage* response) {
   return Serve<Verb::kRead>(

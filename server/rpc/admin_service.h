@@ -11,17 +11,17 @@
 #include "mneme/v1/admin_service.grpc.pb.h"
 #include "server/config/reload.h"
 #include "server/rpc/call.h"
+#include "server/rpc/guarded_service.h"
 
 namespace mneme::server {
 
-class AdminServiceImpl final : public v1::AdminService::CallbackService {
+class AdminServiceImpl final : public GuardedService<v1::AdminService::CallbackService> {
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
 
   // All must outlive the service.
-  AdminServiceImpl(engine::Engine& engine, Reloader& reloader, CallBounds& bounds)
-      : engine_(engine), reloader_(reloader), bounds_(bounds) {}
+  AdminServiceImpl(engine::Engine& engine, Reloader& reloader, CallBounds& bounds);
 
   // aliases.cc
   Reactor* SetAlias(Context*, const v1::SetAliasRequest*, v1::Alias*) override;

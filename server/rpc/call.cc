@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "core/base/status.h"
+#include "core/engine/limits.h"
 #include "core/engine/validate.h"
 #include "server/rpc/status.h"
 
@@ -37,6 +38,17 @@ absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   if (absl::Status taken = bounds_.budget.TryTake(bytes + kCallBytes); !taken.ok()) return taken;
   charged_bytes_ = bytes + kCallBytes;
   return absl::OkStatus();
+}
+
+void UnaryCall::Refuse(const google::protobuf::Message& request,
+                       google::protobuf::Message* response) {
+  absl::Status status = Admit(request);
+  if (status.ok()) {  // he became known in between
+    status = Unavailable(
+        "this call's key was made known while it came in",
+        {.reason = "BUSY", .next_step = "Retry.", .retry_after_ms = engine::kBusyRetryMs});
+  }
+  Answer(status, response, false);
 }
 
 void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* response,

@@ -51,6 +51,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   // Whether the request may be handled at all. It must live until the call is done, as gRPC's do.
   absl::Status Admit(const google::protobuf::Message& request);
+  // Answers a call whose message was not parsed, as nobody knew who sent it; `request`: an empty
+  // one in its place.
+  void Refuse(const google::protobuf::Message& request, google::protobuf::Message* response);
   // Who makes it; of one that was admitted.
   const Caller& caller() const { return passage_.caller; }
   // Answers, once. An answer that does not fit into the budget becomes BUSY, unless the call

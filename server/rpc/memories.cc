@@ -45,6 +45,18 @@ absl::StatusOr<engine::DropCommand> DecodeDrop(const v1::DeleteMemoryRequest& re
 
 }  // namespace
 
+MemoryServiceImpl::MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts,
+                                     CallBounds& bounds)
+    : engine_(engine), clock_(clock), facts_(std::move(facts)), bounds_(bounds) {
+  Guard(bounds, this, &MemoryServiceImpl::CreateMemory, &MemoryServiceImpl::GetMemory,
+        &MemoryServiceImpl::ListMemories, &MemoryServiceImpl::UpdateMemory,
+        &MemoryServiceImpl::DeleteMemory, &MemoryServiceImpl::Store,
+        &MemoryServiceImpl::DeleteItems, &MemoryServiceImpl::GetItem, &MemoryServiceImpl::ListItems,
+        &MemoryServiceImpl::Retrieve, &MemoryServiceImpl::ListwiseQuery,
+        &MemoryServiceImpl::Explain, &MemoryServiceImpl::Train, &MemoryServiceImpl::Forecast,
+        &MemoryServiceImpl::GetServerInfo);
+}
+
 MemoryServiceImpl::Reactor* MemoryServiceImpl::CreateMemory(Context* context,
                                                             const v1::CreateMemoryRequest* request,
                                                             v1::Memory* response) {

@@ -12,6 +12,7 @@
 #include "core/engine/engine.h"
 #include "mneme/v1/memory_service.grpc.pb.h"
 #include "server/rpc/call.h"
+#include "server/rpc/guarded_service.h"
 #include "server/rpc/store_stream.h"
 
 namespace mneme::server {
@@ -28,7 +29,7 @@ struct ServerFacts {
   uint64_t connections_per_address_max = 0;
 };
 
-class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
+class MemoryServiceImpl final : public GuardedService<v1::MemoryService::CallbackService> {
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
@@ -36,8 +37,7 @@ class MemoryServiceImpl final : public v1::MemoryService::CallbackService {
 
   // Engine, clock and bounds must outlive the service.
   MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts,
-                    CallBounds& bounds)
-      : engine_(engine), clock_(clock), facts_(std::move(facts)), bounds_(bounds) {}
+                    CallBounds& bounds);
 
   // memories.cc
   Reactor* CreateMemory(Context*, const v1::CreateMemoryRequest*, v1::Memory*) override;

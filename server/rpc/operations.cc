@@ -100,6 +100,13 @@ absl::StatusOr<std::string> DecodeOperationName(std::string_view name) {
                           .next_step = "Send the name that Train answered with."});
 }
 
+OperationsServiceImpl::OperationsServiceImpl(engine::JobRunner& jobs, CallBounds& bounds)
+    : jobs_(jobs), bounds_(bounds) {
+  Guard(bounds, this, &OperationsServiceImpl::ListOperations, &OperationsServiceImpl::GetOperation,
+        &OperationsServiceImpl::DeleteOperation, &OperationsServiceImpl::CancelOperation,
+        &OperationsServiceImpl::WaitOperation);
+}
+
 OperationsServiceImpl::Reactor* OperationsServiceImpl::ListOperations(
     Context* context, const google::longrunning::ListOperationsRequest* request,
     google::longrunning::ListOperationsResponse* response) {

@@ -11,6 +11,7 @@
 #include "core/engine/jobs.h"
 #include "google/longrunning/operations.grpc.pb.h"
 #include "server/rpc/call.h"
+#include "server/rpc/guarded_service.h"
 
 namespace mneme::server {
 
@@ -18,14 +19,14 @@ namespace mneme::server {
 absl::StatusOr<std::string> DecodeOperationName(std::string_view name);
 
 // Handlers never block: WaitOperation is answered by the job's end or by an alarm. (operations.cc)
-class OperationsServiceImpl final : public google::longrunning::Operations::CallbackService {
+class OperationsServiceImpl final
+    : public GuardedService<google::longrunning::Operations::CallbackService> {
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
 
   // Jobs and bounds must outlive the service.
-  OperationsServiceImpl(engine::JobRunner& jobs, CallBounds& bounds)
-      : jobs_(jobs), bounds_(bounds) {}
+  OperationsServiceImpl(engine::JobRunner& jobs, CallBounds& bounds);
 
   Reactor* ListOperations(Context*, const google::longrunning::ListOperationsRequest*,
                           google::longrunning::ListOperationsResponse*) override;

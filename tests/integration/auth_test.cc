@@ -226,6 +226,55 @@ TEST_F(AuthTest, WithoutAKnownKeyNothingIsServed) {
   }
 }
 
+// A large message is looked into only once its sender is known: what gRPC cannot parse, it answers
+// with UNIMPLEMENTED.
+TEST_F(AuthTest, LargeMessagesOfStrangersAreNotParsed) {
+  auto stub = std::make_unique<grpc::GenericStub>(channel_);
+  const grpc::Slice garbage(std::string(100'000, '\xff'));
+  const grpc::ByteBuffer bytes(&garbage, 1);
+  const auto send = [&](const std::string& person, const MethodDescriptor* method) {
+    const auto context = As(person);
+    grpc::CompletionQueue queue;
+    const auto call = stub->PrepareCall(
+        context.get(), "/" + method->service()->full_name() + "/" + method->name(), &queue);
+    grpc::Status status;
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall(&tag);
+    queue.Next(&tag, &ok);
+    call->WriteLast(bytes, {}, &tag);
+    queue.Next(&tag, &ok);
+    call->Finish(&status, &tag);
+    queue.Next(&tag, &ok);
+    return Unpack(status);
+  };
+  int methods = 0;
+  for (const auto* file :
+       {v1::StoreRequest::descriptor()->file(), v1::SetAliasRequest::descriptor()->file(),
+        v1::GetFederationRequest::descriptor()->file(),
+        google::longrunning::Operation::descriptor()->file()}) {
+    for (int m = 0; m < file->service(0)->method_count(); ++m) {
+      const MethodDescriptor* const method = file->service(0)->method(m);
+      ++methods;
+      EXPECT_EQ(send("", method).reason, "NO_CREDENTIALS") << method->full_name();
+      EXPECT_EQ(send("stranger", method).reason, "UNKNOWN_KEY") << method->full_name();
+      if (method->client_streaming()) continue;  // is let in before its messages
+      EXPECT_EQ(send("root", method).code, StatusCode::UNIMPLEMENTED) << method->full_name();
+    }
+  }
+  EXPECT_GT(methods, 40);
+  v1::ListMemoriesResponse page;
+  EXPECT_TRUE(stub_->ListMemories(As("root").get(), {}, &page).ok());
+  stub.reset();  // as StopAndReadAudit does
+  // Refusals of what was not read are in the audit log too.
+  const std::vector<nlohmann::json> audit = StopAndReadAudit();
+  EXPECT_EQ(std::count_if(audit.begin(), audit.end(),
+                          [](const nlohmann::json& line) {
+                            return line["verb"] == "Store" && line["code"] == "UNAUTHENTICATED";
+                          }),
+            2);
+}
+
 TEST_F(AuthTest, AnAliasIsForThoseWhoMayUseBothNames) {
   for (const MethodDescriptor* method : UnaryMethods()) {
     if (method->options().GetExtension(v1::rule).memories().empty()) continue;
