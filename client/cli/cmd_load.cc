@@ -129,14 +129,15 @@ void AddLoadCommand(CLI::App& app, Context& context) {
   CLI::App* load = app.add_subcommand("load", "Load a large file over one stream, resumable");
   load->footer(
       "Several chunks are on their way at a time, each stored wholly and once. After a broken\n"
-      "connection the load goes on by itself; after it was stopped, with --session.\n"
+      "connection the load goes on by itself; after it was stopped, with --session: what was stored\n"
+      "is read again, and refused when a row of it is another now. More rows behind it are welcome.\n"
       "Example:\n"
       "  mnemectl load faces keys.npy --ids ids.npy\n"
       "  mnemectl load faces keys.npy --ids ids.npy --session 2b1f...");
   auto flags = std::make_shared<LoadFlags>();
   AddStoreSource(*load, flags->source);
   load->add_option("--session", flags->session,
-                   "Go on with this load (default: a new one); file and --dtype must be the same");
+                   "Go on with this load (default: a new one); rows and --dtype must be the same");
   load->add_option("--chunk-rows", flags->chunk_rows,
                    "Rows in a chunk; the same in all runs of a session")
       ->check(AtLeastOne());

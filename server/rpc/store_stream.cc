@@ -258,6 +258,10 @@ absl::StatusOr<engine::StoreCommand> StoreStreamReactor::Decode(Chunk& chunk) {
   store.set_durability(durability_);
   MNEME_ASSIGN_OR_RETURN(engine::StoreCommand command,
                          DecodeStore(store, chunk.arena.emplace(bounds_.budget)));
+  // None adds nothing, so that chunks of older clients keep their hash.
+  if (const uint64_t digest = chunk.chunk->digest(); digest != 0) {
+    command.body_hash = BodyHash().Add(command.body_hash).Add(digest).value();
+  }
   command.cancelled = [this, index = chunk.index] { return index > failed_index_; };
   return command;
 }

@@ -360,6 +360,24 @@ TEST_F(StreamTest, AnotherBodyUnderANumberThatWasUsedIsRefused) {
   ExpectChunks(1);
 }
 
+// The client's digest is of all rows up to a chunk: the same chunk behind other rows is another.
+TEST_F(StreamTest, TheSameChunkWithAnotherDigestIsRefused) {
+  const auto with_digest = [](uint64_t digest) {
+    v1::StoreStreamRequest request = Chunk(1);
+    request.mutable_chunk()->set_digest(digest);
+    return request;
+  };
+  for (const auto& [digest, taken] :
+       {std::pair{7ull, true}, {7ull, true}, {8ull, false}, {0ull, false}}) {
+    Stream stream(*stub_, "load");
+    ASSERT_GE(stream.Opened(), 0);
+    stream.Send(with_digest(digest));
+    EXPECT_EQ(stream.Ack().sequence(), taken ? 1u : 0u) << digest;
+    EXPECT_EQ(stream.Finish().reason, taken ? "" : "REQUEST_ID_REUSED") << digest;
+  }
+  EXPECT_EQ(Ids().size(), size_t{kRows});
+}
+
 TEST_F(StreamTest, WhatIsNotAStreamIsRefusedWithAReason) {
   const auto reason = [&](const v1::StoreStreamRequest& first) {
     grpc::ClientContext context;

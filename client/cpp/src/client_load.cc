@@ -12,8 +12,11 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/src/columns.h"
 #include "client/cpp/src/convert.h"
+#include "client/cpp/src/digest.h"
 #include "client/cpp/src/impl.h"
 #include "client/cpp/src/status.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "mneme/client.h"
 
 namespace mneme::client {
@@ -144,6 +147,12 @@ class Connection {
   std::thread reader_;
 };
 
+// A chunk on its way.
+struct Sent {
+  uint64_t rows = 0;
+  uint64_t digest = 0;  // of all chunks up to this one
+};
+
 // A load, over as many connections as it takes.
 class Loader {
  public:
@@ -173,8 +182,12 @@ class Loader {
     const absl::Status remote = FromGrpc(stream->Finish(), target_, options_.stop);
     if (!local_.ok()) return local_;
     if (again_ && GetError(remote).reason == "REQUEST_ID_REUSED") {
-      local_ = OtherSession(absl::StrCat("another chunk ", acknowledged_));
+      local_ = OtherSession(absl::StrCat("other rows in chunks 1 to ", acknowledged_));
       return local_;
+    }
+    // The first chunk without an ack is the one to blame.
+    if (const auto counted = CountRowsFrom(rows_, GetError(remote)); counted && !again_) {
+      return MakeError(*counted);
     }
     if (!remote.ok()) return remote;
     return ended_ ? absl::OkStatus() : Malformed("too few acks");
@@ -189,7 +202,9 @@ class Loader {
     std::string text =
         absl::StrCat("after chunk ", acknowledged_, " of session ", result_.session_id);
     if (on_way_.empty() || !MayBeStored(status.code())) return text;
-    const uint64_t rows = std::accumulate(on_way_.begin(), on_way_.end(), uint64_t{0});
+    const uint64_t rows =
+        std::accumulate(on_way_.begin(), on_way_.end(), uint64_t{0},
+                        [](uint64_t sum, const Sent& sent) { return sum + sent.rows; });
     absl::StrAppend(&text, ", with ", on_way_.size(), " more of ", rows,
                     " rows on their way that may be stored too");
     return text;
@@ -207,6 +222,10 @@ class Loader {
       again_ = acknowledged_ > 0;
       opened_ = true;
     }
+    if (again_) {
+      if (absl::Status status = ReadSkipped(); !status.ok()) return status;
+      if (options_.stop.stop_requested()) return absl::OkStatus();
+    }
     next_ = again_ ? acknowledged_ : acknowledged_ + 1;
     ended_ = false;
     connection.Begin(next_, response.opened().window());
@@ -215,15 +234,16 @@ class Loader {
       absl::StatusOr<std::optional<StoreBatch>> batch = source_(next_);
       absl::Status status = batch.status();
       if (status.ok() && batch->has_value()) status = Check(**batch);
-      if (again_ && status.ok() && !batch->has_value()) status = OtherSession("fewer chunks");
+      if (again_ && status.ok() && !batch->has_value()) status = Fewer();
       if (!status.ok() || !batch->has_value()) {
         // What was sent before the error is stored: it is waited for, so that all of it is told.
         connection.End();
         ended_ = AwaitAcks(connection);
         return status;
       }
-      NoteSent(**batch);
-      if (!connection.Send(ToChunk(**batch))) return absl::OkStatus();
+      v1::StoreStreamChunk chunk = ToChunk(**batch);
+      Note(**batch, chunk.digest());
+      if (!connection.Send(std::move(chunk))) return absl::OkStatus();
       ++next_;
       const bool compared = again_;  // nothing goes on before its answer is there
       Add(connection.TakeAcks(compared));
@@ -249,10 +269,51 @@ class Loader {
            code == absl::StatusCode::kInternal;
   }
 
-  // A chunk that was sent again after a broken connection is noted already.
-  void NoteSent(const StoreBatch& batch) {
-    if (next_ > acknowledged_ + on_way_.size()) on_way_.push_back(batch.keys.rows);
+  // Chunks that an earlier Load stored, all but its last, are read for their digest; once.
+  absl::Status ReadSkipped() {
+    while (skipped_.chunks + 1 < acknowledged_ && !options_.stop.stop_requested()) {
+      absl::StatusOr<std::optional<StoreBatch>> batch = source_(skipped_.chunks + 1);
+      absl::Status status = batch.status();
+      if (status.ok()) status = batch->has_value() ? Check(**batch) : Fewer();
+      if (!status.ok()) return status;
+      v1::StoreRequest store;
+      SetAll(**batch, store);
+      skipped_.digest = DigestBehind(skipped_.digest, store);
+      skipped_.rows += (*batch)->keys.rows;
+      ++skipped_.chunks;
+    }
+    return absl::OkStatus();
   }
+
+  // A chunk that was sent again after a broken connection is noted already.
+  void Note(const StoreBatch& batch, uint64_t digest) {
+    if (again_) {
+      digest_ = digest;
+      rows_ = skipped_.rows + batch.keys.rows;
+    } else if (next_ > acknowledged_ + on_way_.size()) {
+      on_way_.push_back({.rows = batch.keys.rows, .digest = digest});
+    }
+  }
+
+  // Of all chunks before `next_`.
+  uint64_t DigestBefore() const {
+    if (again_) return skipped_.digest;
+    return next_ == acknowledged_ + 1 ? digest_ : on_way_[next_ - acknowledged_ - 2].digest;
+  }
+
+  // Maps in order, so that the same rows are the same bytes.
+  static uint64_t DigestBehind(uint64_t before, const v1::StoreRequest& store) {
+    std::string bytes;
+    {
+      google::protobuf::io::StringOutputStream stream(&bytes);
+      google::protobuf::io::CodedOutputStream coded(&stream);
+      coded.SetSerializationDeterministic(true);
+      store.SerializeToCodedStream(&coded);
+    }
+    return Digest(before, bytes);
+  }
+
+  absl::Status Fewer() const { return OtherSession("fewer chunks"); }
 
   // The session is that of a load of other rows.
   absl::Status OtherSession(std::string_view given) const {
@@ -260,7 +321,7 @@ class Loader {
         {.code = absl::StatusCode::kInvalidArgument,
          .reason = "SESSION_REUSED",
          .message = absl::StrCat("session ", result_.session_id, " stored ", acknowledged_,
-                                 " chunks before, which are not those of this load"),
+                                 " chunks before, which are not all those of this load"),
          .given = std::string(given),
          .expected = "the same rows, in the same chunks, with the same dtype and upsert",
          .next_step = "Make a new session for other rows. Nothing was stored."});
@@ -278,9 +339,13 @@ class Loader {
   v1::StoreStreamChunk ToChunk(const StoreBatch& batch) const {
     v1::StoreStreamChunk chunk;
     chunk.set_sequence(next_);
-    SetColumns(batch, {.begin = 0, .end = batch.keys.rows, .index = 0}, options_.dtype,
-               *chunk.mutable_store());
+    SetAll(batch, *chunk.mutable_store());
+    chunk.set_digest(DigestBehind(DigestBefore(), chunk.store()));
     return chunk;
+  }
+
+  void SetAll(const StoreBatch& batch, v1::StoreRequest& store) const {
+    SetColumns(batch, {.begin = 0, .end = batch.keys.rows, .index = 0}, options_.dtype, store);
   }
 
   void Add(const std::vector<v1::StoreResponse>& acks) {
@@ -289,7 +354,11 @@ class Loader {
       result_.read_token = response.read_token();
       if (std::exchange(again_, false)) continue;
       ++acknowledged_;
-      if (!on_way_.empty()) on_way_.pop_front();
+      if (!on_way_.empty()) {
+        digest_ = on_way_.front().digest;
+        rows_ += on_way_.front().rows;
+        on_way_.pop_front();
+      }
       const auto durability = static_cast<Durability>(response.durability());
       result_.durability =
           result_.chunks == 0 ? durability : std::min(result_.durability, durability);
@@ -310,12 +379,19 @@ class Loader {
   LoadResult result_;
   absl::Status local_;
   bool opened_ = false;  // once, in whichever connection
-  // The last chunk of an earlier Load is sent once more, before all others: the server refuses it
-  // when it is not what it stored.
+  // The last chunk of an earlier Load is sent once more, before all others, with the digest of all
+  // up to it: the server refuses it when one of them is not what it stored.
   bool again_ = false;
-  bool ended_ = false;           // the source has no more, and all is acknowledged
-  std::deque<uint64_t> on_way_;  // rows of the chunks sent behind `acknowledged_`
+  struct {
+    uint64_t chunks = 0;
+    uint64_t rows = 0;
+    uint64_t digest = 0;
+  } skipped_;                // read, and not sent again
+  bool ended_ = false;       // the source has no more, and all is acknowledged
+  std::deque<Sent> on_way_;  // the chunks sent behind `acknowledged_`
   uint64_t acknowledged_ = 0;
+  uint64_t rows_ = 0;    // of the chunks up to there
+  uint64_t digest_ = 0;  // of these
   uint64_t next_ = 1;
 };
 

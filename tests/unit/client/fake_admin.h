@@ -257,7 +257,9 @@ class FakeLoads {
   bool WasAnother(const std::string& session, const v1::StoreStreamChunk& chunk) {
     const std::lock_guard lock(mutex_);
     const std::vector<float>& done = rows_[session];
-    return chunk.sequence() <= done.size() && done[chunk.sequence() - 1] != FirstNumber(chunk);
+    if (chunk.sequence() > done.size()) return false;
+    return done[chunk.sequence() - 1] != FirstNumber(chunk) ||
+           digests_[session][chunk.sequence() - 1] != chunk.digest();
   }
 
   void CarryOut(const std::string& session, const v1::StoreStreamChunk& chunk,
@@ -267,7 +269,10 @@ class FakeLoads {
     ack.set_sequence(chunk.sequence() + (skip_acks ? 1 : 0));
     v1::StoreResponse* response = ack.mutable_response();
     response->set_replayed(chunk.sequence() <= done.size());
-    if (!response->replayed()) done.push_back(FirstNumber(chunk));
+    if (!response->replayed()) {
+      done.push_back(FirstNumber(chunk));
+      digests_[session].push_back(chunk.digest());
+    }
     response->set_stored(chunk.store().keys().rows());
     response->set_position(chunk.sequence());
     response->set_item_count(done.size());
@@ -283,6 +288,7 @@ class FakeLoads {
 
   std::mutex mutex_;
   std::map<std::string, std::vector<float>> rows_;
+  std::map<std::string, std::vector<uint64_t>> digests_;
   int connections_ = 0;
 };
 

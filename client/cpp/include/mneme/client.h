@@ -283,9 +283,9 @@ class Client {
   // Stores chunk after chunk over one stream, several on their way at a time; a broken connection
   // is made anew (ClientOptions::retry) and the load goes on behind the last chunk that was
   // acknowledged. When it fails for good, the chunks before the error are stored and the error says
-  // how many (Error::rows_done); a Load with the same session_id goes on from there. It sends the
-  // last chunk of the earlier one again: InvalidArgument (SESSION_REUSED) when its rows are others
-  // or fewer.
+  // how many (Error::rows_done); a Load with the same session_id goes on from there. It reads
+  // the chunks of the earlier one again, and sends the last with a digest of all: InvalidArgument
+  // (SESSION_REUSED) when a row of them is another, or there are fewer. Nothing is stored then.
   absl::StatusOr<LoadResult> Load(std::string_view memory, const ChunkSource& source,
                                   const LoadOptions& options = {});
   absl::StatusOr<Item> GetItem(std::string_view memory, const ItemId& id,
@@ -304,8 +304,8 @@ class Client {
   absl::StatusOr<QueryResult> ListwiseQuery(std::string_view memory, MatrixRef cues,
                                             const QueryOptions& options = {});
 
-  // Answers the query for real, in one request that is not split, and tells how: what was read, where
-  // the time went, what would make it faster.
+  // Answers the query for real, in one request that is not split, and tells how: what was read,
+  // where the time went, what would make it faster.
   absl::StatusOr<Explanation> ExplainRetrieve(std::string_view memory, MatrixRef cues,
                                               const RetrieveOptions& options = {});
   absl::StatusOr<Explanation> ExplainQuery(std::string_view memory, MatrixRef cues,

@@ -98,7 +98,7 @@ TEST_F(ClientLoadTest, ALaterLoadOfTheSessionSkipsWhatIsThere) {
   EXPECT_EQ(loaded->chunks, 2u);
   EXPECT_EQ(loaded->stored, 4u);
   EXPECT_EQ(loaded->replayed, 0u) << "the chunk that was compared is none of this load";
-  EXPECT_EQ(asked_.front(), 3u);
+  EXPECT_THAT(asked_, ElementsAre(1, 2, 3, 4, 5, 6)) << "the first two for their digest alone";
   EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3, 4, 5));
   const auto nothing = client.Load("faces", Source(5), {.session_id = "s"});
   ASSERT_TRUE(nothing.ok()) << nothing.status();
@@ -117,10 +117,37 @@ TEST_F(ClientLoadTest, ASessionOfOtherRowsIsRefusedAndStoresNothing) {
     const Error error = GetError(loaded.status());
     EXPECT_EQ(error.code, absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(error.reason, "SESSION_REUSED") << loaded.status();
-    EXPECT_THAT(asked_, ElementsAre(3)) << "nothing goes on before the answer";
+    EXPECT_THAT(asked_, ElementsAre(1, 2, 3)) << "nothing goes on before the answer";
     EXPECT_THAT(server_.loads.Chunks("s"), ElementsAre(1, 2, 3));
   }
   EXPECT_TRUE(waits_.empty());
+}
+
+// The last chunk is the same: its digest speaks for those before it.
+TEST_F(ClientLoadTest, ASessionThatDiffersInAnEarlierRowIsRefused) {
+  Client client(Options());
+  ASSERT_TRUE(client.Load("faces", Source(4), {.session_id = "s"}).ok());
+  for (const uint64_t changed : {1, 2, 3}) {
+    const auto loaded =
+        client.Load("faces", [&](uint64_t n) { return Source(6, n == changed ? 0.5f : 0.0f)(n); },
+                    {.session_id = "s"});
+    EXPECT_EQ(GetError(loaded.status()).reason, "SESSION_REUSED") << changed;
+    EXPECT_EQ(GetError(loaded.status()).given, "other rows in chunks 1 to 4");
+  }
+  const auto fewer = client.Load("faces", Source(1), {.session_id = "s"});
+  EXPECT_EQ(GetError(fewer.status()).reason, "SESSION_REUSED");
+  EXPECT_EQ(server_.loads.Chunks("s").size(), 4u);
+  EXPECT_TRUE(client.Load("faces", Source(6), {.session_id = "s"}).ok());
+}
+
+TEST_F(ClientLoadTest, TheRowToBlameIsCountedFromTheFirstOfTheLoad) {
+  server_.loads.refuse_sequence = 3;  // for its row 0; chunks have two rows
+  Client client(Options());
+  const auto refused = client.Load("faces", Source(5), {.session_id = "s"});
+  EXPECT_EQ(GetError(refused.status()).message, "after chunk 2 of session s: row 4 has NaN");
+  const auto again = client.Load("faces", Source(5), {.session_id = "s"});
+  EXPECT_EQ(GetError(again.status()).message, "after chunk 2 of session s: row 4 has NaN")
+      << "with the rows that were stored before";
 }
 
 TEST_F(ClientLoadTest, TheComparisonSurvivesABrokenConnection) {
