@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/completion.h"
 #include "client/cli/connection_flags.h"
+#include "client/cli/server_words.h"
 #include "client/cli/usage_errors.h"
 
 namespace mneme::cli {
@@ -90,7 +91,7 @@ ExitCode RunApp(std::vector<std::string> arguments, const Io& io) {
     PrintError(*refusal, "mnemectl", json, io.err);
     return kExitUsage;
   }
-  const absl::Status status = context.action();
+  const absl::Status status = InWordsOf(app, context.action());
   io.out.flush();
   if (!status.ok()) PrintError(status, "mnemectl", context.json, io.err);
   if (status.ok() && !io.out) return kExitError;  // a closed pipe, a full disk

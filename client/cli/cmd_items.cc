@@ -129,16 +129,6 @@ void PrintDeleted(const client::DeleteResult& result, const std::string& memory,
          "`mnemectl train` in a trained memory.\n";
 }
 
-// The server's error, in words of this command.
-absl::Status InFlags(const absl::Status& status) {
-  client::Error error = client::GetError(status);
-  if (error.reason != "VECTORS_NEEDED") return status;
-  error.next_step =
-      "Name what was stored in place of ids: --pairs KEYS --responses FILE, or --pairs a .jsonl "
-      "file.";
-  return client::MakeError(error);
-}
-
 void AddDelete(CLI::App& items, Context& context) {
   CLI::App* remove = items.add_subcommand("delete", "Forget items, by id or by what was stored");
   remove->footer(
@@ -206,7 +196,7 @@ void AddDelete(CLI::App& items, Context& context) {
                                                      .etags = rows.etags},
                                                     options)
                               : client->DeleteItemsWhere(flags->memory, flags->filter, options);
-      if (!result.ok()) return InFlags(result.status());
+      if (!result.ok()) return result.status();
       if (context.json) {
         context.io.out << Dump({{"memory", flags->memory},
                                 {"deleted", result->deleted},

@@ -229,7 +229,7 @@ TEST_F(AppTest, SaysHowManyRowsWereStoredBeforeAnError) {
   EXPECT_EQ(outcome.code, kExitError);
   const json error = json::parse(outcome.err)["error"];
   EXPECT_EQ(error["reason"], "NOT_FINITE");
-  EXPECT_EQ(error["message"], "key row 3 holds NaN");
+  EXPECT_EQ(error["message"], folder_ + "/keys.npy: key row 3 holds NaN");
   EXPECT_EQ(error["rows_done"], 2);
   EXPECT_EQ(error["next_step"], "Send keys of 128 columns.");
 }
