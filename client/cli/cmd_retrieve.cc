@@ -35,12 +35,21 @@ std::string TopIds(const client::CueResult& result) {
     absl::StrAppend(&text, text.empty() ? "" : ", ", FormatId(item.id));
     if (item.share > 0) absl::StrAppend(&text, " (", FormatNumber(item.share), ")");
   }
-  if (result.shortfall == client::Shortfall::kFilter) absl::StrAppend(&text, " (no more match)");
+  if (result.shortfall == client::Shortfall::kFilter && !result.top.empty())
+    absl::StrAppend(&text, " (no more match)");
   return text;
+}
+
+// Nothing to recall, as all that there is was filtered out: the API's EMPTY_STORE, which a reader
+// would take for an empty memory.
+bool IsFilteredEmpty(const client::CueResult& result) {
+  return result.status == client::AnswerStatus::kEmptyStore &&
+         result.shortfall == client::Shortfall::kFilter;
 }
 
 // "NO_SUPPORT", or how it was answered all the same, as in "CONVERGED (no support: NEAREST)".
 std::string StatusText(const client::CueResult& result) {
+  if (IsFilteredEmpty(result)) return "nothing matches the filter";
   if (result.answered_by == client::NoSupportPolicy::kDefault) return Name(result.status);
   return absl::StrCat(Name(result.status), " (no support: ", Name(result.answered_by), ")");
 }
