@@ -135,7 +135,7 @@ absl::Status CheckCandidates(const QueryCommand& command, const Memory& memory,
   if (!command.candidates.has_value()) return absl::OkStatus();
   if (command.candidates->size() > limits.list_size_max) {
     return OverLimit("candidates", command.candidates->size(), limits.list_size_max,
-                     "Split the candidates over several requests.");
+                     "Split the candidates over several requests, or raise limits.list_size_max.");
   }
   if (memory.keeps_ids()) return absl::OkStatus();
   return FailedPrecondition(
@@ -231,7 +231,7 @@ absl::Status Engine::ChooseRows(Pending& pending) const {
       ChooseCertifiedList(command, *pending.memory, stats.trained, options_.limits));
   if (spec.top <= options_.limits.list_size_max) return absl::OkStatus();
   return OverLimit("items in a list", spec.top, options_.limits.list_size_max,
-                   "Ask for a shorter list.");
+                   "Ask for a shorter list, or raise limits.list_size_max.");
 }
 
 absl::Status Engine::FindCandidates(Pending& pending) const {

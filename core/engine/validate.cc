@@ -75,7 +75,8 @@ absl::Status CheckBatch(size_t rows, const Limits& limits) {
                                                   .next_step = "Send at least one row."});
   }
   if (rows > limits.rows_per_store_max) {
-    return OverLimit("rows in one batch", rows, limits.rows_per_store_max, "Split the batch.");
+    return OverLimit("rows in one batch", rows, limits.rows_per_store_max,
+                     "Split the batch, or raise limits.rows_per_store_max.");
   }
   return absl::OkStatus();
 }
@@ -217,16 +218,16 @@ absl::Status ValidateCreate(const CreateCommand& command, const Limits& limits) 
   const models::MemorySpec& spec = command.spec;
   if (spec.key_dim > limits.dimension_max) {
     return OverLimit("numbers in a key", spec.key_dim, limits.dimension_max,
-                     "Project the vectors to fewer dimensions.");
+                     "Project the vectors to fewer dimensions, or raise limits.dimension_max.");
   }
   if (spec.response_dim > limits.dimension_max) {
     return OverLimit("numbers in a response", spec.response_dim, limits.dimension_max,
-                     "Project the vectors to fewer dimensions.");
+                     "Project the vectors to fewer dimensions, or raise limits.dimension_max.");
   }
   if (const auto* linear = std::get_if<models::LinearSpec>(&spec.model);
       linear != nullptr && linear->partitions > limits.partitions_max) {
     return OverLimit("partitions", linear->partitions, limits.partitions_max,
-                     "Use fewer partitions.");
+                     "Use fewer partitions, or raise limits.partitions_max.");
   }
   MNEME_RETURN_IF_ERROR(models::ValidateSpec(spec));
   if (const int steps = StepsMaxOf(spec); steps > kStepsMax) {
@@ -274,7 +275,8 @@ absl::Status ValidateStore(const StoreCommand& command, const Memory& memory,
   for (const storage::Payload& p : command.payloads) {
     if (p.payload.size() > limits.payload_bytes_max) {
       return OverLimit("bytes of payload", p.payload.size(), limits.payload_bytes_max,
-                       "Keep large objects elsewhere and store their address.");
+                       "Keep large objects elsewhere and store their address, or raise "
+                       "limits.payload_bytes_max.");
     }
     if (p.attributes.size() > limits.payload_bytes_max) {
       return OverLimit("bytes of attributes", p.attributes.size(), limits.payload_bytes_max,
@@ -361,7 +363,7 @@ absl::Status ValidateDelete(const DeleteCommand& command, const Memory& memory,
 absl::Status ValidateCandidates(MatrixView responses, const Memory& memory, const Limits& limits) {
   if (responses.rows > limits.list_size_max) {
     return OverLimit("candidate responses", responses.rows, limits.list_size_max,
-                     "Split the candidates over several requests.");
+                     "Split the candidates over several requests, or raise limits.list_size_max.");
   }
   MNEME_RETURN_IF_ERROR(CheckShape("candidate responses", responses, responses.rows,
                                    memory.spec().response_dim, memory.name()));
@@ -378,7 +380,8 @@ absl::Status ValidateCues(const models::CueBatch& cues, const Memory& memory,
                                                .next_step = "Send at least one cue."});
   }
   if (rows > limits.cues_max)
-    return OverLimit("cues in one request", rows, limits.cues_max, "Split the request.");
+    return OverLimit("cues in one request", rows, limits.cues_max,
+                     "Split the request, or raise limits.cues_max.");
   MNEME_RETURN_IF_ERROR(CheckShape("cues", cues.cues, rows, memory.spec().key_dim, memory.name()));
   const size_t mask_bytes = rows * ((cues.cues.cols + 7) / 8);
   if (!cues.mask.empty() && cues.mask.size() != mask_bytes) {

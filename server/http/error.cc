@@ -42,11 +42,42 @@ int HttpCodeOf(int code) {
   }
 }
 
+// A limit is not lifted by waiting, which is what clients do at 429.
+bool IsLimit(const google::rpc::Status& status) {
+  if (static_cast<absl::StatusCode>(status.code()) != absl::StatusCode::kResourceExhausted)
+    return false;
+  for (const google::protobuf::Any& detail : status.details()) {
+    google::rpc::ErrorInfo info;
+    if (detail.UnpackTo(&info)) return info.reason() == "LIMIT";
+  }
+  return false;
+}
+
+// Advice without the commands of mnemectl that stand in it behind what they do, "(mnemectl memory
+// list)": who asks over HTTP has the RPC before them.
+google::rpc::Status WithoutCommands(google::rpc::Status status) {
+  constexpr std::string_view kBegin = " (mnemectl ";
+  for (google::protobuf::Any& detail : *status.mutable_details()) {
+    google::rpc::Help help;
+    if (!detail.UnpackTo(&help)) continue;
+    for (google::rpc::Help::Link& link : *help.mutable_links()) {
+      std::string& text = *link.mutable_description();
+      for (size_t begin; (begin = text.find(kBegin)) != std::string::npos;) {
+        const size_t end = text.find(')', begin);
+        if (end == std::string::npos) break;
+        text.erase(begin, end + 1 - begin);
+      }
+    }
+    detail.PackFrom(help);
+  }
+  return status;
+}
+
 }  // namespace
 
 HttpResponse ErrorResponse(const google::rpc::Status& status) {
-  HttpResponse out{.code = HttpCodeOf(status.code())};
-  if (!google::protobuf::util::MessageToJsonString(status, &out.body).ok()) {
+  HttpResponse out{.code = IsLimit(status) ? 400 : HttpCodeOf(status.code())};
+  if (!google::protobuf::util::MessageToJsonString(WithoutCommands(status), &out.body).ok()) {
     // A detail of a type that is not ours: the rest is said without it.
     google::rpc::Status plain;
     plain.set_code(status.code());

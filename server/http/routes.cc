@@ -66,7 +66,8 @@ absl::StatusOr<std::variant<Page, RpcTarget>> Routes::Find(std::string_view verb
         {.reason = "HTTP_VERB",
          .given = std::string(verb),
          .expected = std::string(other),
-         .next_step = absl::StrCat("Send ", AbslView(other), ".")});
+         .next_step = other == "POST" ? "POST the request as JSON; {} where it has no fields."
+                                      : absl::StrCat("Send ", AbslView(other), ".")});
   };
   if (const auto page = pages().find(path); page != pages().end()) {
     if (verb == "GET" || verb == "HEAD") return page->second;
@@ -89,15 +90,24 @@ absl::StatusOr<std::variant<Page, RpcTarget>> Routes::Find(std::string_view verb
     if (verb != "POST") return wants("POST");
     return RpcTarget{.path = rpc->second, .resource = std::move(resource)};
   }
+  // A resource or a collection without a verb: what it is asked for elsewhere.
+  const bool has_verb = generic.find(':') != std::string::npos;
+  const size_t name = generic.find('/', std::min(kPrefix.size(), generic.size()));
+  const std::string verbless = name == std::string::npos
+                                   ? absl::StrCat(generic, ":list")
+                                   : absl::StrCat(generic.substr(0, name), "/*:get");
+  const auto usual = has_verb ? by_path_.end() : by_path_.find(verbless);
   const auto nearest =
-      std::max_element(by_path_.begin(), by_path_.end(), [&](const auto& a, const auto& b) {
-        return CommonStart(a.first, generic) < CommonStart(b.first, generic);
-      });
+      usual != by_path_.end()
+          ? usual
+          : std::max_element(by_path_.begin(), by_path_.end(), [&](const auto& a, const auto& b) {
+              return CommonStart(a.first, generic) < CommonStart(b.first, generic);
+            });
   return NotFound(absl::StrFormat("there is nothing at %s", AbslView(path)),
                   {.reason = "HTTP_PATH",
                    .given = std::string(path),
                    .expected = nearest->first,
-                   .next_step = "GET /openapi.json lists all paths."});
+                   .next_step = "Each RPC is a POST to NAME:VERB; GET /openapi.json lists all."});
 }
 
 }  // namespace mneme::server

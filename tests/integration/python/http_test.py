@@ -194,6 +194,20 @@ class HttpTest(unittest.TestCase):
         code, headers, text = self.http.ask("POST", "/metrics", "{}")
         self.assertEqual((code, headers["Allow"]), (405, "GET"), text)
 
+    def test_errors_speak_of_requests_and_not_of_mnemectl(self):
+        self.make("spoken")
+        for path, request in (("/v1/memories/nowhere:get", {}), ("/v1/memories/spoken:getItem", {"id": {"text": "x"}}),
+                              ("/v1/memories/nowhere:deleteAlias", {}),
+                              ("/v1/memories/spoken:retrieve", {"cues": {"rows": 1, "cols": 1, "values": [1]}})):
+            _, _, text = self.http.ask("POST", path, json.dumps(request))
+            self.assertIn("description", text, path)
+            self.assertNotIn("mnemectl", text, path)
+
+    def test_a_limit_that_waiting_does_not_lift_is_no_429(self):
+        code, error = self.http.post("/v1/memories", {"memoryId": "large", "memory": {"keyDim": 40000, "dense": {}}})
+        self.assertEqual((code, error["code"], reason_of(error)), (400, 8, "LIMIT"))
+        self.assertIn("limits.dimension_max", json.dumps(error))
+
     def test_timeouts(self):
         self.assertEqual(self.http.post("/v1/server:info", {}, **{"Grpc-Timeout": "10S"})[0], 200)
         self.assertEqual(self.http.post("/v1/server:info", {}, **{"Grpc-Timeout": "99999999H"})[0], 200)

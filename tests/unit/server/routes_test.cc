@@ -68,6 +68,10 @@ TEST(Routes, WhatIsNotThereIsRefusedWithWhatComesNearest) {
   }
   const auto found = routes.Find("POST", "/v1/memories/a:retreive");
   EXPECT_EQ(GetErrorDetail(found.status())->expected, "/v1/memories/*:retrieve");
+  EXPECT_EQ(GetErrorDetail(routes.Find("GET", "/v1/memories/a").status())->expected,
+            "/v1/memories/*:get");
+  EXPECT_EQ(GetErrorDetail(routes.Find("GET", "/v1/aliases").status())->expected,
+            "/v1/aliases:list");
   EXPECT_EQ(Find(routes, "GET", "/v1/memories:list"), "HTTP_VERB");
   EXPECT_EQ(Find(routes, "POST", "/metrics"), "HTTP_VERB");
   EXPECT_EQ(Find(routes, "PATCH", "/v1/memories/a:update"), "HTTP_VERB");
