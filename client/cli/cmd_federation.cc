@@ -102,12 +102,21 @@ void PrintTree(const FederationTree& tree, std::ostream& out) {
   PrintBelow(tree, tree.nodes.front(), "", out);
 }
 
+// Low rank sends its factors wherever they are fewer numbers than the matrix that the plan counts.
+bool SendsLess(client::Client& client, const std::string& name, const Context& context) {
+  const auto federation = client.GetFederation(name, context.call());
+  return federation.ok() && federation->spec.compression == "low_rank";
+}
+
 absl::Status ShowTrees(client::Client& client, const std::string& name, const std::string& root,
                        const Context& context) {
   const auto plan = client.GetFederationPlan(name, context.call());
   if (!plan.ok()) return plan.status();
+  const bool at_most = SendsLess(client, name, context);
   if (context.json) {
-    context.io.out << Dump(ToJson(*plan)) << "\n";
+    Json json = ToJson(*plan);
+    json["edge_bytes_at_most"] = at_most;
+    context.io.out << Dump(json) << "\n";
     return absl::OkStatus();
   }
   bool any = false;
@@ -117,9 +126,10 @@ absl::Status ShowTrees(client::Client& client, const std::string& name, const st
     PrintTree(tree, context.io.out);
   }
   if (any) {
-    context.io.out << "\nover each edge of a tree, each round: "
+    context.io.out << "\nover each edge of a tree, each round: " << (at_most ? "at most " : "")
                    << FormatBytes(plan->edge_bytes_down) << " outwards, "
-                   << FormatBytes(plan->edge_bytes_up) << " back, framing apart\n";
+                   << FormatBytes(plan->edge_bytes_up) << " back, framing apart"
+                   << (at_most ? "; `federation status` counts what low rank sends" : "") << "\n";
     return absl::OkStatus();
   }
   std::vector<std::string> roots;
@@ -224,21 +234,26 @@ void PrintEdges(const FederationStatus& status, std::ostream& out) {
 
 // What the plan keeps from this node: coverage is that of the rest. A plan that cannot be had is
 // said by `plan`.
-void PrintLeftOut(client::Client& client, const std::string& name, const FederationStatus& status,
-                  const Context& context) {
-  const auto plan = client.GetFederationPlan(name, context.call());
-  if (!plan.ok()) return;
-  for (const client::FederationLeftOut& left : plan->left_out) {
-    if (left.root == status.node) PrintLeftOut(left, context.io.out);
-  }
+std::vector<client::FederationLeftOut> LeftOutOf(client::Client& client, const std::string& name,
+                                                 const FederationStatus& status,
+                                                 const Context& context) {
+  if (status.node.empty()) return {};
+  auto plan = client.GetFederationPlan(name, context.call());
+  if (!plan.ok()) return {};
+  std::erase_if(plan->left_out,
+                [&](const client::FederationLeftOut& left) { return left.root != status.node; });
+  return std::move(plan->left_out);
 }
 
 absl::Status ShowStatus(client::Client& client, const std::string& name, const Context& context) {
   const auto status = client.GetFederationStatus(name, context.call());
   if (!status.ok()) return status.status();
+  const auto left_out = LeftOutOf(client, name, *status, context);
   std::ostream& out = context.io.out;
   if (context.json) {
-    out << Dump(ToJson(*status)) << "\n";
+    Json json = ToJson(*status);
+    json["left_out"] = AllToJson(left_out);
+    out << Dump(json) << "\n";
     return absl::OkStatus();
   }
   if (!status->waiting_for.empty()) out << "waiting: " << status->waiting_for << "\n";
@@ -262,7 +277,7 @@ absl::Status ShowStatus(client::Client& client, const std::string& name, const C
   if (status->rows_missed > 0) {
     out << FormatCount(status->rows_missed) << " stored items came too fast to be learned\n";
   }
-  PrintLeftOut(client, name, *status, context);
+  for (const client::FederationLeftOut& left : left_out) PrintLeftOut(left, out);
   PrintSources(*status, out);
   PrintEdges(*status, out);
   if (!status->drops.empty()) out << "\n";

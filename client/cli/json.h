@@ -33,6 +33,7 @@ Json ToJson(const client::AnalysisReport& report);
 Json ToJson(const client::Alias& alias);
 Json ToJson(const client::Backup& backup);
 Json ToJson(const client::Federation& federation);
+Json ToJson(const client::FederationLeftOut& left);
 Json ToJson(const client::FederationPlan& plan);
 Json ToJson(const client::FederationStatus& status);
 Json ToJson(const client::RegretPoint& point);

@@ -77,22 +77,20 @@ Json ToJson(const client::Federation& federation) {
           {"nodes", std::move(nodes)}};
 }
 
+Json ToJson(const client::FederationLeftOut& left) {
+  return {
+      {"root", left.root}, {"node", left.node}, {"reason", left.reason}, {"weight", left.weight}};
+}
+
 Json ToJson(const client::FederationPlan& plan) {
   Json trees = Json::array();
   for (const client::FederationTree& tree : plan.trees) trees.push_back(ToJson(tree));
-  Json left_out = Json::array();
-  for (const client::FederationLeftOut& left : plan.left_out) {
-    left_out.push_back({{"root", left.root},
-                        {"node", left.node},
-                        {"reason", left.reason},
-                        {"weight", left.weight}});
-  }
   return {{"epoch", plan.epoch},
           {"created_by", plan.created_by},
           {"edge_bytes_down", plan.edge_bytes_down},
           {"edge_bytes_up", plan.edge_bytes_up},
           {"trees", std::move(trees)},
-          {"left_out", std::move(left_out)}};
+          {"left_out", AllToJson(plan.left_out)}};
 }
 
 Json ToJson(const client::FederationStatus& status) {

@@ -163,6 +163,10 @@ TEST_F(AppFederationTest, DrawsTheTreesOrOneOfThem) {
   EXPECT_EQ(all.code, kExitOk) << all.err;
   EXPECT_THAT(all.out, HasSubstr("├─ mid  passes on\n│  └─ south  weight 0.5\n└─ east"));
   EXPECT_THAT(all.out, HasSubstr("2.0 KiB outwards"));
+  EXPECT_EQ(json::parse(Ask({"tree", "digits", "--json"}).out)["edge_bytes_at_most"], false);
+  federations_.one.mutable_spec()->set_compression(v1::FEDERATION_COMPRESSION_LOW_RANK);
+  EXPECT_THAT(Ask({"tree", "digits"}).out, HasSubstr("each round: at most 2.0 KiB outwards"));
+  EXPECT_EQ(json::parse(Ask({"tree", "digits", "--json"}).out)["edge_bytes_at_most"], true);
   const Outcome one = Ask({"tree", "digits", "--root", "mid"});
   EXPECT_THAT(one.out, Not(HasSubstr("south")));
   const Outcome none = Ask({"tree", "digits", "--root", "west"});
@@ -186,8 +190,11 @@ TEST_F(AppFederationTest, ThePlanSaysWhoIsLeftOut) {
   federations_.status.set_node("north");
   federations_.status.set_coverage(1);
   EXPECT_THAT(Ask({"status", "digits"}).out, HasSubstr("left out: north does not hear of east"));
+  EXPECT_EQ(json::parse(Ask({"status", "digits", "--json"}).out)["left_out"],
+            json::parse(R"([{"root":"north","node":"east","reason":"unreachable","weight":0.1}])"));
   federations_.status.set_node("south");
   EXPECT_THAT(Ask({"status", "digits"}).out, Not(HasSubstr("left out")));
+  EXPECT_EQ(json::parse(Ask({"status", "digits", "--json"}).out)["left_out"], json::array());
 }
 
 TEST_F(AppFederationTest, StatusShowsWhatIsWrong) {
