@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/context.h"
 #include "client/cli/nearest.h"
 
@@ -54,6 +55,22 @@ std::vector<std::string> SubcommandsOf(const CLI::App& app) {
   return names;
 }
 
+// "memory create" and all others of this name.
+std::vector<std::string> SubcommandsBelow(const CLI::App& app, const std::string& name) {
+  std::vector<std::string> found;
+  for (const std::string& above : SubcommandsOf(app)) {
+    for (const std::string& below : SubcommandsOf(*app.get_subcommand(above)))
+      if (below == name) found.push_back(absl::StrCat(above, " ", below));
+  }
+  return found;
+}
+
+std::string NameOf(const std::vector<const CLI::App*>& path) {
+  return absl::StrJoin(path, " ", [](std::string* out, const CLI::App* app) {
+    absl::StrAppend(out, app->get_name());
+  });
+}
+
 // Flags of a command and of all above it, which are understood there too.
 std::vector<std::string> FlagsOf(const std::vector<const CLI::App*>& path) {
   std::vector<std::string> flags;
@@ -84,6 +101,12 @@ absl::Status RefusalOfRest(const std::vector<const CLI::App*>& path,
   }
   if (!subcommands.empty()) {
     const std::string nearest = Nearest(rest.front(), subcommands);
+    if (const auto below = SubcommandsBelow(command, rest.front());
+        nearest.empty() && !below.empty()) {
+      return UsageError(absl::StrCat("'", rest.front(), "' is a subcommand, but not of ", name),
+                        rest.front(), absl::StrJoin(below, ", or "),
+                        "Say what it is to be done with.");
+    }
     return UsageError(
         absl::StrCat("'", rest.front(), "' is no subcommand of ", name, DidYouMean(nearest)),
         rest.front(), absl::StrJoin(subcommands, ", "), "--help tells what each does.");
@@ -93,20 +116,55 @@ absl::Status RefusalOfRest(const std::vector<const CLI::App*>& path,
                     "--help tells what it takes; put what has spaces in quotes.");
 }
 
+// CLI11's "--model: lin not in {dense,linear}".
+std::optional<absl::Status> RefusalOfChoice(const std::string& what, const std::string& next_step) {
+  constexpr std::string_view kNotIn = " not in {";
+  const size_t colon = what.find(": "), not_in = what.find(kNotIn);
+  if (colon > not_in || not_in == what.npos || !what.ends_with("}")) return std::nullopt;
+  const std::string given = what.substr(colon + 2, not_in - colon - 2);
+  const size_t begin = not_in + kNotIn.size();
+  const std::vector<std::string> choice =
+      absl::StrSplit(what.substr(begin, what.size() - 1 - begin), ',');
+  return UsageError(absl::StrCat(what.substr(0, colon), " is ", given, ", which is no choice",
+                                 DidYouMean(Nearest(given, choice))),
+                    given, absl::StrJoin(choice, ", "), next_step);
+}
+
+// All that is told by no other.
+absl::Status RefusalInGeneral(const std::vector<const CLI::App*>& path,
+                              const CLI::ParseError& error) {
+  const std::string what = error.what();
+  const std::string next_step = absl::StrCat("`", NameOf(path), " --help` tells what it takes.");
+  if (const auto choice = RefusalOfChoice(what, next_step)) return *choice;
+  constexpr std::string_view kRequired = " is required";
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && what.ends_with(kRequired)) {
+    const std::string name = what.substr(0, what.size() - kRequired.size());
+    const CLI::Option* option = path.back()->get_option_no_throw(name);
+    return UsageError(absl::StrCat(NameOf(path), " needs ", name), "none",
+                      option == nullptr || option->get_description().empty()
+                          ? name
+                          : absl::StrCat(name, ": ", option->get_description()),
+                      next_step);
+  }
+  return UsageError(what, "", "", next_step);
+}
+
 }  // namespace
 
 std::optional<absl::Status> RefusalOf(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return std::nullopt;  // it asked for help
+  const std::vector<const CLI::App*> path = Path(app);
   // By its class: the name of an ExtrasError is that of the command.
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) return RefusalOfValue(error);
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    if (const auto refusal = RefusalOfValue(error)) return refusal;
+  }
   const bool no_subcommand =
       dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
       std::string_view(error.what()) == CLI::RequiredError::Subcommand(1).what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr && !no_subcommand)
-    return std::nullopt;
-  const std::vector<const CLI::App*> path = Path(app);
   const std::vector<std::string> rest = app.remaining(true);
-  if (!rest.empty()) return RefusalOfRest(path, rest);
-  if (!no_subcommand) return std::nullopt;
+  const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  if ((extras || no_subcommand) && !rest.empty()) return RefusalOfRest(path, rest);
+  if (!no_subcommand) return RefusalInGeneral(path, error);
   return UsageError(absl::StrCat(path.back()->get_name(), " needs a subcommand"), "none",
                     absl::StrJoin(SubcommandsOf(*path.back()), ", "),
                     "--help tells what each does.");

@@ -13,9 +13,9 @@
 
 namespace mneme::cli {
 
-// Of the command line that `app` has just refused with `error`: a value that is none, a flag or
-// subcommand that there is not (with the nearest that there is), a subcommand left out. nullopt:
-// CLI11's own words say it.
+// Of the command line that `app` has just refused with `error`: a value that is none, a flag, a
+// choice or a subcommand that there is not (with the nearest that there is), what was left out.
+// nullopt: it asked for help, or the version.
 std::optional<absl::Status> RefusalOf(const CLI::App& app, const CLI::ParseError& error);
 
 // A whole number from 1 on.

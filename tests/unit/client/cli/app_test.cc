@@ -215,7 +215,42 @@ TEST_F(AppTest, WhatItDoesNotKnowIsNamedWithTheNearestThatItDoes) {
   EXPECT_THAT(told({"memory", "list", "more"}), HasSubstr("list takes no more: more"));
   EXPECT_THAT(told({"items", "list", "faces", "--limit", "0"}),
               HasSubstr("--limit: 0 is too few, expected 1 or more"));
-  EXPECT_EQ(RunBare({"memory", "--help"}).code, kExitOk);
+  EXPECT_THAT(
+      told({"create", "x"}),
+      ::testing::AllOf(HasSubstr("'create' is a subcommand, but not"), HasSubstr("memory create")));
+  EXPECT_THAT(told({"memory", "create", "x", "--dim", "4", "--similarity", "cosin"}),
+              ::testing::AllOf(HasSubstr("--similarity is cosin, which is no choice; did you mean "
+                                         "cosine?"),
+                               HasSubstr("expected:  cosine, dot, ")));
+  EXPECT_THAT(told({"memory", "create", "x"}),
+              ::testing::AllOf(HasSubstr("mnemectl memory create needs --dim"),
+                               HasSubstr("--dim: Numbers in a key"),
+                               HasSubstr("`mnemectl memory create --help`")));
+  EXPECT_THAT(told({"store", "faces"}), HasSubstr("mnemectl store needs FILE"));
+  EXPECT_THAT(told({"memory", "create", "x", "--dim"}), HasSubstr("--dim: 1 required"));
+  const Outcome help = RunBare({"memory", "--help"});
+  EXPECT_EQ(help.code, kExitOk);
+  EXPECT_THAT(help.out, HasSubstr("create"));
+}
+
+TEST_F(AppTest, EveryRefusalOfACommandLineIsAnObjectForPrograms) {
+  for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
+           {"memory", "create", "x"},
+           {"memory", "create", "x", "--dim"},
+           {"memory", "create", "x", "--dim", "x"},
+           {"memory", "create", "x", "--dim", "4", "--model", "y"},
+           {"query", "x", "--k", "3", "--fraction", "0.1"},
+           {"items", "delete", "x", "--responses", "y"},
+           {"nothing"},
+           {}}) {
+    std::vector<std::string> arguments = line;
+    arguments.push_back("--json");
+    const Outcome outcome = RunBare(arguments);
+    EXPECT_EQ(outcome.code, kExitUsage);
+    const json error = json::parse(outcome.err)["error"];
+    EXPECT_EQ(error["reason"], "USAGE") << outcome.err;
+    EXPECT_THAT(error["next_step"].get<std::string>(), Not(::testing::IsEmpty())) << outcome.err;
+  }
 }
 
 TEST_F(AppTest, SaysHowManyRowsWereStoredBeforeAnError) {
