@@ -76,6 +76,7 @@ class Copies {
 
  private:
   absl::StatusOr<MemoryUid> ChooseUid(std::optional<MemoryUid> wanted);
+  // Whether so many bytes of a copy can still be written without touching the reserve.
   absl::Status CheckDisk(uint64_t bytes) const;
 
   JobContext context_;

@@ -31,6 +31,18 @@ std::vector<DiskBytes> ApproximateMemoryBytes(const Database& database, MemoryUi
   return out;
 }
 
+uint64_t OwedBytes(const Database& database) {
+  uint64_t owed = 0;
+  for (size_t i = 0; i < kFamilyCount; ++i) {
+    uint64_t part = 0;
+    if (database.db().GetIntProperty(database[static_cast<Family>(i)],
+                                     rocksdb::DB::Properties::kCurSizeAllMemTables, &part)) {
+      owed += part;
+    }
+  }
+  return owed;
+}
+
 uint64_t FileBytesBelow(rocksdb::FileSystem& files, const std::string& path) {
   std::vector<std::string> names;
   if (!files.GetChildren(path, rocksdb::IOOptions(), &names, nullptr).ok()) return 0;

@@ -16,6 +16,9 @@ namespace mneme::storage {
 // blocks that two memories share count for either.
 std::vector<DiskBytes> ApproximateMemoryBytes(const Database& database, MemoryUid uid);
 
+// Bytes of disk that write buffers will take: what was written and is in the log alone.
+uint64_t OwedBytes(const Database& database);
+
 // Bytes of all files below `path`; what vanishes meanwhile counts nothing.
 uint64_t FileBytesBelow(rocksdb::FileSystem& files, const std::string& path);
 

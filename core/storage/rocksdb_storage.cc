@@ -116,7 +116,11 @@ class RocksDbStorage final : public Storage {
     return FileBytesBelow(*database_->db().GetFileSystem(), database_->db().GetName());
   }
   absl::StatusOr<uint64_t> FreeDiskBytes() const override {
-    return FreeBytesAt(*database_->db().GetFileSystem(), database_->db().GetName());
+    MNEME_ASSIGN_OR_RETURN(
+        const uint64_t free,
+        FreeBytesAt(*database_->db().GetFileSystem(), database_->db().GetName()));
+    const uint64_t owed = OwedBytes(*database_);
+    return free > owed ? free - owed : 0;
   }
   absl::Status Verify(const std::function<void(const Damage&)>& report,
                       const ProgressFn& progress) const override {

@@ -241,7 +241,7 @@ class Storage {
   // ---- care
   virtual std::vector<DiskBytes> MemoryDiskBytes(MemoryUid uid) const = 0;
   virtual uint64_t disk_bytes() const = 0;
-  // Free bytes of the file system that holds the data directory.
+  // Of the file system that holds the data directory: not taken, nor owed by what was written.
   virtual absl::StatusOr<uint64_t> FreeDiskBytes() const = 0;
   // Reads everything, checks every checksum, and that families agree with each other (ids with
   // rows, payloads with rows, log with counters, state whole). `report` gets each damage; the

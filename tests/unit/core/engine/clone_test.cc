@@ -1,4 +1,8 @@
 // Clone: a copy that answers as its source did, is its own from then on, and is whole or not there.
+#include <atomic>
+
+#include "absl/strings/numbers.h"
+#include "core/base/status.h"
 #include "tests/unit/core/engine/admin_fixture.h"
 
 namespace mneme::engine {
@@ -57,6 +61,40 @@ TEST_F(CloneTest, RefusesWhatCannotBe) {
             "MEMORY_NOT_FOUND");
   EXPECT_EQ(Reason(engine_->CloneMemory({.source = "m", .name = "m"}).status()), "MEMORY_EXISTS");
   EXPECT_EQ(Reason(engine_->CloneMemory({.source = "m", .name = "M"}).status()), "MEMORY_NAME");
+}
+
+TEST_F(CloneTest, LeavesTheReserveOfTheDiskAlone) {
+  constexpr uint64_t kReserve = 1 << 20;
+  constexpr uint64_t kPlenty = uint64_t{1} << 40;
+  std::atomic<uint64_t> at_first{kPlenty}, later{kPlenty};
+  std::atomic<int> asked{0};
+  wrap_ = [&](std::unique_ptr<storage::Storage> storage) {
+    return std::make_unique<DiskGauge>(
+        std::move(storage), [&] { return asked++ == 0 ? at_first.load() : later.load(); });
+  };
+  options_.disk_bytes_reserve = kReserve;
+  Reopen(/*clean=*/true);
+  MakeAll();
+  const auto clone = [&](uint64_t first, uint64_t then) {
+    at_first = first;
+    later = then;
+    asked = 0;
+    return End(engine_->CloneMemory({.source = "dense", .name = "copy"})).status;
+  };
+  // Room for the rows, and not for what writing them takes on the way.
+  const absl::Status refused = clone(kReserve + 80 * 24 * 4, kPlenty);
+  EXPECT_EQ(Reason(refused), "FULL");
+  uint64_t needed = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(GetErrorDetail(refused)->given, &needed)) << refused;
+  EXPECT_GT(needed, 80u * 24 * 4);
+  EXPECT_EQ(GetErrorDetail(refused)->expected, absl::StrCat("at most ", 80 * 24 * 4));
+  // Filled by others while it goes on.
+  EXPECT_EQ(Reason(clone(kPlenty, kReserve)), "FULL");
+  EXPECT_FALSE(engine_->GetMemory("copy").ok());
+  EXPECT_TRUE(clone(kPlenty, kPlenty).ok());
+  at_first = later = 0;
+  EXPECT_TRUE(Drop("copy").ok());
+  EXPECT_EQ(Orphans(), 0u);
 }
 
 TEST_F(CloneTest, CancelledLeavesNothing) {

@@ -230,21 +230,10 @@ TEST_F(BudgetTest, ARetryOfADoneStoreIsAnsweredAlthoughThereIsNoRoomAnyMore) {
   EXPECT_TRUE(retried->replayed);
 }
 
-// Says of the disk what a test wants.
-class DiskGauge final : public StorageWrapper {
- public:
-  DiskGauge(std::unique_ptr<storage::Storage> inner, const std::atomic<uint64_t>& free)
-      : StorageWrapper(std::move(inner)), free_(free) {}
-  absl::StatusOr<uint64_t> FreeDiskBytes() const override { return free_.load(); }
-
- private:
-  const std::atomic<uint64_t>& free_;
-};
-
 TEST_F(BudgetTest, ANearlyFullDiskRefusesWhatGrowsAndNothingElse) {
   std::atomic<uint64_t> free{1'000'000};
   wrap_ = [&free](std::unique_ptr<storage::Storage> storage) {
-    return std::make_unique<DiskGauge>(std::move(storage), free);
+    return std::make_unique<DiskGauge>(std::move(storage), [&free] { return free.load(); });
   };
   options_.disk_bytes_reserve = 1'000;
   Reopen(true);

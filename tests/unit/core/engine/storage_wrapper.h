@@ -2,6 +2,7 @@
 #ifndef MNEME_TESTS_UNIT_CORE_ENGINE_STORAGE_WRAPPER_H_
 #define MNEME_TESTS_UNIT_CORE_ENGINE_STORAGE_WRAPPER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,6 +91,17 @@ class StorageWrapper : public storage::Storage {
 
  private:
   const std::unique_ptr<storage::Storage> inner_;
+};
+
+// Says of the disk what a test wants.
+class DiskGauge final : public StorageWrapper {
+ public:
+  DiskGauge(std::unique_ptr<storage::Storage> inner, std::function<uint64_t()> free)
+      : StorageWrapper(std::move(inner)), free_(std::move(free)) {}
+  absl::StatusOr<uint64_t> FreeDiskBytes() const override { return free_(); }
+
+ private:
+  const std::function<uint64_t()> free_;
 };
 
 }  // namespace mneme::engine

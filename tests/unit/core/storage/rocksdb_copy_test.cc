@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/storage/rocksdb_disk.h"
 #include "core/storage/rocksdb_storage.h"
 #include "gtest/gtest.h"
 #include "tests/unit/core/storage/storage_test_util.h"
@@ -270,6 +271,17 @@ TEST(DiskBytes, AreToldByPartAndInAll) {
   EXPECT_LT(rows, 2000u * 64 * 4 * 2);
   EXPECT_GT(storage->disk_bytes(), 2000u * 64 * 4);
   EXPECT_GT(storage->FreeDiskBytes().value(), 0u);
+}
+
+TEST(DiskBytes, OfWriteBuffersAreOwedUntilTheyAreFlushed) {
+  TempDirectory directory;
+  std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+  const Database& database = *DatabaseOf(*storage);
+  ASSERT_TRUE(CommitStore(*storage, kFaces, 1, 0, 2000, Sync::kOs, 64).ok());
+  const uint64_t before = OwedBytes(database);
+  EXPECT_GT(before, 2000u * 64 * 4);
+  ASSERT_TRUE(database.db().Flush(rocksdb::FlushOptions(), database[Family::kRows]).ok());
+  EXPECT_LT(OwedBytes(database), before - 2000u * 64 * 4);
 }
 
 }  // namespace
