@@ -17,7 +17,7 @@
 namespace mneme::analysis {
 namespace {
 
-constexpr size_t kStepsPerLook = 16;
+constexpr size_t kStepsPerLookMax = 16;
 constexpr double kCouplingMax = 1e4;
 constexpr double kTemperatureMax = 1e4;
 constexpr double kJitterMax = 10;
@@ -45,6 +45,7 @@ class Bench {
                               spec_.jitter, random_);
   }
   MatrixD CleanStart() { return dynamics::AnglesOf(patterns_.view().slice(0, 1), 0, random_); }
+  size_t numbers() const { return patterns_.rows() * patterns_.cols(); }
   MatrixD RandomStart() { return dynamics::RandomAngles(1, patterns_.cols(), random_); }
 
  private:
@@ -75,10 +76,11 @@ absl::Status Retrieve(const OscillatorsSpec& spec, Bench& bench, double work_sha
     return true;
   };
   note();
+  const size_t steps_per_look = StepsPerLook(bench.numbers(), kStepsPerLookMax);
   while (step <= spec.steps) {
     MNEME_RETURN_IF_ERROR(host.Progress(
         "simulating", work_share * static_cast<double>(step) / static_cast<double>(spec.steps)));
-    oscillators.Step(std::min(kStepsPerLook, spec.steps + 1 - step), note);
+    oscillators.Step(std::min(steps_per_look, spec.steps + 1 - step), note);
   }
   report.Add("z_start", trace.columns[2].values.front(), "order of the start's pattern at first");
   report.Add("z_end", trace.columns[2].values.back(), "and at the end; 1: recalled");

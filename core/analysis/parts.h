@@ -4,6 +4,8 @@
 #ifndef MNEME_CORE_ANALYSIS_PARTS_H_
 #define MNEME_CORE_ANALYSIS_PARTS_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -42,6 +44,15 @@ absl::Status CheckBeta(const std::optional<double>& beta);
 absl::Status CheckDense(std::string_view analysis, const models::MemorySpec& memory);
 // FailedPrecondition (NO_ITEMS) where there are fewer than `least`.
 absl::Status CheckItems(const Subject& subject, uint64_t least);
+
+// Numbers that a simulation passes through between two looks at whether it goes on: tens of
+// milliseconds of work.
+inline constexpr size_t kNumbersPerLook = size_t{1} << 24;
+
+// Steps between two looks: at most `steps_max`, fewer where each is long.
+inline size_t StepsPerLook(size_t numbers_per_step, size_t steps_max) {
+  return std::clamp<size_t>(kNumbersPerLook / std::max<size_t>(1, numbers_per_step), 1, steps_max);
+}
 
 // Gives a host every `stride`th sample, so that there are at most kSamplesPerRun.
 class Observer {

@@ -15,7 +15,7 @@
 namespace mneme::analysis {
 namespace {
 
-constexpr size_t kStepsPerLook = 64;
+constexpr size_t kStepsPerLookMax = 64;
 constexpr double kTailFrom = 5;         // the least time and size that exponents count
 constexpr double kSimulated = 0.9;      // of the work
 constexpr uint64_t kSeriesCopies = 16;  // numbers a step, with those of its analysis
@@ -25,14 +25,14 @@ dynamics::SedamOptions OptionsOf(const SedamSpec& spec) {
 }
 
 absl::StatusOr<dynamics::SedamSeries> Simulate(const SedamSpec& spec, dynamics::Sedam& sedam,
-                                               Host& host) {
+                                               size_t steps_per_look, Host& host) {
   dynamics::SedamSeries series;
   Observer observer(host, spec.steps);
   while (series.overlap.size() < spec.steps) {
     const size_t done = series.overlap.size();
     MNEME_RETURN_IF_ERROR(host.Progress(
         "simulating", kSimulated * static_cast<double>(done) / static_cast<double>(spec.steps)));
-    sedam.Step(std::min(kStepsPerLook, spec.steps - done), [&](const dynamics::SedamStep& step) {
+    sedam.Step(std::min(steps_per_look, spec.steps - done), [&](const dynamics::SedamStep& step) {
       const double values[] = {step.activity, step.overlap, static_cast<double>(step.changed),
                                static_cast<double>(step.winner)};
       observer.Note(series.overlap.size(), values);
@@ -110,7 +110,8 @@ absl::StatusOr<Report> Run(const SedamSpec& spec, Subject& subject, Host& host) 
   const size_t count = patterns.rows.rows();
   MNEME_ASSIGN_OR_RETURN(dynamics::Sedam sedam,
                          dynamics::Sedam::Create(std::move(patterns.rows), OptionsOf(spec)));
-  MNEME_ASSIGN_OR_RETURN(const dynamics::SedamSeries series, Simulate(spec, sedam, host));
+  MNEME_ASSIGN_OR_RETURN(const dynamics::SedamSeries series,
+                         Simulate(spec, sedam, StepsPerLook(count * dim, kStepsPerLookMax), host));
   MNEME_RETURN_IF_ERROR(host.Progress("analysing", kSimulated));
   MNEME_ASSIGN_OR_RETURN(
       const dynamics::TemporalComplexity found,

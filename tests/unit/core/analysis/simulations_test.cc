@@ -1,6 +1,7 @@
 // The simulations over a memory's patterns: sedam, oscillators and energy graphs.
 #include <cmath>
 
+#include "core/analysis/parts.h"
 #include "core/base/random.h"
 #include "core/dynamics/sedam.h"
 #include "gtest/gtest.h"
@@ -96,6 +97,17 @@ TEST(SedamAnalysis, RefusesWhatMakesNoSense) {
   sums.retain = models::Retain::kStatistics;
   EXPECT_EQ(ReasonOf(Check(AnalysisSpec(SedamSpec{}), sums)), "KEYS_NOT_KEPT");
   EXPECT_TRUE(Check(AnalysisSpec(SedamSpec{.patterns = {.generated = 3}}), sums).ok());
+}
+
+TEST(SedamAnalysis, StopsSoonWhereEachStepIsLong) {
+  ModelSubject subject(Dense(64), {});
+  NotingHost host;
+  host.stop_after = 4;  // looks
+  const auto end =
+      Simulate(subject, host, SedamSpec{.patterns = {.generated = 65'536}, .steps = 1'000});
+  EXPECT_TRUE(absl::IsCancelled(end.status())) << end.status();
+  EXPECT_GT(host.samples.size(), 0u);
+  EXPECT_LE(host.samples.size() * 65'536 * 64, 4 * kNumbersPerLook);
 }
 
 TEST(OscillatorsAnalysis, RecallsADamagedPatternDownhill) {
