@@ -1,5 +1,7 @@
 #include "core/storage/metered_file_system.h"
 
+#include <limits>
+#include <string_view>
 #include <utility>
 
 namespace mneme::storage {
@@ -9,18 +11,32 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
+namespace {
+
+uint64_t BytesMax(std::string_view path) {
+  const std::string_view folder = path.substr(0, path.rfind('/'));
+  return folder.ends_with("/meta") ? kListBytesMax : std::numeric_limits<uint64_t>::max();
+}
+
+}  // namespace
+
 class MeteredFileSystem::Reading final : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
-  Reading(MeteredFileSystem& meter, std::unique_ptr<rocksdb::FSSequentialFile> file)
-      : FSSequentialFileOwnerWrapper(std::move(file)), meter_(meter) {}
+  Reading(MeteredFileSystem& meter, std::unique_ptr<rocksdb::FSSequentialFile> file,
+          uint64_t bytes_max)
+      : FSSequentialFileOwnerWrapper(std::move(file)), meter_(meter), bytes_left_(bytes_max) {}
   IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* debug) override {
     IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
-    return status.ok() ? meter_.Count(result->size(), 0) : status;
+    if (!status.ok()) return status;
+    if (result->size() > bytes_left_) return IOStatus::Corruption("longer than such a file may be");
+    bytes_left_ -= result->size();
+    return meter_.Count(result->size(), 0);
   }
 
  private:
   MeteredFileSystem& meter_;
+  uint64_t bytes_left_;
 };
 
 class MeteredFileSystem::Writing final : public rocksdb::FSWritableFileOwnerWrapper {
@@ -65,7 +81,7 @@ IOStatus MeteredFileSystem::NewSequentialFile(const std::string& path,
                                               std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                               IODebugContext* debug) {
   IOStatus status = target()->NewSequentialFile(path, options, result, debug);
-  if (status.ok()) *result = std::make_unique<Reading>(*this, std::move(*result));
+  if (status.ok()) *result = std::make_unique<Reading>(*this, std::move(*result), BytesMax(path));
   return status;
 }
 

@@ -1,6 +1,9 @@
 // A file system that counts the bytes going through it and stops when it is told: how long work of
 // RocksDB, which reports little, shows its progress and is cancelled.
 //
+// RocksDB reads the list of a backup's files ("meta/7") line by line, however long a line is: one
+// that is longer than kListBytesMax, a million table files, is read so far and then Corruption.
+//
 // Thread-safe. One piece of work is metered at a time.
 #ifndef MNEME_CORE_STORAGE_METERED_FILE_SYSTEM_H_
 #define MNEME_CORE_STORAGE_METERED_FILE_SYSTEM_H_
@@ -14,6 +17,8 @@
 #include "rocksdb/file_system.h"
 
 namespace mneme::storage {
+
+inline constexpr uint64_t kListBytesMax = 64u << 20;
 
 class MeteredFileSystem final : public rocksdb::FileSystemWrapper {
  public:

@@ -185,6 +185,25 @@ TEST_F(BackupTest, WithADamagedManifestIsNotListedAndSaysWhy) {
   EXPECT_TRUE(store->Delete(id).ok());
 }
 
+TEST_F(BackupTest, WithAListOfFilesWithoutEndIsReadOnlySoFar) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  uint32_t endless = 0, well = 0;
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    endless = MakeBackup(*store, "endless");
+    ASSERT_TRUE(CommitNumber(*storage_, 2).ok());
+    well = MakeBackup(*store, "well");
+  }
+  const std::string list = backups() + "/meta/" + std::to_string(endless);
+  fs::remove(list);
+  fs::create_symlink("/dev/zero", list);
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  ASSERT_NE(store, nullptr);
+  EXPECT_TRUE(absl::IsDataLoss(store->Get(endless).status())) << store->Get(endless).status();
+  ASSERT_TRUE(store->Get(well).ok()) << store->Get(well).status();
+  EXPECT_TRUE(store->VerifyFiles(well, nullptr).ok());
+}
+
 TEST_F(BackupTest, DoesNotGoIntoAForeignFolder) {
   EXPECT_EQ(Reason(OpenBackupStore(directory_.path() + "/data", Clock::Real()).status()),
             "NOT_A_BACKUP_DIRECTORY");
