@@ -44,8 +44,8 @@ grpc::ServerWriteReactor<v1::AnalysisSample>* AdminServiceImpl::WatchAnalysis(
          .next_step = "Wait for it with WaitOperation."});
   };
   const absl::StatusOr<std::shared_ptr<analysis::SampleRing>> samples = find();
-  return new WatchReactor(samples.ok() ? *samples : nullptr, ToGrpc(samples.status()),
-                          bounds_.observer);
+  return new WatchReactor(samples.ok() ? *samples : nullptr, ToGrpc(samples.status()), bounds_,
+                          passage.caller);
 }
 
 }  // namespace mneme::server

@@ -25,11 +25,13 @@ constexpr int kPageDefault = 100;
 class WaitReactor final : public grpc::ServerUnaryReactor {
  public:
   WaitReactor(engine::JobRunner& jobs, std::string id, int64_t timeout_nanos,
-              google::longrunning::Operation* response, CallObserver& observer)
+              google::longrunning::Operation* response, const CallBounds& bounds, Caller caller)
       : jobs_(jobs),
         id_(std::move(id)),
         response_(response),
-        meter_(observer, RpcOf<google::longrunning::WaitOperationRequest>()) {
+        gate_(bounds.gate),
+        caller_(std::move(caller)),
+        meter_(bounds.observer, RpcOf<google::longrunning::WaitOperationRequest>()) {
     shared_->reactor = this;
     const absl::Status waiting = jobs_.Wait(id_, [shared = shared_](engine::JobInfo job) {
       if (shared->answered.exchange(true)) return;
@@ -68,7 +70,11 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
   }
 
   void End(const grpc::Status& status) {
-    if (status.ok()) meter_.AddOut(response_->ByteSizeLong());
+    if (status.ok()) {
+      const uint64_t bytes = response_->ByteSizeLong();
+      meter_.AddOut(bytes);
+      gate_.Charge(caller_, bytes);
+    }
     meter_.End(status.error_code());
     Finish(status);
   }
@@ -81,6 +87,8 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
   engine::JobRunner& jobs_;
   const std::string id_;
   google::longrunning::Operation* const response_;
+  const Gate& gate_;
+  const Caller caller_;
   CallMeter meter_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   grpc::Alarm alarm_;
@@ -183,7 +191,7 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::WaitOperation(
     nanos = std::min(
         nanos, seconds * 1'000'000'000 + std::clamp(request->timeout().nanos(), 0, 999'999'999));
   }
-  return new WaitReactor(jobs_, *id, nanos, response, bounds_.observer);
+  return new WaitReactor(jobs_, *id, nanos, response, bounds_, passage.caller);
 }
 
 }  // namespace mneme::server

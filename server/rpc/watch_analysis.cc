@@ -31,8 +31,11 @@ bool WatchReactor::Waiting::Take() {
 }
 
 WatchReactor::WatchReactor(std::shared_ptr<analysis::SampleRing> samples,
-                           const grpc::Status& refusal, CallObserver& observer)
-    : samples_(std::move(samples)), meter_(observer, RpcOf<v1::WatchAnalysisRequest>()) {
+                           const grpc::Status& refusal, const CallBounds& bounds, Caller caller)
+    : samples_(std::move(samples)),
+      gate_(bounds.gate),
+      caller_(std::move(caller)),
+      meter_(bounds.observer, RpcOf<v1::WatchAnalysisRequest>()) {
   if (samples_ == nullptr) {
     End(refusal);
   } else {
@@ -53,7 +56,9 @@ void WatchReactor::Advance() {
       for (const std::string& name : samples_->observables()) message_.add_observables(name);
       named_ = true;
     }
-    meter_.AddOut(message_.ByteSizeLong());
+    const uint64_t bytes = message_.ByteSizeLong();
+    meter_.AddOut(bytes);
+    gate_.Charge(caller_, bytes);
     StartWrite(&message_);
   } else if (samples_->IsOver(next_)) {
     End(grpc::Status::OK);

@@ -18,6 +18,7 @@
 #include "core/base/mutex.h"
 #include "mneme/v1/admin_service.pb.h"
 #include "mneme/v1/analysis.pb.h"
+#include "server/rpc/call.h"
 #include "server/rpc/call_meter.h"
 
 namespace mneme::server {
@@ -27,7 +28,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
  public:
   // `samples` null: refused with the status.
   WatchReactor(std::shared_ptr<analysis::SampleRing> samples, const grpc::Status& refusal,
-               CallObserver& observer);
+               const CallBounds& bounds, Caller caller);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -50,6 +51,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
   void Wait();
 
   const std::shared_ptr<analysis::SampleRing> samples_;
+  const Gate& gate_;
+  const Caller caller_;  // pays for the samples
   CallMeter meter_;
   const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
   uint64_t next_ = 0;
