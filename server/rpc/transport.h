@@ -9,7 +9,8 @@
 
 namespace mneme::server {
 
-// `buffer_bytes_max`: of all connections together; reads slow down towards it.
+// `buffer_bytes_max`: what all connections together are to hold; server/net sees to it, and gRPC
+// itself to a multiple.
 void BoundTransport(grpc::ServerBuilder& builder, uint64_t message_bytes_max,
                     uint64_t buffer_bytes_max);
 
