@@ -40,6 +40,13 @@ double CertificateExpiry(Security& security) {
   return static_cast<double>(security.tls()->material()->not_after_unix_nanos) / 1e9;
 }
 
+void TellCut(const std::string& peer, Breach breach) {
+  static constexpr const char* kWhy[kBreaches] = {
+      "it sends bytes that are no calls", "it breaks off the calls that it opens",
+      "connections together hold too many bytes of calls that are not there whole, it the most"};
+  spdlog::warn("cut off {}: {}", peer, kWhy[static_cast<size_t>(breach)]);
+}
+
 }  // namespace
 
 bool WritePortFile(const std::string& path, int port) {
@@ -54,26 +61,31 @@ bool WritePortFile(const std::string& path, int port) {
 
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
                                                            uint64_t buffer_bytes_max) {
-  // Twice the limit of a message is received (BoundTransport), in each call, and gRPC's buffers
-  // together are bounded by reading slower, so honest clients stay below both.
+  // Twice the limit of a message is received (BoundTransport), in each call.
   const ClientPortOptions options{.listen = config.listen,
                                   .connections_max = config.connections_max,
                                   .connections_per_address_max = config.connections_per_address_max,
                                   .bounds = {.call_bytes_max = 2 * config.limits.message_bytes_max,
                                              .connection_bytes_max = buffer_bytes_max,
                                              .all_bytes_max = 2 * buffer_bytes_max}};
-  const auto on_cut = [](const std::string& peer, Breach breach) {
-    spdlog::warn("cut off {}: {}", peer,
-                 breach == Breach::kBytes ? "it sends bytes that are no calls"
-                                          : "it breaks off the calls that it opens");
-  };
   MNEME_ASSIGN_OR_RETURN(std::unique_ptr<ClientPort> port,
-                         ClientPort::Open(options, Clock::Real(), on_cut));
+                         ClientPort::Open(options, Clock::Real(), TellCut));
   if (port->connections_max() < config.connections_max) {
     spdlog::warn("server.connections_max: {}, as this process may not open more files",
                  port->connections_max());
   }
   return port;
+}
+
+absl::StatusOr<std::unique_ptr<ClientPort>> OpenPeerPort(const Config& config,
+                                                         uint64_t buffer_bytes_max) {
+  const ClientPortOptions options{.listen = config.peer_listen,
+                                  .connections_max = kPeerConnectionsMax,
+                                  .connections_per_address_max = kPeerConnectionsPerAddressMax,
+                                  .bounds = {.call_bytes_max = kPeerStreamBytesMax,
+                                             .connection_bytes_max = buffer_bytes_max,
+                                             .all_bytes_max = 2 * buffer_bytes_max}};
+  return ClientPort::Open(options, Clock::Real(), TellCut);
 }
 
 std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
@@ -94,7 +106,7 @@ std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& securi
 absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
     const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
     engine::Engine& engine, const FederationHost* federations, const Tracing& tracing,
-    const ClientPort& client_port, grpc::Server& server) {
+    const ClientPort& client_port, const ClientPort* peer_port, grpc::Server& server) {
   if (config.http_listen == "none") return nullptr;
   DoorOptions options{
       .http = {.listen = config.http_listen,
@@ -107,11 +119,13 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
                .tls = HttpTls(config, security),
                .hosts = HttpHosts(config)},
       .call_time = std::chrono::seconds(config.http_call_seconds),
-      .collect = [&security, &bounds, facts, &engine, federations, &tracing,
-                  &client_port](MetricFamilies& families) {
+      .collect = [&security, &bounds, facts, &engine, federations, &tracing, &client_port,
+                  peer_port](MetricFamilies& families) {
         AddProcessMetrics(facts, families);
         AddCallMetrics(bounds.observer.counters, bounds.budget, families);
-        AddPortMetrics(client_port.counters(), families);
+        AddPortMetrics(client_port.counters(),
+                       peer_port == nullptr ? ClientPortCounters() : peer_port->counters(),
+                       families);
         AddEngineMetrics(engine, families);
         AddMemoryMetrics(engine, families);
         AddFederationMetrics(federations, families);

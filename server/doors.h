@@ -1,5 +1,4 @@
-// The ports that a server listens on: for clients, and for HTTP. (That for other nodes of its
-// federations: federations.h.)
+// The ports that a server listens on: for clients, for other nodes of its federations, and for HTTP.
 #ifndef MNEME_SERVER_DOORS_H_
 #define MNEME_SERVER_DOORS_H_
 
@@ -30,17 +29,25 @@ bool WritePortFile(const std::string& path, int port);
 // Listens on the port for clients; nobody is taken before StartServer.
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
                                                            uint64_t buffer_bytes_max);
+// Connections of other nodes (a plan has 1,024 of them at most), and of one address; and what may
+// be on its way to a node that is busy, of each stream.
+inline constexpr uint64_t kPeerConnectionsMax = 1'024;
+inline constexpr uint64_t kPeerConnectionsPerAddressMax = 512;
+inline constexpr uint64_t kPeerStreamBytesMax = 128 << 20;
+// Listens on the port for other nodes. Errors of ClientPort::Open.
+absl::StatusOr<std::unique_ptr<ClientPort>> OpenPeerPort(const Config& config,
+                                                         uint64_t buffer_bytes_max);
 // Null where it cannot start.
 std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
                                           ClientPort& client_port,
                                           std::initializer_list<grpc::Service*> services,
                                           uint64_t buffer_bytes_max, int* port);
 
-// The HTTP port; null where there is none.
+// The HTTP port; null where there is none. `peer_port` may be null.
 absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
     const Config& config, Security& security, const CallBounds& bounds, const ProcessFacts& facts,
     engine::Engine& engine, const FederationHost* federations, const Tracing& tracing,
-    const ClientPort& client_port, grpc::Server& server);
+    const ClientPort& client_port, const ClientPort* peer_port, grpc::Server& server);
 // Has the HTTP port show the certificate that is in use now; says so in a line for people.
 absl::StatusOr<std::string> RenewDoor(const Config& config, Security& security, HttpDoor* door);
 

@@ -13,7 +13,7 @@
 #include "server/auth/tls.h"
 #include "server/config/federation_file.h"
 #include "server/config/text_file.h"
-#include "server/net/unix_socket.h"
+#include "server/doors.h"
 #include "server/peer/etcd_host.h"
 #include "server/peer/file_host.h"
 #include "server/peer/peer_stream.h"
@@ -109,6 +109,7 @@ absl::StatusOr<std::string> Federations::RenewEtcd(const Config& config) {
 
 void Federations::Stop() {
   if (host != nullptr) host->Stop();
+  if (port != nullptr) port->Close();
   if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());
 }
 
@@ -132,11 +133,11 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
     etcd = host.get();
     out.host = std::move(host);
   }
-  out.service = std::make_unique<PeerServiceImpl>(*out.host);
-  MNEME_RETURN_IF_ERROR(CheckNobodyListens(config.peer_listen));
+  MNEME_ASSIGN_OR_RETURN(out.port, OpenPeerPort(config, buffer_bytes_max));
+  out.service = std::make_unique<PeerServiceImpl>(*out.host, out.port->deliveries());
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(config.peer_listen, security.PeerPortCredentials(), &port);
+  out.port->AddTo(builder, security.PeerPortCredentials(), &port);
   BoundTransport(builder, kPeerMessageBytesMax / 2, buffer_bytes_max);
   builder.RegisterService(out.service.get());
   out.server = builder.BuildAndStart();
@@ -145,6 +146,7 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
                        {.next_step = "Is another mnemed running there? Choose another "
                                      "--peer.listen."});
   }
+  out.port->Serve();
   if (etcd != nullptr) etcd->Start(AdvertisedAddress(config, port));
   spdlog::info("node '{}' of federations in {}, listening for other nodes on {} (port {})",
                config.federation_node,

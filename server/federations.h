@@ -12,6 +12,7 @@
 #include "core/engine/engine.h"
 #include "server/auth/security.h"
 #include "server/config/config.h"
+#include "server/net/client_port.h"
 #include "server/peer/etcd_client.h"
 #include "server/peer/federation_host.h"
 #include "server/peer/peer_service.h"
@@ -21,6 +22,7 @@ namespace mneme::server {
 // All null where it has none.
 struct Federations {
   std::shared_ptr<EtcdClient> etcd;  // null where a file describes them
+  std::unique_ptr<ClientPort> port;
   std::unique_ptr<FederationHost> host;
   std::unique_ptr<PeerServiceImpl> service;
   std::unique_ptr<grpc::Server> server;

@@ -218,9 +218,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   }
   SetHealth(*server, false, false);
   spdlog::info("listening on {} (port {})", config.listen, port);
-  const absl::StatusOr<std::unique_ptr<HttpDoor>> door =
-      StartDoor(config, **security, bounds, {.version = kVersion, .start_unix_nanos = start},
-                **engine, federations->host.get(), **tracing, **client_port, *server);
+  const absl::StatusOr<std::unique_ptr<HttpDoor>> door = StartDoor(
+      config, **security, bounds, {.version = kVersion, .start_unix_nanos = start}, **engine,
+      federations->host.get(), **tracing, **client_port, federations->port.get(), *server);
   if (!door.ok()) {
     federations->Stop();
     return Fail(kExitListen, door.status());

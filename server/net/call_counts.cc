@@ -106,7 +106,7 @@ void CallCounter::List(int64_t first) {
     const std::string text = Take(grpc_channelz_get_server_sockets(server, first, kAllSockets));
     for (ListedSocket& socket : ParseSocketList(text)) {
       next = std::max(next, socket.id + 1);
-      ids_[std::move(socket.peer)] = socket.id;
+      if (ours_(socket.peer)) ids_[std::move(socket.peer)] = socket.id;
     }
   }
   next_id_ = next;

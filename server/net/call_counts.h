@@ -6,9 +6,11 @@
 #define MNEME_SERVER_NET_CALL_COUNTS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace mneme::server {
@@ -37,6 +39,10 @@ inline constexpr uint64_t kMissesUntilAllAreListed = 5;
 
 class CallCounter {
  public:
+  // Whether a connection is to be known: gRPC lists those of all its servers in this process.
+  explicit CallCounter(std::function<bool(const std::string& peer)> ours)
+      : ours_(std::move(ours)) {}
+
   // Nullopt: gRPC does not know it yet, or any more.
   std::optional<CallCounts> Of(const std::string& peer);
   // The connection is over.
@@ -48,6 +54,7 @@ class CallCounter {
   // Learns the ids of connections, from `first` on.
   void List(int64_t first);
 
+  const std::function<bool(const std::string& peer)> ours_;
   int64_t next_id_ = 0;
   std::unordered_map<std::string, int64_t> ids_;
   std::unordered_map<std::string, uint64_t> misses_;

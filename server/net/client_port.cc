@@ -226,7 +226,8 @@ void ClientPort::Cut(const Ledger::Offender& offender) {
   const Connection& connection = connections_.at(offender.id);
   shutdown(connection.socket.get(), SHUT_RDWR);
   ++cut_[static_cast<size_t>(offender.breach)];
-  Punish(connection.origin);
+  // Who had the most of what is too much together may be honest, and come back at once.
+  if (offender.breach != Breach::kTogether) Punish(connection.origin);
   on_cut_(connection.peer, offender.breach);
   End(offender.id);
 }

@@ -1,11 +1,12 @@
-// The port for clients. gRPC would take any number of connections, and whatever they send; so they
-// are accepted here, counted, and handed to gRPC, and those that send what is no call are cut off.
+// The port for clients, and the one for other nodes. gRPC would take any number of connections, and
+// whatever they send; so they are accepted here, counted, and handed to gRPC, and those that send
+// what is no call are cut off.
 //
 // Connections beyond connections_max, or beyond connections_per_address_max from one address, are
 // closed at once. Beside each that gRPC has, this port keeps a second descriptor of the same
 // socket: it tells when the connection ends, what came in on it, and ends it. Every kLookPeriod a
 // thread looks at what connections owe (ledger.h); whoever owes too much is cut off, and its
-// address gets no new connection for kPenaltySeconds.
+// address gets no new connection for kPenaltySeconds, unless it was all together who owed it.
 //
 // A Unix socket is given to gRPC as it is: whoever may open it is on this machine.
 //
@@ -43,7 +44,7 @@ inline constexpr int64_t kPenaltySeconds = 10;
 inline constexpr size_t kPenaltiesMax = 4'096;
 // Connections accepted before others are looked after.
 inline constexpr int kAcceptedInARowMax = 64;
-// Files that are left to the storage and the HTTP port where the process may open few.
+// Files that are left to the storage, the HTTP port and other nodes where the process may open few.
 inline constexpr uint64_t kOtherFilesMax = 1'024;
 
 // Why a connection was closed as it came.
@@ -121,7 +122,7 @@ class ClientPort {
 
   // The thread's.
   Ledger ledger_;
-  CallCounter calls_;
+  CallCounter calls_{[this](const std::string& peer) { return ids_.contains(peer); }};
   Id next_id_ = 0;
   bool listens_ = false;
   int64_t looked_nanos_ = 0;

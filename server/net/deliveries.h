@@ -1,5 +1,5 @@
-// Large messages that reached their handlers, by connection: the handlers note them, the port for
-// clients takes the sums.
+// Large messages that reached their handlers, by connection: the handlers note them, the port takes
+// the sums.
 //
 // Thread-safe.
 #ifndef MNEME_SERVER_NET_DELIVERIES_H_
@@ -25,9 +25,11 @@ class Deliveries {
  public:
   // Of a message of so many bytes. Small ones cost a comparison: their call pays for them.
   void Add(const grpc::ServerContextBase& context, uint64_t bytes) {
-    if (bytes >= kBytesPaidByCall && taken_.load(std::memory_order_relaxed)) {
-      AddLarge(context.peer(), bytes);
-    }
+    if (IsKept(bytes)) AddLarge(context.peer(), bytes);
+  }
+  // On the connection of this peer, as gRPC names it.
+  void Add(const std::string& peer, uint64_t bytes) {
+    if (IsKept(bytes)) AddLarge(peer, bytes);
   }
   // Bytes by peer, as PlainPeer, since the last time. Until the first time nothing is kept.
   std::unordered_map<std::string, uint64_t> Take() {
@@ -37,6 +39,9 @@ class Deliveries {
   }
 
  private:
+  bool IsKept(uint64_t bytes) const {
+    return bytes >= kBytesPaidByCall && taken_.load(std::memory_order_relaxed);
+  }
   void AddLarge(const std::string& peer, uint64_t bytes);
 
   std::atomic<bool> taken_{false};

@@ -112,7 +112,7 @@ std::vector<Ledger::Offender> Ledger::Judge() const {
   std::sort(others.begin(), others.end(), std::greater<>());
   for (const auto& [bytes, id] : others) {
     if (owed <= static_cast<double>(bounds_.all_bytes_max)) break;
-    out.push_back({id, Breach::kBytes});
+    out.push_back({id, Breach::kTogether});
     owed -= bytes;
   }
   return out;

@@ -58,8 +58,9 @@ struct LedgerBounds {
   uint64_t all_bytes_max = 0;         // that all may owe together: then the worst is named
 };
 
-enum class Breach { kBytes, kCalls };
-inline constexpr size_t kBreaches = 2;
+// Its own debt of bytes or of calls; or that of all together, of which this one's was the largest.
+enum class Breach { kBytes, kCalls, kTogether };
+inline constexpr size_t kBreaches = 3;
 
 class Ledger {
  public:

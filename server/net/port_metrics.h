@@ -1,4 +1,4 @@
-// What the port for clients counts, as families of metrics.
+// What the ports for clients and for other nodes count, as families of metrics.
 #ifndef MNEME_SERVER_NET_PORT_METRICS_H_
 #define MNEME_SERVER_NET_PORT_METRICS_H_
 
@@ -7,7 +7,8 @@
 
 namespace mneme::server {
 
-void AddPortMetrics(const ClientPortCounters& counters, MetricFamilies& families);
+void AddPortMetrics(const ClientPortCounters& clients, const ClientPortCounters& peers,
+                    MetricFamilies& families);
 
 }  // namespace mneme::server
 

@@ -343,7 +343,9 @@ PeerCallbacks FederationRunner::CallbacksFor(const std::string& peer, uint64_t s
   const auto put = [inbox = inbox_, peer, serial](auto what) {
     inbox->Put(StreamEvent{.peer = peer, .serial = serial, .what = std::move(what)});
   };
-  return {.frame = [put](absl::StatusOr<fed::Frame> frame) { put(std::move(frame)); }, .down = put};
+  return {.delivered = nullptr,
+          .frame = [put](absl::StatusOr<fed::Frame> frame) { put(std::move(frame)); },
+          .down = put};
 }
 
 void FederationRunner::KeepLinks() {
@@ -381,7 +383,8 @@ void FederationRunner::CloseLink(const std::string& peer, const std::string& rea
   if (node_ != nullptr) Handle(fed::StreamDown{peer});
 }
 
-absl::StatusOr<AcceptedStream> FederationRunner::Accept(const std::string& peer) {
+absl::StatusOr<AcceptedStream> FederationRunner::Accept(
+    const std::string& peer, std::function<void(uint64_t bytes)> delivered) {
   MutexLock lock(&mutex_);
   if (node_ == nullptr || plan_ == nullptr) {
     return Unavailable(absl::StrFormat("node '%s' has no plan yet", options_.node),
@@ -399,7 +402,9 @@ absl::StatusOr<AcceptedStream> FederationRunner::Accept(const std::string& peer)
   CloseLink(peer, "the peer has opened another stream");
   Link& link = links_[peer];
   link.serial = ++serials_;
-  AcceptedStream accepted = AcceptPeerStream(limits(), CallbacksFor(peer, link.serial));
+  PeerCallbacks callbacks = CallbacksFor(peer, link.serial);
+  callbacks.delivered = std::move(delivered);
+  AcceptedStream accepted = AcceptPeerStream(limits(), std::move(callbacks));
   link.stream = accepted.stream;
   inbox_->Put(StreamEvent{.peer = peer, .serial = link.serial, .what = {}});
   return accepted;

@@ -86,7 +86,9 @@ class FederationRunner {
   void Drain();
   // A neighbour has opened a stream. PermissionDenied (NOT_A_NEIGHBOUR): by the plan it is none.
   // Unavailable (NO_PLAN): there is none yet.
-  absl::StatusOr<AcceptedStream> Accept(const std::string& peer);
+  // `delivered` as in PeerCallbacks.
+  absl::StatusOr<AcceptedStream> Accept(const std::string& peer,
+                                        std::function<void(uint64_t bytes)> delivered);
   // Saves the node's state and ends its streams. What it learned stays in the memory.
   void Stop();
 

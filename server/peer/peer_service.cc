@@ -25,7 +25,8 @@ grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>* PeerServiceImpl::Exchange
                            host_.RunnerOf(MetadataOf(*context, kFederationMetadata)));
     const std::string node = MetadataOf(*context, kNodeMetadata);
     MNEME_RETURN_IF_ERROR(CheckPeerNode(*context, node));
-    return runner->Accept(node);
+    return runner->Accept(node, [&deliveries = deliveries_, from = context->peer()](
+                                    uint64_t bytes) { deliveries.Add(from, bytes); });
   };
   const absl::StatusOr<AcceptedStream> accepted = accept();
   return accepted.ok() ? accepted->reactor : RefusePeerStream(accepted.status());

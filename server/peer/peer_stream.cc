@@ -65,6 +65,7 @@ class StreamReactor : public Reactor, public PeerStream {
       if (over_) return;
     }
     if (!ok) return GoDown("the peer closed the stream");
+    if (callbacks_.delivered) callbacks_.delivered(incoming_.ByteSizeLong());
     absl::StatusOr<bool> whole = joiner_.Take(std::move(incoming_));
     if (!whole.ok()) return callbacks_.frame(whole.status());
     if (!*whole) return Next();

@@ -38,6 +38,8 @@ inline constexpr char kFederationMetadata[] = "mneme-federation";
 inline constexpr char kNodeMetadata[] = "mneme-node";
 
 struct PeerCallbacks {
+  // May be empty: a message of so many bytes came, a frame or a piece of one.
+  std::function<void(uint64_t bytes)> delivered;
   // InvalidArgument (FRAME): bytes that are no frame.
   std::function<void(absl::StatusOr<federation::Frame>)> frame;
   // The stream is over: why.

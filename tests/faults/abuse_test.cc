@@ -15,6 +15,7 @@
 #include "tests/faults/link_gate.h"
 #include "tests/faults/pressure.h"
 #include "tests/support/certificates.h"
+#include "tests/support/free_port.h"
 
 namespace mneme::test {
 namespace {
@@ -33,6 +34,7 @@ constexpr size_t kReads = 50;     // of the good client after each turn
 constexpr int kCrowd = 5'000;
 constexpr int kConnectionsMax = 1'000;
 constexpr int kPerAddressMax = 600;
+constexpr int kPeersPerAddressMax = 512;
 constexpr int kSlow = 200;
 // A slow link. A call may hold twice the limit of a message; these are near it, and there are more
 // than that at once.
@@ -280,6 +282,63 @@ TEST(Abuse, HandshakesThatDoNotEndAreEnded) {
   });
 }
 
+// A daemon that is a node, with a port for others.
+class NodeWorld {
+ public:
+  explicit NodeWorld(Tally& tally)
+      : world_(tally, {"--federation.file=" + Description(), "--federation.node=north",
+                       absl::StrCat("--peer.listen=127.0.0.1:", port_)}) {}
+  World& world() { return world_; }
+  int port() const { return port_; }
+
+ private:
+  std::string Description() const {
+    return WriteFile(files_.path() + "/federation.yaml",
+                     absl::StrCat("federations:\n  - name: f\n    memory: m\n"
+                                  "    spec: {key_dim: 4, response_dim: 2, min_contributors: 1, "
+                                  "min_items: 1}\n"
+                                  "    nodes:\n"
+                                  "      - {name: north, address: '127.0.0.1:",
+                                  port_,
+                                  "', interest: {north: 1, south: 1}}\n"
+                                  "      - {name: south, address: 'unix:",
+                                  files_.path(), "/s', interest: {north: 1, south: 1}}\n"));
+  }
+
+  const TemporaryDirectory files_;
+  const int port_ = FreePort();
+  World world_;
+};
+
+TEST(Abuse, FloodsOfThePortForOtherNodesAreCutOffToo) {
+  RunSchedules("floods of peers", Floods().size(), [](uint64_t schedule, Tally& tally) {
+    const Abuse& abuse = Floods()[schedule];
+    NodeWorld node(tally);
+    if (!node.world().ok()) return;
+    RawConnection connection(node.port(), kAbuser);
+    if (!RunFlood(abuse, connection)) node.world().Wrong(abuse.name + ": is not cut off");
+    node.world().End();
+  });
+}
+
+TEST(Abuse, ACrowdAtThePortForOtherNodesIsBoundedToo) {
+  RunSchedules("crowd of peers", 1, [](uint64_t, Tally& tally) {
+    NodeWorld node(tally);
+    if (!node.world().ok()) return;
+    std::vector<RawConnection> crowd;
+    const auto open = [&] {
+      return std::count_if(crowd.begin(), crowd.end(), [](auto& each) { return !each.IsClosed(); });
+    };
+    for (int i = 0; i < kCrowd / 5; ++i) crowd.emplace_back(node.port(), kAbuser).Send(Preface());
+    if (!Await([&] { return open() <= kPeersPerAddressMax; })) {
+      node.world().Wrong("an address has too many");
+    }
+    tally.Note("held open", static_cast<uint64_t>(open()));
+    crowd.clear();
+    node.world().End();
+  });
+}
+
 TEST(Abuse, TheHttpPortIsBoundedToo) {
   RunSchedules("http", 1, [](uint64_t, Tally& tally) {
     TemporaryDirectory files;
@@ -291,9 +350,9 @@ TEST(Abuse, TheHttpPortIsBoundedToo) {
     int port = 0;
     std::ifstream(port_file) >> port;
     // Headers and bodies that come byte by byte, and headers that are too large.
-    const std::string drip = "GET /healthz HTTP/1.1\r\nHost: h\r\nX: ";
+    const std::string drip = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ";
     const std::string body =
-        "POST /v1/memories/read:retrieve HTTP/1.1\r\nHost: h\r\n"
+        "POST /v1/memories/read:retrieve HTTP/1.1\r\nHost: localhost\r\n"
         "Content-Length: 1000\r\n\r\n{";
     std::vector<RawConnection> slow;
     for (int i = 0; i < kSlow / 2; ++i) slow.emplace_back(port, kAbuser).Send(i % 2 ? drip : body);
@@ -308,7 +367,7 @@ TEST(Abuse, TheHttpPortIsBoundedToo) {
     });
     if (!ended) world.Wrong("a request may take for ever");
     RawConnection large(port, kAbuser);
-    large.Send("GET /healthz HTTP/1.1\r\nHost: h\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
+    large.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
     if (!large.WaitForEnd(kPatience)) world.Wrong("a large header is read for ever");
     if (large.received().find(" 4") == std::string::npos && !large.received().empty()) {
       world.Wrong("a large header is answered otherwise");
@@ -320,7 +379,7 @@ TEST(Abuse, TheHttpPortIsBoundedToo) {
     };
     if (!Await([&] { return open() <= 200; })) world.Wrong("the HTTP port has too many");
     RawConnection other(port);
-    other.Send("GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    other.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     other.WaitForEnd(kPatience);
     if (other.received().find(" 200 ") == std::string::npos) world.Wrong("others are kept out");
     crowd.clear();

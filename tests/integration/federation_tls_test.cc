@@ -11,6 +11,7 @@
 #include "mneme/v1/peer_service.grpc.pb.h"
 #include "tests/integration/live.h"
 #include "tests/support/certificates.h"
+#include "tests/support/free_port.h"
 
 namespace mneme::test {
 namespace {
@@ -41,7 +42,7 @@ class FederationTlsTest : public ::testing::Test {
   }
 
   std::string Address(const std::string& name) const {
-    return "unix:" + directory_.path() + "/" + name + ".sock";
+    return "127.0.0.1:" + std::to_string(name == "north" ? north_port_ : south_port_);
   }
   static CertificateRequest For(const std::string& node) {
     return {.name = node, .names = "DNS:" + node + ",DNS:localhost,IP:127.0.0.1"};
@@ -114,6 +115,7 @@ class FederationTlsTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
+  const int north_port_ = FreePort(), south_port_ = FreePort();
   const Authority authority_;
   std::string ca_;
   std::map<std::string, std::unique_ptr<Daemon>> nodes_;

@@ -42,7 +42,7 @@ LAYERS = {
     "server/tracing":    ([*BASE, "core/engine", "server/auth", "server/config", "server/observe"], ["absl", "grpc"]),
     "server/net":        ([*BASE, "server/observe"],                       ["absl", "grpc", "json"]),
     "server/rpc":        (["server/auth", "server/config", "server/net", "server/observe", "server/tracing", "proto", *ENGINE], ["absl", "grpc", "xxhash"]),
-    "server/peer":       (["server/auth", "server/config", "server/observe", "server/rpc", "proto", *ENGINE], ["absl", "grpc"]),
+    "server/peer":       (["server/auth", "server/config", "server/net", "server/observe", "server/rpc", "proto", *ENGINE], ["absl", "grpc"]),
     "server/http":       ([*BASE, "core/engine", "server/observe", "server/rpc", "proto"],
                                                                            ["absl", "grpc", "json", "microhttpd", "prometheus"]),
     "server/offline":    (["server/config", *ENGINE],                       ["absl", "json"]),

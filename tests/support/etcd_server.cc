@@ -18,6 +18,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "tests/support/free_port.h"
+
 extern char** environ;
 
 namespace mneme::test {
@@ -27,21 +29,6 @@ constexpr const char* kProgram = "/usr/bin/etcd";
 constexpr int kStartSecondsMax = 60;
 // Somebody else may take a port between our look and etcd's.
 constexpr int kPortTriesMax = 5;
-
-int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  int port = 0;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
-    port = ntohs(address.sin_port);
-  }
-  close(fd);
-  return port;
-}
 
 std::string Url(int port) { return "http://127.0.0.1:" + std::to_string(port); }
 

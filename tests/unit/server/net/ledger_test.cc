@@ -177,6 +177,7 @@ TEST_F(LedgerTest, WhatAllOweTogetherIsBoundedAndTheWorstIsNamed) {
   EXPECT_THAT(Named(), IsEmpty());
   Came(4, 7 * kMiB);
   EXPECT_THAT(Named(), ElementsAre(2));
+  EXPECT_EQ(ledger_.Judge()[0].breach, Breach::kTogether);
 }
 
 TEST_F(LedgerTest, NobodyIsJudgedBeforeHisCallsWereCounted) {
