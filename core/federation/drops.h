@@ -14,7 +14,7 @@ namespace mneme::federation {
 enum class Drop {
   kWrongFederation,  // frames: of another federation
   kOldEpoch,         // frames: of an epoch before mine
-  kNewEpochFull,     // frames: of an epoch to come, more than are held
+  kNewEpoch,         // frames: of an epoch to come; its plan is asked for
   kOldIncarnation,   // frames: of a node that has started again since
   kWrongSession,     // frames: for another incarnation of me, or before a hello
   kNotNeighbour,     // frames: from a node that is no neighbour in that tree
@@ -38,7 +38,7 @@ enum class Drop {
 };
 template <>
 inline constexpr std::array<std::string_view, 23> kNames<Drop> = {
-    "wrong_federation", "old_epoch",  "new_epoch_full", "old_incarnation", "wrong_session",
+    "wrong_federation", "old_epoch",  "new_epoch", "old_incarnation", "wrong_session",
     "not_neighbour",    "duplicate",  "too_far_ahead",  "bad_frame",       "clip",
     "too_old",          "old_root",   "missing_base",   "epoch_change",    "peer_restarted",
     "privacy_hold",     "queue_full", "items_behind",   "bad_items",       "not_finite",

@@ -38,6 +38,9 @@ inline constexpr uint32_t kProtocolVersion = 2;
 inline constexpr size_t kLaneBytesMax = size_t{64} << 20;
 // Of a sum, by name; nodes beyond it are counted only.
 inline constexpr size_t kContributorsNamedMax = kContributorsMax;
+// Of a change of a memory: each has a rank, and its ranks are fewer than a memory is wide.
+inline constexpr size_t kChangeStepsMax = 8192;
+static_assert(kChangeStepsMax * kChangeStepsMax >= kMatrixNumbersMax);
 inline constexpr double kBoostMax = 5;  // 1 / the floor of what arrives, 0.2
 
 // Largest |k|^2 and |v|^2 of an item.

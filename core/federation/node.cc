@@ -119,8 +119,9 @@ void Node::On(const Tick& /*event*/) {
     }
     if (spec_.transport == Transport::kFactor) MulticastFactors();
   }
-  if (!held_.empty() && round_ % kFetchRounds == 0) {
-    actions_->push_back(FetchPlan{.epoch = held_.back().second.header.epoch});
+  if (epoch_ahead_ && round_ % kFetchRounds == 0) {
+    actions_->push_back(FetchPlan{.epoch = fetch_asked_});
+    epoch_ahead_ = false;  // until the next such frame
   }
   if (warm_pending_) WarmUp();
   if (!warm_pending_ && !draining_) Step();

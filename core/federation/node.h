@@ -50,7 +50,6 @@
 namespace mneme::federation {
 
 inline constexpr uint32_t kBadFramesMax = 10;      // of one stream
-inline constexpr size_t kHeldFramesMax = 64;       // of an epoch to come
 inline constexpr size_t kArrivedPerChildMax = 8;   // sums of one child; beyond, they are joined
 inline constexpr uint32_t kParamsInFlightMax = 8;  // of one root, to one child
 inline constexpr uint32_t kFetchRounds = 20;       // between requests for a plan that is known of
@@ -174,7 +173,6 @@ class Node {
   void DropOldEpoch();
   void OpenTrees();
   void OpenEdges();
-  void HandleHeld();
   std::vector<TreeNode> Interest() const;
   StepDelays DelaysOfInterest() const;
   bool active() const { return plan_ != nullptr && !plan_lost_; }
@@ -331,13 +329,13 @@ class Node {
   uint64_t epoch_ = 0;  // the newest that was ever seen
   bool plan_lost_ = false;
   bool stopped_ = false;
-  uint64_t fetch_asked_ = 0;
+  uint64_t fetch_asked_ = 0;  // the newest epoch that a frame made this node ask for
+  bool epoch_ahead_ = false;  // frames of an epoch to come came since
   std::map<NodeIndex, ServedTree> trees_;  // of this plan, my own too
   std::map<std::string, Edge> edges_;
   std::vector<Arrived> arrived_;
   std::vector<ArrivedFactors> factors_;
   size_t factor_rows_ = 0;
-  std::deque<std::pair<std::string, Frame>> held_;
 
   Batch batch_;  // what TakeBatch took
   std::vector<float> errors_;

@@ -50,7 +50,6 @@ void Node::SwitchTo(std::shared_ptr<const Plan> plan, NodeIndex me) {
   OpenEdges();
   steps_.SetDelays(DelaysOfInterest());
   AnnounceOwn();
-  HandleHeld();
 }
 
 void Node::DropOldEpoch() {
@@ -121,14 +120,6 @@ void Node::OpenEdges() {
     edge.hello_round = round_ + kHelloRounds;
     if (edge.up) SendHello(edge, true);
     ++it;
-  }
-}
-
-void Node::HandleHeld() {
-  auto held = std::exchange(held_, {});
-  for (const auto& [peer, frame] : held) {
-    const auto edge = edges_.find(peer);
-    if (edge != edges_.end() && edge->second.up) Receive(edge->second, frame);
   }
 }
 

@@ -53,11 +53,10 @@ void Node::On(const FrameIn& event) {
 bool Node::FenceEpoch(Edge& edge, const Frame& frame) {
   const uint64_t epoch = frame.header.epoch;
   if (epoch > epoch_) {
-    if (held_.size() < kHeldFramesMax) {
-      held_.emplace_back(edge.name, frame);
-    } else {
-      drops_.Add(Drop::kNewEpochFull);
-    }
+    // Nothing is kept that cannot be checked. Nothing is lost by it either: a peer sends more than
+    // hellos in an epoch only to whom it has heard in it.
+    drops_.Add(Drop::kNewEpoch);
+    epoch_ahead_ = true;
     if (epoch > fetch_asked_) {
       fetch_asked_ = epoch;
       actions_->push_back(FetchPlan{.epoch = epoch});

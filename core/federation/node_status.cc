@@ -89,7 +89,7 @@ NodeStatus Node::Status(int64_t now_nanos) const {
 }
 
 QueueSizes Node::queue_sizes() const {
-  QueueSizes sizes{.held_frames = held_.size(), .items = items_.size()};
+  QueueSizes sizes{.items = items_.size()};
   std::map<std::string, size_t> of_child;
   for (const Arrived& arrived : arrived_) {
     sizes.arrived = std::max(sizes.arrived, ++of_child[arrived.child]);

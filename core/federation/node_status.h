@@ -76,7 +76,6 @@ struct NodeStatus {
 struct QueueSizes {
   size_t in_flight_per_lane = 0;    // at most edge_queue_frames (kParamsInFlightMax downwards)
   size_t frames_ahead = 0;          // at most Inbox::kAheadMax
-  size_t held_frames = 0;           // at most kHeldFramesMax
   size_t arrived = 0;               // at most kArrivedPerChildMax for each child
   size_t items = 0;                 // at most the item log's capacity
   uint64_t factor_queue_bytes = 0;  // at most spec.wire.factor_queue_bytes, and one frame

@@ -23,6 +23,16 @@ absl::StatusOr<Enum> DecodeEnum(Wire value) {
                           .next_step = "Run the same version of mnemed on all nodes."});
 }
 
+// Before anything is made of them: a few bytes of the wire are many more here.
+absl::Status CheckCount(std::string_view what, int given, size_t most) {
+  if (static_cast<size_t>(given) <= most) return absl::OkStatus();
+  return InvalidArgument(absl::StrCat("a frame has too many ", AbslView(what)),
+                         {.reason = "FRAME",
+                          .given = absl::StrCat(given),
+                          .expected = absl::StrCat("at most ", most),
+                          .next_step = "Run the same version of mnemed on all nodes."});
+}
+
 void Encode(fed::Numbers&& from, v1::PeerNumbers* to) {
   to->set_type(ToWire<v1::PeerNumberType>(from.type));
   to->set_data(std::move(from.bytes));
@@ -54,7 +64,9 @@ void Encode(const fed::Tally& from, v1::PeerTally* to) {
   to->set_unnamed(from.unnamed);
 }
 
-fed::Tally DecodeTally(const v1::PeerTally& from) {
+absl::StatusOr<fed::Tally> DecodeTally(const v1::PeerTally& from) {
+  MNEME_RETURN_IF_ERROR(
+      CheckCount("contributors", from.contributors_size(), fed::kContributorsNamedMax));
   fed::Tally to{.norm_sum = from.norm_sum(),
                 .loss_sum = from.loss_sum(),
                 .weight_sum = from.weight_sum(),
@@ -88,6 +100,7 @@ void Encode(fed::MemoryChange&& from, v1::PeerMemoryChange* to) {
 }
 
 absl::Status Decode(v1::PeerMemoryChange&& from, fed::MemoryChange& to) {
+  MNEME_RETURN_IF_ERROR(CheckCount("steps of a change", from.steps_size(), fed::kChangeStepsMax));
   to.from = from.from();
   for (const v1::PeerChangeStep& step : from.steps()) {
     to.steps.push_back({.scale = step.scale(), .rank = step.rank()});
@@ -205,6 +218,7 @@ absl::StatusOr<fed::Body> Take(v1::PeerParamDown&& from) {
   if (from.has_change()) {
     MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_change()), to.change));
   }
+  MNEME_RETURN_IF_ERROR(CheckCount("boosts", from.boosts_size(), fed::kPlanNodesMax));
   for (const v1::PeerBoost& boost : from.boosts()) {
     to.boosts.push_back({.node = boost.node(), .factor = boost.factor()});
   }
@@ -220,7 +234,8 @@ absl::StatusOr<fed::Body> Take(v1::PeerGradUp&& from) {
                  .keys = {},
                  .rank = from.rank(),
                  .places = std::move(*from.mutable_places()),
-                 .tally = DecodeTally(from.tally())};
+                 .tally = {}};
+  MNEME_ASSIGN_OR_RETURN(to.tally, DecodeTally(from.tally()));
   MNEME_ASSIGN_OR_RETURN(to.form, DecodeEnum<fed::GradientForm>(from.form()));
   MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_values()), to.values));
   MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_keys()), to.keys));
@@ -236,7 +251,8 @@ absl::StatusOr<fed::Body> Take(v1::PeerStatUp&& from) {
                  .squares = {},
                  .products = {},
                  .energy = from.energy(),
-                 .tally = DecodeTally(from.tally())};
+                 .tally = {}};
+  MNEME_ASSIGN_OR_RETURN(to.tally, DecodeTally(from.tally()));
   MNEME_ASSIGN_OR_RETURN(to.kind, DecodeEnum<fed::StatKind>(from.kind()));
   MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_squares()), to.squares));
   MNEME_RETURN_IF_ERROR(Decode(std::move(*from.mutable_products()), to.products));

@@ -85,11 +85,19 @@ const v1::PeerFrame* FrameSplitter::Next() {
   return &message_;
 }
 
+absl::Status FrameJoiner::TooLong(uint64_t bytes) const {
+  return BadPieces("longer than frames of this federation are", absl::StrCat(bytes, " bytes"),
+                   absl::StrCat("at most ", frame_bytes_max_, " in all"));
+}
+
 absl::StatusOr<bool> FrameJoiner::Begin(v1::PeerFrame&& head) {
   frame_ = std::move(head);
   part_ = 0;
   parts_ = PartsOf(frame_);
   if (frame_.bulk_bytes().empty()) {
+    uint64_t sum = 0;
+    for (const std::string* part : parts_) sum += part->size();
+    if (sum > frame_bytes_max_) return TooLong(sum);
     parts_.clear();
     return true;
   }
@@ -100,10 +108,7 @@ absl::StatusOr<bool> FrameJoiner::Begin(v1::PeerFrame&& head) {
   }
   uint64_t left = frame_bytes_max_;
   for (const uint64_t bytes : frame_.bulk_bytes()) {
-    if (bytes > left) {
-      return BadPieces("longer than frames of this federation are", absl::StrCat(bytes, " bytes"),
-                       absl::StrCat("at most ", frame_bytes_max_, " in all"));
-    }
+    if (bytes > left) return TooLong(bytes);
     left -= bytes;
   }
   for (std::string* part : parts_) {

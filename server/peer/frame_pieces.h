@@ -64,6 +64,7 @@ class FrameJoiner {
 
  private:
   absl::StatusOr<bool> Begin(v1::PeerFrame&& head);
+  absl::Status TooLong(uint64_t bytes) const;
 
   const size_t frame_bytes_max_;
   v1::PeerFrame frame_;

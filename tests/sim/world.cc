@@ -325,7 +325,6 @@ void World::CheckBounds(const Running& running) {
                                        barrier ? spec.max_delay : federation::kParamsInFlightMax);
   const uint64_t frame_bytes = 4 * spec.b_max * (spec.d_k + spec.d_v + 1);
   if (sizes.in_flight_per_lane > lane || sizes.frames_ahead > federation::Inbox::kAheadMax ||
-      sizes.held_frames > federation::kHeldFramesMax ||
       sizes.arrived > federation::kArrivedPerChildMax || sizes.items > spec.lag_max + spec.b_max ||
       sizes.factor_queue_bytes > spec.wire.factor_queue_bytes + frame_bytes ||
       sizes.pending_tags > spec.max_delay + 1) {

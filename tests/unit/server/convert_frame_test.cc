@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/status.h"
 #include "gtest/gtest.h"
 
 namespace mneme::server {
@@ -138,6 +139,35 @@ TEST(ConvertFrame, WhatIsNoFrameIsRefused) {
   v1::PeerFrame short_id = frame;
   short_id.set_federation("abc");
   EXPECT_FALSE(DecodeFrame(std::move(short_id)).ok());
+}
+
+// Two bytes of the wire would be a struct here, of each.
+TEST(ConvertFrame, MoreEntriesThanAnyPlanHasAreRefusedBeforeTheyAreMade) {
+  constexpr int kMany = 1'000'000;
+  v1::PeerFrame head;
+  EncodeFrame(FrameOf(fed::Ack{}), &head);
+  v1::PeerFrame sum = head;
+  sum.mutable_grad_up()->set_form(v1::PEER_GRADIENT_FORM_NONE);
+  v1::PeerFrame stat = head;
+  v1::PeerFrame boosts = head;
+  v1::PeerFrame change = head;
+  for (int i = 0; i < kMany; ++i) {
+    sum.mutable_grad_up()->mutable_tally()->add_contributors();
+    stat.mutable_stat_up()->mutable_tally()->add_contributors();
+    boosts.mutable_param_down()->add_boosts();
+    change.mutable_param_down()->mutable_change()->add_steps();
+  }
+  const auto refused = [](v1::PeerFrame& frame, std::string_view what) {
+    const absl::StatusOr<fed::Frame> made = DecodeFrame(std::move(frame));
+    ASSERT_FALSE(made.ok());
+    EXPECT_NE(made.status().message().find(AbslView(what)), std::string::npos) << made.status();
+  };
+  refused(sum, "too many contributors");
+  refused(stat, "too many contributors");
+  boosts.mutable_param_down()->mutable_memory()->set_type(v1::PEER_NUMBER_TYPE_FLOAT32);
+  refused(boosts, "too many boosts");
+  change.mutable_param_down()->mutable_memory()->set_type(v1::PEER_NUMBER_TYPE_FLOAT32);
+  refused(change, "too many steps");
 }
 
 TEST(ConvertFrame, EnumsThatThisVersionDoesNotKnowAreRefused) {
