@@ -38,10 +38,10 @@ enum class Drop {
 };
 template <>
 inline constexpr std::array<std::string_view, 23> kNames<Drop> = {
-    "wrong_federation", "old_epoch",  "new_epoch", "old_incarnation", "wrong_session",
-    "not_neighbour",    "duplicate",  "too_far_ahead",  "bad_frame",       "clip",
-    "too_old",          "old_root",   "missing_base",   "epoch_change",    "peer_restarted",
-    "privacy_hold",     "queue_full", "items_behind",   "bad_items",       "not_finite",
+    "wrong_federation", "old_epoch",  "new_epoch",     "old_incarnation", "wrong_session",
+    "not_neighbour",    "duplicate",  "too_far_ahead", "bad_frame",       "clip",
+    "too_old",          "old_root",   "missing_base",  "epoch_change",    "peer_restarted",
+    "privacy_hold",     "queue_full", "items_behind",  "bad_items",       "not_finite",
     "old_plan",         "bad_plan",   "no_plan"};
 inline constexpr size_t kDropReasons = kNames<Drop>.size();
 static_assert(kDropReasons == static_cast<size_t>(Drop::kNoPlan) + 1);

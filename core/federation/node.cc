@@ -125,6 +125,7 @@ void Node::On(const Tick& /*event*/) {
   }
   if (warm_pending_) WarmUp();
   if (!warm_pending_ && !draining_) Step();
+  steps_.EndRound();
   ++round_;
   actions_->push_back(Publish{.round = round_, .epoch = epoch_, .matrix = memory_});
   if (round_ % spec_.probe_rounds == 0) MeasureRegret();

@@ -52,6 +52,23 @@ double StepSizes::Next(double sum_norm) {
   return FiniteOrZero(std::min(eta, limit));
 }
 
+void StepSizes::EndRound() {
+  if (++rounds_ < std::max<uint64_t>(kKeyRounds, max_delay_)) return;
+  rounds_ = 0;
+  key_squared_before_ = std::exchange(state_.key_squared_max, 0);
+}
+
+double StepSizes::KeySquaredMax() const {
+  return std::max(state_.key_squared_max, key_squared_before_);
+}
+
+// One window in place of two: behind it a key counts for somewhat longer, never shorter.
+StepState StepSizes::state() const {
+  StepState out = state_;
+  out.key_squared_max = KeySquaredMax();
+  return out;
+}
+
 double StepSizes::Scheduled(double sum_norm) {
   const auto t = static_cast<double>(state_.steps);
   switch (spec_.schedule) {
@@ -75,10 +92,11 @@ double StepSizes::Scheduled(double sum_norm) {
 }
 
 double StepSizes::Cap() const {
-  if (!spec_.stability_cap || state_.key_squared_max == 0) {
+  const double key_squared = KeySquaredMax();
+  if (!spec_.stability_cap || key_squared == 0) {
     return std::numeric_limits<double>::infinity();
   }
-  return 1 / (state_.key_squared_max * (1 + static_cast<double>(delays_.point_max)));
+  return 1 / (key_squared * (1 + static_cast<double>(delays_.point_max)));
 }
 
 double StableStepLimit(uint32_t delay) {

@@ -23,11 +23,16 @@ struct StepDelays {
   uint32_t point_max = 0;
 };
 
+// Rounds that a key counts for, at least, and less than twice as many: the cap is as small as the
+// largest key among them asks for, and what one liar says of a key's length is forgotten. Never
+// fewer than rounds that a gradient may be on its way.
+inline constexpr uint64_t kKeyRounds = 256;
+
 // All that a checkpoint must keep.
 struct StepState {
   uint64_t steps = 0;          // that were sized
   double spread = 0;           // of adaptive: the sum under the root
-  double key_squared_max = 0;  // largest |k|^2 seen
+  double key_squared_max = 0;  // largest |k|^2 seen lately: kKeyRounds
   std::vector<double> recent;  // of adaptive: norms of the last sums applied, newest last
   friend bool operator==(const StepState&, const StepState&) = default;
 };
@@ -48,19 +53,26 @@ class StepSizes {
   // Cost  constant; of adaptive, each SawArrival costs its delay.
   double Next(double sum_norm);
 
+  // A round is over, with a step or without: what keys are forgotten by. Where nobody calls it none
+  // is.
+  void EndRound();
+
   // The largest step that the cap allows; infinite where it is off or no key was seen.
   double Cap() const;
-  const StepState& state() const { return state_; }
+  StepState state() const;
 
  private:
   double Scheduled(double sum_norm);
+  double KeySquaredMax() const;
 
   StepSpec spec_;
   double decay_;
   double radius_;
   uint32_t max_delay_;
   StepDelays delays_;
-  StepState state_;
+  StepState state_;                // its key: of the window under way
+  double key_squared_before_ = 0;  // of the window before
+  uint64_t rounds_ = 0;            // of the window under way
 };
 
 // eta * |k|^2 below which x(t+1) = x(t) - eta |k|^2 x(t - delay) dies out:

@@ -89,6 +89,24 @@ TEST(StepSizes, AStateCarriesOnWhereItWasTaken) {
   EXPECT_EQ(first.state(), second.state());
 }
 
+TEST(StepSizes, AKeyCountsForAWhileAndIsThenForgotten) {
+  const StepSpec spec = {.schedule = Schedule::kConstant, .eta = 0.5};
+  for (const uint64_t before : {uint64_t{0}, uint64_t{1}, kKeyRounds - 1, kKeyRounds}) {
+    StepSizes steps(WithSteps(spec), {.point_max = 2});
+    const auto next = [&](double key_squared) {
+      steps.SawKey(key_squared);
+      const double eta = steps.Next(1);
+      steps.EndRound();
+      return eta;
+    };
+    for (uint64_t t = 0; t < before; ++t) EXPECT_DOUBLE_EQ(next(1), 1.0 / 3);
+    EXPECT_DOUBLE_EQ(next(1e12), 1 / 3e12);
+    for (uint64_t t = 0; t < kKeyRounds; ++t) ASSERT_DOUBLE_EQ(next(1), 1 / 3e12) << before;
+    for (uint64_t t = 0; t < kKeyRounds; ++t) steps.EndRound();  // without steps too
+    EXPECT_DOUBLE_EQ(next(1), 1.0 / 3) << before;
+  }
+}
+
 TEST(StepSizes, RememberNoMoreThanTheLongestDelay) {
   Spec spec = WithSteps({.schedule = Schedule::kAdaptive});
   spec.max_delay = 3;
