@@ -40,6 +40,9 @@ class Tls {
   // For calls to peers, with this server's certificate, as it is now: their certificates must be of
   // client_ca.
   std::shared_ptr<grpc::ChannelCredentials> MakePeerCredentials() const;
+  // The same, for one peer: its certificate must hold this DNS name, as it is written. A common
+  // name counts for nothing, and neither does the host of a channel.
+  std::shared_ptr<grpc::ChannelCredentials> MakePeerCredentials(const std::string& dns_name) const;
 
  private:
   explicit Tls(TlsPaths paths) : paths_(std::move(paths)) {}

@@ -11,7 +11,7 @@ namespace {
 
 namespace fed = mneme::federation;
 
-// A channel for each address, made when it is first needed.
+// A channel for each node, made when it is first needed.
 class GrpcDialer {
  public:
   GrpcDialer(std::string federation, std::string node, const Tls* tls)
@@ -23,18 +23,20 @@ class GrpcDialer {
       material_ = tls_->material();
       stubs_.clear();
     }
-    std::unique_ptr<v1::PeerService::Stub>& stub = stubs_[peer.address];
+    std::unique_ptr<v1::PeerService::Stub>& stub = stubs_[{peer.address, peer.name}];
     if (stub == nullptr) {
       grpc::ChannelArguments arguments;
       arguments.SetMaxReceiveMessageSize(static_cast<int>(kPeerMessageBytesMax));
       arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
       arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
       arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswerMs);
-      // The plan says where a node is; its certificate says who it is.
+      // The name that it is asked for; what it shows is looked at by the credentials.
       if (tls_ != nullptr) arguments.SetSslTargetNameOverride(peer.name);
       stub = v1::PeerService::NewStub(grpc::CreateCustomChannel(
           peer.address,
-          tls_ == nullptr ? grpc::InsecureChannelCredentials() : tls_->MakePeerCredentials(),
+          // The plan says where a node is; its certificate says who it is.
+          tls_ == nullptr ? grpc::InsecureChannelCredentials()
+                          : tls_->MakePeerCredentials(peer.name),
           arguments));
     }
     return OpenPeerStream(*stub, federation_, node_, limits, std::move(callbacks));
@@ -49,7 +51,8 @@ class GrpcDialer {
   const std::string node_;
   const Tls* const tls_;
   std::shared_ptr<const TlsMaterial> material_;  // that the stubs were made with
-  std::map<std::string, std::unique_ptr<v1::PeerService::Stub>> stubs_;  // the runner's thread
+  // By address and name. The runner's thread.
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<v1::PeerService::Stub>> stubs_;
 };
 
 }  // namespace

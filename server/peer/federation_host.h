@@ -78,8 +78,8 @@ federation::FederationId FederationIdOf(const std::string& name);
 absl::Status FederationNotFound(std::string_view name, std::string_view expected);
 absl::Status NotJoined(std::string_view name, std::string_view node);
 
-// Opens streams to peers by gRPC, a channel for each address. With `tls` (null: plain) they must
-// show a certificate with the name of their node, and see ours.
+// Opens streams to peers by gRPC, a channel for each node. With `tls` (null: plain) they must
+// show a certificate whose DNS names hold the name of their node, and see ours.
 PeerDialer MakeGrpcDialer(const std::string& federation, const std::string& node, const Tls* tls);
 
 }  // namespace mneme::server

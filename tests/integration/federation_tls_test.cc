@@ -18,7 +18,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::chrono::seconds kPatience{120};  // longer is a failure
+constexpr std::chrono::seconds kPatience{120};   // longer is a failure
+constexpr uint64_t kRoundsOfSeveralCalls = 600;  // of 10 ms; a node dials every second
 
 class FederationTlsTest : public ::testing::Test {
  protected:
@@ -37,7 +38,7 @@ class FederationTlsTest : public ::testing::Test {
     ca_ = WriteFile(directory_.path() + "/ca.pem", authority_.certificate());
     for (const std::string name : {"north", "south"}) {
       mkdir((directory_.path() + "/" + name).c_str(), 0700);
-      Start(name, name);
+      Start(name, For(name));
     }
   }
 
@@ -47,10 +48,9 @@ class FederationTlsTest : public ::testing::Test {
   static CertificateRequest For(const std::string& node) {
     return {.name = node, .names = "DNS:" + node + ",DNS:localhost,IP:127.0.0.1"};
   }
-  // A node, with the certificate of `holder`.
-  void Start(const std::string& name, const std::string& holder) {
+  void Start(const std::string& name, const CertificateRequest& certificate) {
     const std::string folder = directory_.path() + "/" + name;
-    const CertificateAndKey pair = authority_.Issue(For(holder));
+    const CertificateAndKey pair = authority_.Issue(certificate);
     nodes_[name] = Daemon::Mnemed(
         MNEMED_PATH, folder,
         {"--federation.file=" + directory_.path() + "/federation.yaml", "--federation.node=" + name,
@@ -58,7 +58,10 @@ class FederationTlsTest : public ::testing::Test {
          "--tls.certificate=" + WriteFile(folder + "/pem", pair.certificate),
          "--tls.key=" + WriteFile(folder + "/key", pair.key), "--tls.client_ca=" + ca_});
     ASSERT_NE(nodes_[name]->port(), 0) << name;
-    const auto channel = grpc::CreateChannel(nodes_[name]->address(), Credentials());
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride(name);
+    const auto channel =
+        grpc::CreateCustomChannel(nodes_[name]->address(), Credentials(), arguments);
     federations_[name] = v1::FederationService::NewStub(channel);
     v1::CreateMemoryRequest create;
     create.set_memory_id("m");
@@ -123,6 +126,20 @@ class FederationTlsTest : public ::testing::Test {
 };
 
 TEST_F(FederationTlsTest, NodesWithTheirCertificatesFindEachOther) {
+  EXPECT_TRUE(Await([&] { return IsUp("north") && IsUp("south"); }));
+}
+
+// A node that dials asks for the name as well: north is called by nobody, it calls south.
+TEST_F(FederationTlsTest, ACommonNameAloneIsNoNode) {
+  ASSERT_TRUE(Await([&] { return IsUp("north") && IsUp("south"); }));
+  nodes_.erase("south");
+  Start("south", {.name = "south", .names = ""});
+  const uint64_t round = Status("north").round();
+  ASSERT_TRUE(Await([&] { return Status("north").round() > round + kRoundsOfSeveralCalls; }));
+  EXPECT_FALSE(IsUp("south"));
+  // With its name it is heard again.
+  nodes_.erase("south");
+  Start("south", For("south"));
   EXPECT_TRUE(Await([&] { return IsUp("north") && IsUp("south"); }));
 }
 
