@@ -309,7 +309,13 @@ absl::Status EtcdCoordinator::JoinPlan(uint64_t revision, fed::Record& record) {
   request.set_revision(static_cast<int64_t>(revision));
   MNEME_ASSIGN_OR_RETURN(const pb::RangeResponse response, client_->Range(request));
   std::string joined;  // keys are sorted, and as long as each other
-  for (const pb::KeyValue& kv : response.kvs()) joined += kv.value();
+  for (const pb::KeyValue& kv : response.kvs()) {
+    if (kv.value().size() > fed::kPlanBytesMax - joined.size()) {
+      joined.clear();  // no plan is longer: nor are these parts one
+      break;
+    }
+    joined += kv.value();
+  }
   record.value = joined;  // a plan says itself whether it is whole
   MutexLock lock(&mutex_);
   joined_revision_ = record.mod_revision;
