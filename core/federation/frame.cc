@@ -9,6 +9,7 @@
 #include "core/base/status.h"
 #include "core/federation/compress.h"
 #include "core/federation/regret_meter.h"
+#include "core/federation/tally.h"
 
 namespace mneme::federation {
 namespace {
@@ -64,17 +65,20 @@ absl::Status CheckContributor(const Contributor& contributor, const Tree& tree) 
                absl::StrCat(contributor.weight), absl::StrCat("at most ", most));
   }
   if ((contributor.items == 0) != (contributor.evaluations == 0) ||
-      contributor.items < contributor.evaluations) {
+      contributor.items < contributor.evaluations || contributor.items > kContributorItemsMax) {
     return Bad("a contributor's items and evaluations disagree", absl::StrCat(contributor.items),
-               absl::StrCat("at least ", contributor.evaluations));
+               absl::StrCat("from ", contributor.evaluations, " to ", kContributorItemsMax));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckTally(const Tally& tally, const Tree& tree) {
-  if (!std::isfinite(tally.norm_sum) || !std::isfinite(tally.loss_sum) ||
-      !std::isfinite(tally.weight_sum) || tally.norm_sum < 0 || tally.weight_sum < 0 ||
-      !(tally.key_squared_max >= 0) || !(tally.key_squared_max <= kItemSquaredMax)) {
+  // NaN too.
+  if (!(tally.norm_sum >= 0 && tally.norm_sum <= kTallySumMax) ||
+      !(std::abs(tally.loss_sum) <= kTallySumMax) ||
+      !(tally.weight_sum >= 0 && tally.weight_sum <= kTallySumMax) ||
+      !(tally.key_squared_max >= 0 && tally.key_squared_max <= kItemSquaredMax) ||
+      tally.items > kTallyItemsMax) {
     return Bad("its bookkeeping is not finite, negative, or too large", "",
                "sums of norms and weights");
   }
@@ -314,6 +318,8 @@ uint32_t LaneWindow(const Spec& spec, uint32_t frames) {
   const size_t bytes = WidthOf(spec.wire.type) * std::max(numbers.up, numbers.down);
   return static_cast<uint32_t>(std::clamp<size_t>(kLaneBytesMax / bytes, 1, frames));
 }
+
+absl::Status Check(const Tally& tally, const Tree& tree) { return CheckTally(tally, tree); }
 
 absl::Status Check(const Frame& frame, const Plan& plan) {
   return std::visit(Checker{plan, plan.spec}, frame.body);

@@ -43,6 +43,13 @@ inline constexpr size_t kChangeStepsMax = 8192;
 static_assert(kChangeStepsMax * kChangeStepsMax >= kMatrixNumbersMax);
 inline constexpr double kBoostMax = 5;  // 1 / the floor of what arrives, 0.2
 
+// Largest sum of norms, losses or weights in the books of a sum: adding to it what an honest node
+// can add does not change it, so that nobody is blamed for what another one filled.
+inline constexpr double kTallySumMax = 1e100;
+// Largest norm of a sum of gradients or statistics, taken as that of all its parts together: what a
+// root adds up of all its children stays finite in float32.
+inline constexpr double kSumNormMax = 1e34;
+
 // Largest |k|^2 and |v|^2 of an item.
 inline constexpr double kItemSquaredMax = 1e12;
 inline constexpr float kGateMax = 1e6F;  // weight of an item
@@ -284,6 +291,9 @@ uint32_t LaneWindow(const Spec& spec, uint32_t frames);
 // Errors   InvalidArgument (FRAME) with what was found.
 // Cost     one pass over the payload.
 absl::Status Check(const Frame& frame, const Plan& plan);
+// The books of a sum for the root of `tree`: what Check of a frame asks of them. Parts that pass
+// one by one may not pass together.
+absl::Status Check(const Tally& tally, const Tree& tree);
 
 }  // namespace mneme::federation
 

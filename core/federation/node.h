@@ -61,7 +61,8 @@ inline constexpr uint32_t kResendRoundsMax = 32;
 inline constexpr uint32_t kProbeRounds = 64;       // between measurements of an edge
 inline constexpr uint32_t kWarmAnswerRounds = 40;  // for a neighbour to show its memory
 inline constexpr uint32_t kWarmRoundsMax = 400;    // with a plan; then the node begins with zeros
-inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;   // likewise, until there is a plan
+inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;  // likewise, until there is a plan
+inline constexpr double kCancelMax = 64;  // norms of the parts of a sum, against that of the sum
 inline constexpr size_t kArrivedFactorRowsMax = 65536;  // items of others that wait for the tick
 
 struct NodeOptions {
@@ -125,6 +126,7 @@ class Node {
     GradientSum gradient;
     StatSum stat;
     Tally tally;
+    double length = 0;  // as of PendingSum
   };
   // Items of another node that wait for the tick; `stat` in place of rows where they were summed.
   struct ArrivedFactors {
@@ -208,8 +210,10 @@ class Node {
   bool Admits(ServedTree& tree, PendingSum& pending, uint64_t root_incarnation);
   bool ExceedsClip(double norm, double weight) const;
   void Accepted(const Edge& edge, const Header& header, NodeIndex root, uint64_t tag);
-  void Arrive(const Edge& edge, const GradientSum* gradient, const StatSum* stat,
-              const Tally& tally);
+  bool JoinBooks(Edge& edge, NodeIndex root, const Tally& more, double more_length, Tally& tally,
+                 double& length);
+  bool Arrive(Edge& edge, NodeIndex root, const GradientSum* gradient, const StatSum* stat,
+              const Tally& tally, double length);
   Source& HearFrom(const std::string& name);
   void Hear(const Tally& tally, bool applied);
 
@@ -285,6 +289,7 @@ class Node {
   PendingSum* OpenTag(ServedTree& tree, uint64_t tag);
   PendingSum& OpenNewTag(ServedTree& tree, uint64_t tag);
   void ClearSum(ServedTree& tree, PendingSum& pending, Drop reason);
+  bool IsSound(const ServedTree& tree, const PendingSum& pending) const;
   bool MayPass(ServedTree& tree, PendingSum& pending);
   void Upload(ServedTree& tree);
   void UploadSum(ServedTree& tree, Edge& parent, PendingSum& pending);
@@ -329,8 +334,8 @@ class Node {
   uint64_t epoch_ = 0;  // the newest that was ever seen
   bool plan_lost_ = false;
   bool stopped_ = false;
-  uint64_t fetch_asked_ = 0;  // the newest epoch that a frame made this node ask for
-  bool epoch_ahead_ = false;  // frames of an epoch to come came since
+  uint64_t fetch_asked_ = 0;               // the newest epoch that a frame made this node ask for
+  bool epoch_ahead_ = false;               // frames of an epoch to come came since
   std::map<NodeIndex, ServedTree> trees_;  // of this plan, my own too
   std::map<std::string, Edge> edges_;
   std::vector<Arrived> arrived_;

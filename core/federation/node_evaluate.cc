@@ -114,6 +114,7 @@ void Node::EvaluateGradient(ServedTree& tree) {
     CountEvaluation(tree, pending->tag, weight, entry);
     AddProbe(tree, entry, made->loss);
     pending->tally.norm_sum += weight * made->norm;
+    pending->length += weight * made->norm;
     pending->tally.loss_sum += tree.role.weight * made->loss;
     pending->tally.key_squared_max =
         std::max(pending->tally.key_squared_max, made->key_squared_max);

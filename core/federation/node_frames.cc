@@ -146,57 +146,81 @@ void Node::Accepted(const Edge& edge, const Header& header, NodeIndex root, uint
         .tag = tag});
 }
 
+// Adds the books of a child's sum to those of the sum that it joins. Where these would then be none
+// that a parent takes it is the child's frame that is bad, not what this node sends later.
+bool Node::JoinBooks(Edge& edge, NodeIndex root, const Tally& more, double more_length,
+                     Tally& tally, double& length) {
+  Tally joined = tally;
+  Add(more, joined);
+  const absl::Status status = Check(joined, *FindTree(*plan_, root));
+  if (!status.ok() || !(length + more_length <= kSumNormMax)) {
+    Bad(edge, Drop::kBadFrame, NackCode::kBadFrame,
+        status.ok() ? "a sum that is too long" : StdView(status.message()));
+    return false;
+  }
+  tally = std::move(joined);
+  length += more_length;
+  return true;
+}
+
 void Node::Take(Edge& edge, const Frame& frame, const GradUp& up) {
   ServedTree& tree = trees_.at(up.root);
   GradientSum gradient(spec_.d_v, spec_.d_k);
   gradient.Read(up);
-  if (spec_.clip > 0 && ExceedsClip(gradient.Norm(), up.tally.weight_sum)) {
+  const double length = gradient.Norm();
+  if (ExceedsClip(length, up.tally.weight_sum)) {
     return Bad(edge, Drop::kClip, NackCode::kBadFrame, "a sum longer than its weights allow");
   }
   if (spec_.combine == Combine::kBarrier) {
     PendingSum* open = OpenTag(tree, up.tag);
     if (open == nullptr || open->heard.contains(edge.index)) return drops_.Add(Drop::kTooOld);
-    if (!Admits(tree, *open, up.root_incarnation)) return;
+    if (!Admits(tree, *open, up.root_incarnation) ||
+        !JoinBooks(edge, up.root, up.tally, length, open->tally, open->length)) {
+      return;
+    }
     open->heard.insert(edge.index);
     open->gradient.Add(gradient, true);
-    Add(up.tally, open->tally);
     return Accepted(edge, frame.header, up.root, up.tag);
   }
   if (!Admits(tree, tree.sum, up.root_incarnation)) return;
   if (tree.role.is_root()) {
-    Arrive(edge, &gradient, nullptr, up.tally);
+    if (!Arrive(edge, up.root, &gradient, nullptr, up.tally, length)) return;
   } else {
+    if (!JoinBooks(edge, up.root, up.tally, length, tree.sum.tally, tree.sum.length)) return;
     tree.sum.gradient.Add(gradient, true);
-    Add(up.tally, tree.sum.tally);
   }
   Accepted(edge, frame.header, up.root, 0);
 }
 
 void Node::Take(Edge& edge, const Frame& frame, const StatUp& up) {
-  if (up.kind == StatKind::kFactors) return TakeFactorSums(up);
   ServedTree& tree = trees_.at(up.root);
   StatSum stat(spec_.d_v, spec_.d_k);
   stat.Read(up);
+  const double length = Norm(stat.squares()) + Norm(stat.products()) + stat.energy();
+  if (up.kind == StatKind::kFactors) {
+    if (length <= kSumNormMax) return TakeFactorSums(up);
+    return Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, "a sum that is too long");
+  }
   if (up.kind == StatKind::kProbe) {
     if (!Admits(tree, tree.probe, up.root_incarnation)) return;
     if (tree.role.is_root()) return meter_.Add(stat, up.tally.loss_sum, up.tally.weight_sum);
+    if (!JoinBooks(edge, up.root, up.tally, length, tree.probe.tally, tree.probe.length)) return;
     tree.probe.stat.Add(stat);
-    Add(up.tally, tree.probe.tally);
     tree.probe_due = true;
     return;
   }
   if (tree.role.is_root()) {
-    Arrive(edge, nullptr, &stat, up.tally);
+    if (!Arrive(edge, up.root, nullptr, &stat, up.tally, length)) return;
   } else {
+    if (!JoinBooks(edge, up.root, up.tally, length, tree.sum.tally, tree.sum.length)) return;
     tree.sum.stat.Add(stat);
-    Add(up.tally, tree.sum.tally);
   }
   Accepted(edge, frame.header, up.root, 0);
 }
 
 // Kept until the tick, which takes them in the order of their senders.
-void Node::Arrive(const Edge& edge, const GradientSum* gradient, const StatSum* stat,
-                  const Tally& tally) {
+bool Node::Arrive(Edge& edge, NodeIndex root, const GradientSum* gradient, const StatSum* stat,
+                  const Tally& tally, double length) {
   Arrived* to = nullptr;
   size_t of_child = 0;
   for (Arrived& arrived : arrived_) {
@@ -204,13 +228,18 @@ void Node::Arrive(const Edge& edge, const GradientSum* gradient, const StatSum* 
     ++of_child;
     to = &arrived;
   }
-  if (of_child < kArrivedPerChildMax) {
+  const bool fresh = of_child < kArrivedPerChildMax;
+  if (fresh) {
     arrived_.emplace_back(edge.name, spec_.d_v, spec_.d_k);
     to = &arrived_.back();
   }
+  if (!JoinBooks(edge, root, tally, length, to->tally, to->length)) {
+    if (fresh) arrived_.pop_back();
+    return false;
+  }
   if (gradient != nullptr) to->gradient.Add(*gradient, true);
   if (stat != nullptr) to->stat.Add(*stat);
-  Add(tally, to->tally);
+  return true;
 }
 
 Node::Source& Node::HearFrom(const std::string& name) {

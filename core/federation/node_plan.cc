@@ -83,6 +83,12 @@ void Node::DropOldEpoch() {
 void Node::OpenTrees() {
   for (const Role& role : place_.roles) {
     const auto [tree, added] = trees_.emplace(role.root, ServedTree(role, spec_.d_v, spec_.d_k));
+    for (const TreeNode& node : FindTree(*plan_, role.root)->nodes) {  // parents before children
+      if (node.parent == kNoNode) continue;
+      const NodeIndex above =
+          node.parent == place_.me ? node.node : tree->second.BranchOf(node.parent);
+      if (above != kNoNode) tree->second.branches[node.node] = above;
+    }
     if (spec_.wire.compression == Compression::kTopK && !role.is_root() && role.weight > 0) {
       tree->second.residual.emplace(size_t{spec_.d_v} * spec_.d_k, spec_.wire.error_feedback);
     }

@@ -1,5 +1,5 @@
-// What a frame passes before it counts: federation, epoch, sender, session, contents, role,
-// sequence. Whatever stops it is counted.
+// What a frame passes before it counts: federation, epoch, sender, session, sequence, contents,
+// role. Whatever stops it is counted.
 #include <algorithm>
 #include <utility>
 
@@ -81,10 +81,12 @@ void Node::Receive(Edge& edge, const Frame& frame) {
     return Bad(edge, Drop::kNotNeighbour, NackCode::kNotNeighbour, "not a neighbour in the plan");
   }
   if (!FenceSession(edge, frame)) return;
+  // Before the contents: what is refused for them is acknowledged too, or it came again for ever.
+  if (!FenceSequence(edge, frame)) return;
   if (const absl::Status status = Check(frame, *plan_); !status.ok()) {
     return Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, StdView(status.message()));
   }
-  if (!FenceRole(edge, frame) || !FenceSequence(edge, frame)) return;
+  if (!FenceRole(edge, frame)) return;
   std::visit([&](const auto& body) { Take(edge, frame, body); }, frame.body);
 }
 
@@ -129,8 +131,10 @@ bool Node::FenceRole(Edge& edge, const Frame& frame) {
                      : std::ranges::binary_search(role->children, edge.index);
   }
   if (const Tally* tally = TallyOf(frame.body); fits && tally != nullptr) {
-    fits = std::ranges::none_of(tally->contributors, [this](const Contributor& contributor) {
-      return contributor.node == place_.me;
+    // A child speaks for its own branch: nobody else is blamed for what it says.
+    const ServedTree& tree = trees_.at(way->root);
+    fits = std::ranges::all_of(tally->contributors, [&](const Contributor& contributor) {
+      return tree.BranchOf(contributor.node) == edge.index;
     });
   }
   if (!fits) {

@@ -49,6 +49,7 @@ void Node::AddOwn(StepInput& input, bool barrier) {
   if (pending != nullptr) {
     pending->gradient.AddScaled(static_cast<float>(weight), made->gradient);
     pending->tally.norm_sum += weight * made->norm;
+    pending->length += weight * made->norm;
     return;
   }
   steps_.SawArrival(weight * made->norm, 0);
@@ -78,7 +79,9 @@ void Node::AddArrivedGradient(const Arrived& arrived, StepInput& input) {
   if (old) return drops_.Add(Drop::kTooOld);
   if (arrived.gradient.empty()) return;
   steps_.SawKey(arrived.tally.key_squared_max);
-  steps_.SawArrival(arrived.tally.norm_sum, static_cast<uint32_t>(delay));
+  // What its books say is not more than what is there can account for.
+  steps_.SawArrival(std::min(arrived.tally.norm_sum, kCancelMax * arrived.length),
+                    static_cast<uint32_t>(delay));
   input.gradient.AddScaled(static_cast<float>(DampingAt(delay)), arrived.gradient);
   input.any = true;
 }
@@ -145,7 +148,8 @@ void Node::AddBarrier(StepInput& input) {
       drops_.Add(Drop::kTooOld);
     } else if (!sum.gradient.empty()) {
       steps_.SawKey(sum.tally.key_squared_max);
-      steps_.SawArrival(sum.tally.norm_sum, static_cast<uint32_t>(delay));
+      steps_.SawArrival(std::min(sum.tally.norm_sum, kCancelMax * sum.length),
+                        static_cast<uint32_t>(delay));
       input.gradient.AddScaled(static_cast<float>(DampingAt(delay)), sum.gradient);
       input.any = true;
     }

@@ -45,6 +45,12 @@ void Node::Upload(ServedTree& tree) {
   UploadProbe(tree, *parent);
 }
 
+// Whether its parent would take it: whoever sends what it does not is the one it blames.
+bool Node::IsSound(const ServedTree& tree, const PendingSum& pending) const {
+  return pending.gradient.Finite() && pending.stat.Finite() && pending.length <= kSumNormMax &&
+         Check(pending.tally, *FindTree(*plan_, tree.role.root)).ok();
+}
+
 // Whether a sum may go to its parent; drops what never may.
 bool Node::MayPass(ServedTree& tree, PendingSum& pending) {
   const std::optional<uint64_t> oldest = OldestTag(pending.tally);
@@ -53,7 +59,7 @@ bool Node::MayPass(ServedTree& tree, PendingSum& pending) {
     ClearSum(tree, pending, Drop::kTooOld);
     return false;
   }
-  if (!pending.gradient.Finite() || !pending.stat.Finite()) {
+  if (!IsSound(tree, pending)) {
     ClearSum(tree, pending, Drop::kNotFinite);
     return false;
   }
@@ -100,6 +106,7 @@ void Node::SendSum(ServedTree& tree, Edge& parent, PendingSum& pending) {
   pending.gradient.Clear();
   pending.stat.Clear();
   pending.tally = {};
+  pending.length = 0;
   pending.held = 0;
 }
 
@@ -117,7 +124,7 @@ void Node::UploadBarrier(ServedTree& tree, Edge& parent) {
     if (tree.role.depth == 1 && !IsAnonymous(sum.tally, spec_.privacy)) {
       ClearSum(tree, sum, Drop::kPrivacyHold);
     }
-    if (!sum.gradient.Finite()) ClearSum(tree, sum, Drop::kNotFinite);
+    if (!IsSound(tree, sum)) ClearSum(tree, sum, Drop::kNotFinite);
     SendSum(tree, parent, sum);
     return true;
   });
@@ -127,7 +134,7 @@ void Node::UploadProbe(ServedTree& tree, Edge& parent) {
   const Lane lane{.kind = LaneKind::kProbe, .root = tree.role.root};
   PendingSum& probe = tree.probe;
   if (!tree.probe_due || probe.tally.items == 0 || parent.out.InFlight(lane) > 0) return;
-  if (!probe.stat.Finite()) return ClearSum(tree, probe, Drop::kNotFinite);
+  if (!IsSound(tree, probe)) return ClearSum(tree, probe, Drop::kNotFinite);
   if (tree.role.depth == 1 && !IsAnonymous(probe.tally, spec_.privacy)) return;
   StatUp up{.kind = StatKind::kProbe,
             .root = tree.role.root,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,6 +42,7 @@ struct PendingSum {
     gradient.Clear();
     stat.Clear();
     tally = {};
+    length = 0;
     held = 0;
   }
 
@@ -48,6 +50,7 @@ struct PendingSum {
   GradientSum gradient;
   StatSum stat;
   Tally tally;
+  double length = 0;  // norms of what was added, together: at most kSumNormMax
   uint32_t held = 0;  // rounds that it was not anonymous enough
   // Barrier only.
   uint64_t tag = 0;
@@ -59,7 +62,14 @@ struct ServedTree {
   ServedTree(Role its_role, size_t d_v, size_t d_k)
       : role(std::move(its_role)), changes(d_v, d_k), sum(d_v, d_k), probe(d_v, d_k) {}
 
+  // The child above or at `node`; kNoNode: it is not below me.
+  NodeIndex BranchOf(NodeIndex node) const {
+    const auto found = branches.find(node);
+    return found == branches.end() ? kNoNode : found->second;
+  }
+
   Role role;
+  std::map<NodeIndex, NodeIndex> branches;  // who is below me, and below which child
   ParamState param;
   // Compression low_rank: what led to the memory of param.base_tag; and, of another root, that
   // memory.

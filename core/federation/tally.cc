@@ -35,7 +35,7 @@ void Insert(const Contributor& contributor, Tally& tally) {
 }  // namespace
 
 void Add(const Contributor& contributor, Tally& tally) {
-  tally.items += contributor.items;
+  tally.items = std::min(tally.items + contributor.items, kTallyItemsMax);
   tally.weight_sum += contributor.weight;
   Insert(contributor, tally);
 }
@@ -45,7 +45,7 @@ void Add(const Tally& more, Tally& tally) {
   tally.loss_sum += more.loss_sum;
   tally.weight_sum += more.weight_sum;
   tally.key_squared_max = std::max(tally.key_squared_max, more.key_squared_max);
-  tally.items += more.items;
+  tally.items = std::min(tally.items + more.items, kTallyItemsMax);
   tally.unnamed = std::min<uint64_t>(tally.unnamed + more.unnamed, kPlanNodesMax);
   for (const Contributor& contributor : more.contributors) Insert(contributor, tally);
 }

@@ -12,6 +12,12 @@
 
 namespace mneme::federation {
 
+// Items of one contributor in a sum; and what all of them are counted up to, so that counts of many
+// sums never come round to zero.
+inline constexpr uint64_t kContributorItemsMax = uint64_t{1} << 48;
+inline constexpr uint64_t kTallyItemsMax = uint64_t{1} << 62;
+static_assert(kContributorsNamedMax * kContributorItemsMax < kTallyItemsMax);
+
 // One more entry, joined with the one of the same node and incarnation where there is one.
 void Add(const Contributor& contributor, Tally& tally);
 void Add(const Tally& more, Tally& tally);

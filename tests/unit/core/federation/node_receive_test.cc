@@ -1,6 +1,7 @@
 // What a node refuses, and that refusing leaves no trace but a count.
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "core/base/random.h"
 #include "gtest/gtest.h"
@@ -218,6 +219,116 @@ TEST(NodeReceive, APeerWithAnotherSpecLosesItsStream) {
   const auto closed = AllOf<CloseStream>(actions);
   ASSERT_EQ(closed.size(), 1U);
   EXPECT_NE(closed[0].reason.find("another spec"), std::string::npos);
+}
+
+// Node b of the line, between its root a and the leaf c.
+struct Relay {
+  explicit Relay(const Spec& its_spec = SmallSpec()) : spec(its_spec), b("b", spec), a(0), c(2) {
+    b.Plan(LinePlan(spec));
+    a = Greet(b, "a", 0, spec);
+    c = Greet(b, "c", 2, spec);
+    ParamDown down{.root = 0, .root_incarnation = 1, .tag = 9, .base_tag = 9};
+    down.memory = Pack(std::vector<float>(kDim * kDim), spec.wire.type);
+    b.Handle(FrameIn{.peer = "a", .frame = a.Counted(down)});
+  }
+  std::vector<Action> FromC(const Body& body) {
+    return b.Handle(FrameIn{.peer = "c", .frame = c.Counted(body)});
+  }
+  // What it sends to a is good, or a would blame it.
+  GradUp Passes() {
+    const auto actions = b.Handle(Tick{});
+    const auto sums = SentTo<GradUp>(actions, "a");
+    EXPECT_EQ(sums.size(), 1U);
+    if (sums.empty()) return {};
+    const absl::Status status = Check(Frame{.header = {}, .body = sums[0]}, LinePlan(spec));
+    EXPECT_TRUE(status.ok()) << status;
+    return sums[0];
+  }
+
+  Spec spec;
+  Driven b;
+  Peer a;
+  Peer c;
+};
+
+// Each of c's frames passes alone; the sum of both would not pass at a.
+TEST(NodeReceive, WhatWouldNotPassFurtherUpIsTheChildsFault) {
+  struct Lie {
+    const char* what;
+    void (*make)(GradUp&);
+  };
+  const Lie lies[] = {
+      {"more evaluations than tags", [](GradUp& up) { up.tally.contributors[0].newest_tag = 3; }},
+      {"norms", [](GradUp& up) { up.tally.norm_sum = kTallySumMax; }},
+      {"losses", [](GradUp& up) { up.tally.loss_sum = -kTallySumMax; }},
+      {"items",
+       [](GradUp& up) { up.tally.items = up.tally.contributors[0].items = uint64_t{1} << 48; }},
+      {"length", [](GradUp& up) {
+         up.values = Pack(std::vector<float>(kDim * kDim, 3e33F), WireType::kFloat32);
+       }}};
+  for (const Lie& lie : lies) {
+    Relay relay;
+    const bool same_tag = std::string_view(lie.what) == "more evaluations than tags";
+    for (uint64_t i = 0; i < 3; ++i) {
+      GradUp up = SumOf(0, 2, same_tag ? 3 : 3 + i, -1, i + 1);
+      lie.make(up);
+      if (!same_tag) up.tally.contributors[0].newest_tag = 3 + i;
+      relay.FromC(up);
+    }
+    EXPECT_EQ(relay.b.Dropped(Drop::kBadFrame), 2U) << lie.what;
+    EXPECT_EQ(relay.Passes().tally.contributors.at(1).evaluations, 1U) << lie.what;
+    // And honest ones still pass.
+    relay.FromC(SumOf(0, 2, 8, -1, 4));
+    EXPECT_EQ(relay.b.Dropped(Drop::kBadFrame), 2U) << lie.what;
+    EXPECT_EQ(relay.Passes().tally.items, 1U) << lie.what;
+  }
+}
+
+TEST(NodeReceive, ASumAsLongAsMayBeDoesNotMakeHonestOnesBad) {
+  Relay relay;
+  GradUp full = SumOf(0, 2, 3, -1);
+  full.tally.norm_sum = full.tally.loss_sum = kTallySumMax;
+  full.values = Pack(std::vector<float>(kDim * kDim, 3.3e33F), WireType::kFloat32);
+  relay.FromC(full);
+  for (uint64_t i = 1; i < 6; ++i) relay.FromC(SumOf(0, 2, 3 + i, -1e10F, i + 1));
+  EXPECT_EQ(relay.b.Dropped(Drop::kBadFrame), 0U);
+  EXPECT_EQ(relay.Passes().tally.items, 6U);
+}
+
+TEST(NodeReceive, AChildSpeaksForItsOwnBranchOnly) {
+  Relay relay;
+  relay.FromC(SumOf(0, 1, 3, -1));  // of b itself
+  EXPECT_EQ(relay.b.Dropped(Drop::kNotNeighbour), 1U);
+  EXPECT_EQ(relay.Passes().tally.items, 0U);
+}
+
+TEST(NodeReceive, WhatIsRefusedIsAcknowledged) {
+  Relay relay;
+  const Frame bad = relay.c.Counted(SumOf(0, 2, 3, std::numeric_limits<float>::quiet_NaN()));
+  relay.b.Handle(FrameIn{.peer = "c", .frame = bad});
+  uint64_t acked = 0;
+  for (const Send& send : AllOf<Send>(relay.b.Handle(Tick{}))) {
+    if (send.peer == "c") acked = std::max(acked, send.frame.header.ack_seq);
+  }
+  EXPECT_EQ(acked, 1U);
+  // Sent again it is no other bad frame.
+  relay.b.Handle(FrameIn{.peer = "c", .frame = bad});
+  EXPECT_EQ(relay.b.Dropped(Drop::kBadFrame), 1U);
+  EXPECT_EQ(relay.b.Dropped(Drop::kDuplicate), 1U);
+}
+
+TEST(NodeReceive, OneLieAboutItsNormsDoesNotStopAdaptiveSteps) {
+  Spec spec = SmallSpec();
+  spec.steps = {.schedule = Schedule::kAdaptive};
+  Meeting meeting(spec);
+  meeting.From(meeting.b.Counted(SumOf(0, 1, 0, -1, 1)));
+  meeting.Learned();
+  GradUp lie = SumOf(0, 1, 0, -1, 2);  // late, so that its norm meets those before
+  lie.tally.norm_sum = 1e99;
+  meeting.From(meeting.b.Counted(lie));
+  meeting.Learned();
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), 0U);
+  EXPECT_GT(meeting.a.Status().eta, 1e-2);
 }
 
 // Any change of any field of good frames: nothing throws, the memory stays finite.

@@ -380,7 +380,8 @@ TEST(Node, NothingHappensAfterStop) {
   EXPECT_TRUE(a.Handle(Stop{}).empty());
 }
 
-TEST(Node, SumsThatOverflowAreDroppedAndTheMemoryStaysFinite) {
+// They are their senders' fault: what others put into the sums of this node stays.
+TEST(Node, SumsThatWouldOverflowAreRefusedAndTheMemoryStaysFinite) {
   const Spec spec = SmallSpec();
   Driven b("b", spec);
   b.Plan(LinePlan(spec));
@@ -390,12 +391,13 @@ TEST(Node, SumsThatOverflowAreDroppedAndTheMemoryStaysFinite) {
   b.Handle(FrameIn{.peer = "c", .frame = c.Counted(SumOf(0, 2, 0, 3e38F, 1))});
   b.Handle(FrameIn{.peer = "c", .frame = c.Counted(SumOf(0, 2, 1, 3e38F, 2))});
   EXPECT_TRUE(SentTo<GradUp>(b.Handle(Tick{}), "a").empty());
-  EXPECT_EQ(b.Dropped(Drop::kNotFinite), 1U);
+  EXPECT_EQ(b.Dropped(Drop::kBadFrame), 2U);
   // And two for b itself.
   b.Handle(FrameIn{.peer = "a", .frame = a.Counted(SumOf(1, 0, 0, 3e38F))});
   b.Handle(FrameIn{.peer = "c", .frame = c.Counted(SumOf(1, 2, 0, 3e38F))});
   b.Handle(Tick{});
-  EXPECT_EQ(b.Dropped(Drop::kNotFinite), 2U);
+  EXPECT_EQ(b.Dropped(Drop::kBadFrame), 4U);
+  EXPECT_EQ(b.Dropped(Drop::kNotFinite), 0U);
   for (const float value : b->memory()) EXPECT_EQ(value, 0);
 }
 
