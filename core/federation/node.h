@@ -62,6 +62,7 @@ inline constexpr uint32_t kProbeRounds = 64;       // between measurements of an
 inline constexpr uint32_t kWarmAnswerRounds = 40;  // for a neighbour to show its memory
 inline constexpr uint32_t kWarmRoundsMax = 400;    // with a plan; then the node begins with zeros
 inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;  // likewise, until there is a plan
+inline constexpr uint64_t kWarmStepsMax = 100'000;     // of a neighbour that count for this node
 inline constexpr double kCancelMax = 64;  // norms of the parts of a sum, against that of the sum
 inline constexpr size_t kArrivedFactorRowsMax = 65536;  // items of others that wait for the tick
 

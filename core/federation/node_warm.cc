@@ -15,6 +15,12 @@ namespace {
 
 constexpr double kBallSlack = 1.01;  // rounding of the wire
 
+// Of adaptive: its first step is c R / sqrt(spread), here c / sqrt(kWarmStepsMax) at least.
+double WarmSpreadMax(const Spec& spec) {
+  const double radius = BallRadius(spec);
+  return radius * radius * static_cast<double>(kWarmStepsMax);
+}
+
 }  // namespace
 
 void Node::WarmUp() {
@@ -51,7 +57,7 @@ void Node::Take(Edge& edge, const Frame& /*frame*/, const WarmAsk& /*ask*/) {
   if (lately) return;
   edge.warm_told_round = round_;
   WarmReply reply;
-  const StepState& state = steps_.state();
+  const StepState state = steps_.state();
   if (spec_.warm_start == WarmStart::kNeighbour && !warm_pending_ && state.steps > 0) {
     reply = {
         .steps = state.steps, .spread = state.spread, .memory = Pack(*memory_, spec_.wire.type)};
@@ -74,8 +80,9 @@ void Node::Take(Edge& edge, const Frame& /*frame*/, const WarmReply& reply) {
   ProjectToBall(std::span<float>(memory), BallRadius(spec_));
   memory_ = std::make_shared<const std::vector<float>>(std::move(memory));
   StepState state = steps_.state();
-  state.steps = reply.steps;
-  state.spread = reply.spread;
+  // Not more than this node can make up for, whatever the neighbour says.
+  state.steps = std::min(reply.steps, kWarmStepsMax);
+  state.spread = std::min(reply.spread, WarmSpreadMax(spec_));
   steps_ = StepSizes(spec_, DelaysOfInterest(), std::move(state));
   warm_from_ = edge.name;
   warm_pending_ = false;

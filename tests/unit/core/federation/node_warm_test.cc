@@ -55,6 +55,27 @@ TEST(NodeWarm, BeginsWithTheMemoryOfTheFirstNeighbourThatHasOne) {
   EXPECT_EQ(b->memory(), before);
 }
 
+// Steps of 1 / sqrt(2^63) would teach it nothing ever again.
+TEST(NodeWarm, ANeighbourThatLiesAboutItsStepsDoesNotStopTheNodes) {
+  for (const Schedule schedule : {Schedule::kSqrt, Schedule::kAdaptive}) {
+    Spec spec = WarmSpec();
+    spec.steps = {.schedule = schedule};
+    Driven b("b", spec);
+    b.Plan(LinePlan(spec));
+    Greet(b, "a", 0, spec);
+    Peer c = Greet(b, "c", 2, spec);
+    b.Handle(Tick{});
+    for (uint32_t t = 0; t < kWarmAnswerRounds; ++t) b.Handle(Tick{});
+    WarmReply lie = ReplyOf(uint64_t{1} << 63, 1e-6F);
+    lie.spread = 1e300;
+    b.Handle(FrameIn{.peer = "c", .frame = c.Plain(lie)});
+    ASSERT_EQ(b.Status().warm_from, "c");
+    b.Handle(b.ItemAt(0, 0));
+    b.Handle(Tick{});
+    EXPECT_GT(b.Status().eta, 0.25 / std::sqrt(2.0 * kWarmStepsMax)) << Name(schedule);
+  }
+}
+
 TEST(NodeWarm, WhereNobodyHasAnythingOrAnswersItBeginsWithZeros) {
   const Spec spec = WarmSpec();
   Driven none("b", spec);
