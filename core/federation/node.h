@@ -63,6 +63,8 @@ inline constexpr uint32_t kWarmAnswerRounds = 40;  // for a neighbour to show it
 inline constexpr uint32_t kWarmRoundsMax = 400;    // with a plan; then the node begins with zeros
 inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;  // likewise, until there is a plan
 inline constexpr uint64_t kWarmStepsMax = 100'000;     // of a neighbour that count for this node
+// Incarnations are counts, or seconds since 1970: none is more than a day beyond this node's clock.
+inline constexpr uint64_t kIncarnationAheadMax = 86'400;
 inline constexpr double kCancelMax = 64;  // norms of the parts of a sum, against that of the sum
 inline constexpr size_t kArrivedFactorRowsMax = 65536;  // items of others that wait for the tick
 
@@ -88,8 +90,9 @@ class Node {
   static absl::StatusOr<std::unique_ptr<Node>> Create(NodeOptions options, const Checkpoint* state,
                                                       uint64_t seed);
 
-  // Appends to `actions`; they are to be carried out in order. `now_nanos` may jump, and is used
-  // for what is shown and measured only.
+  // Appends to `actions`; they are to be carried out in order. `now_nanos`, since 1970, may jump:
+  // it is used for what is shown and measured, and to know incarnations that cannot be
+  // (kIncarnationAheadMax).
   void Handle(const Event& event, int64_t now_nanos, std::vector<Action>* actions);
 
   // The first of the own items that this node has still to see.
@@ -189,6 +192,8 @@ class Node {
   bool FenceSession(Edge& edge, const Frame& frame);
   bool FenceRole(Edge& edge, const Frame& frame);
   bool FenceSequence(Edge& edge, const Frame& frame);
+  bool FenceStarts(Edge& edge, const Frame& frame);
+  uint64_t IncarnationMax() const;
   void Refuse(Edge& edge, Drop reason, std::optional<NackCode> code, NodeIndex root = 0);
   void Bad(Edge& edge, Drop reason, NackCode code, std::string_view what);
   void Greeted(Edge& edge);

@@ -76,7 +76,10 @@ void Node::DropOldEpoch() {
     edge.greeted = edge.ack_due = false;
     edge.index = kNoNode;
   }
-  for (auto& [name, source] : sources_) source.heard = false;
+  for (auto& [name, source] : sources_) {
+    source.heard = false;
+    source.incarnation = 0;  // the epoch fences its past; what relays said of it is forgotten
+  }
   drops_.Add(Drop::kEpochChange, dropped);
 }
 
@@ -122,7 +125,7 @@ void Node::OpenEdges() {
       continue;
     }
     const uint64_t least = plan_->nodes[edge.index].incarnation;
-    if (edge.incarnation < least) NewSession(edge, least);
+    if (edge.incarnation < least && least <= IncarnationMax()) NewSession(edge, least);
     edge.hello_round = round_ + kHelloRounds;
     if (edge.up) SendHello(edge, true);
     ++it;

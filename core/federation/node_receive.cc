@@ -1,6 +1,7 @@
 // What a frame passes before it counts: federation, epoch, sender, session, sequence, contents,
-// role. Whatever stops it is counted.
+// role, starts. Whatever stops it is counted.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/base/status.h"
@@ -8,6 +9,8 @@
 
 namespace mneme::federation {
 namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
 
 bool IsSequenced(const Body& body) {
   if (const auto* factor = std::get_if<Factor>(&body)) return factor->count > 0;
@@ -86,7 +89,7 @@ void Node::Receive(Edge& edge, const Frame& frame) {
   if (const absl::Status status = Check(frame, *plan_); !status.ok()) {
     return Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, StdView(status.message()));
   }
-  if (!FenceRole(edge, frame)) return;
+  if (!FenceRole(edge, frame) || !FenceStarts(edge, frame)) return;
   std::visit([&](const auto& body) { Take(edge, frame, body); }, frame.body);
 }
 
@@ -99,6 +102,10 @@ bool Node::FenceSession(Edge& edge, const Frame& frame) {
     // To the one that sent it, not to its successor.
     const Nack nack{.code = NackCode::kOldIncarnation, .my_epoch = epoch_};
     if (!is_nack) SendPlain(edge, nack, {.to_incarnation = header.incarnation});
+    return false;
+  }
+  if (header.incarnation > IncarnationMax()) {
+    Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, "is of a start that is still to come");
     return false;
   }
   if (header.incarnation > edge.incarnation) NewSession(edge, header.incarnation);
@@ -141,6 +148,27 @@ bool Node::FenceRole(Edge& edge, const Frame& frame) {
     Bad(edge, Drop::kNotNeighbour, NackCode::kNotNeighbour, "not an edge of that tree");
   }
   return fits;
+}
+
+uint64_t Node::IncarnationMax() const {
+  const auto seconds = static_cast<uint64_t>(std::max<int64_t>(now_, 0) / kNanosPerSecond);
+  const uint64_t known = std::max(seconds, options_.incarnation);
+  return known + std::min(kIncarnationAheadMax, std::numeric_limits<uint64_t>::max() - known);
+}
+
+// One that cannot be would silence the real ones for good.
+bool Node::FenceStarts(Edge& edge, const Frame& frame) {
+  uint64_t newest = 0;
+  if (const auto* down = std::get_if<ParamDown>(&frame.body)) newest = down->root_incarnation;
+  if (const auto* up = std::get_if<GradUp>(&frame.body)) newest = up->root_incarnation;
+  if (const auto* up = std::get_if<StatUp>(&frame.body)) newest = up->root_incarnation;
+  if (const auto* factor = std::get_if<Factor>(&frame.body)) newest = factor->source_incarnation;
+  if (const Tally* tally = TallyOf(frame.body); tally != nullptr) {
+    for (const Contributor& one : tally->contributors) newest = std::max(newest, one.incarnation);
+  }
+  if (newest <= IncarnationMax()) return true;
+  Bad(edge, Drop::kBadFrame, NackCode::kBadFrame, "tells of a start that is still to come");
+  return false;
 }
 
 bool Node::FenceSequence(Edge& edge, const Frame& frame) {

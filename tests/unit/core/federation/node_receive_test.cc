@@ -331,6 +331,63 @@ TEST(NodeReceive, OneLieAboutItsNormsDoesNotStopAdaptiveSteps) {
   EXPECT_GT(meeting.a.Status().eta, 1e-2);
 }
 
+constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+
+TEST(NodeReceive, AStartThatIsStillToComeSilencesNobody) {
+  Spec spec = SmallSpec();
+  spec.transport = Transport::kFactor;
+  spec.privacy.share_items = true;
+  Meeting meeting(spec);
+  // The relay b about c, without a number.
+  meeting.From(meeting.b.Plain(Factor{.source = 2, .source_incarnation = kNever}));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), 1U);
+  Factor real{.source = 2, .source_incarnation = 1, .count = 1};
+  real.keys = real.responses = Pack(std::vector<float>{1, 0, 0}, WireType::kFloat32);
+  meeting.From(meeting.b.Counted(real));
+  EXPECT_GT(meeting.Learned(), 0);
+  // And of a neighbour itself.
+  Frame frame = meeting.b.HelloOf(spec);
+  frame.header.incarnation = kNever;
+  meeting.From(frame);
+  real.first_item = 1;
+  meeting.From(meeting.b.Counted(real));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kOldIncarnation), 0U);
+  EXPECT_EQ(meeting.a.Dropped(Drop::kBadFrame), 2U);
+}
+
+TEST(NodeReceive, WhatARelayMadeOfASourcesStartIsForgottenWithTheEpoch) {
+  Spec spec = SmallSpec();
+  spec.transport = Transport::kFactor;
+  spec.privacy.share_items = true;
+  Meeting meeting(spec);
+  Factor factor{.source = 2, .source_incarnation = 50'000, .count = 0};
+  meeting.From(meeting.b.Plain(factor));
+  Factor real{.source = 2, .source_incarnation = 1, .count = 1};
+  real.keys = real.responses = Pack(std::vector<float>{1, 0, 0}, WireType::kFloat32);
+  meeting.From(meeting.b.Counted(real));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kOldIncarnation), 1U);
+  EXPECT_EQ(meeting.Learned(), 0);
+  meeting.a.Plan(LinePlan(spec, 2));
+  Peer b(1);
+  b.header().epoch = 2;
+  meeting.From(b.HelloOf(spec));
+  meeting.From(b.Counted(real));
+  EXPECT_GT(meeting.Learned(), 0);
+}
+
+TEST(NodeReceive, APlanWithAStartThatIsStillToComeKillsNoEdge) {
+  Meeting meeting;
+  Plan wrong = LinePlan(SmallSpec(), 2);
+  wrong.nodes[1].incarnation = kNever;
+  meeting.a.Plan(wrong);
+  meeting.a.Plan(LinePlan(SmallSpec(), 3));
+  Peer b(1);
+  b.header().epoch = 3;
+  meeting.From(b.HelloOf(SmallSpec()));
+  meeting.From(b.Counted(SumOf(0, 1, 0, -1)));
+  EXPECT_FLOAT_EQ(meeting.Learned(), 0.5F);
+}
+
 // Any change of any field of good frames: nothing throws, the memory stays finite.
 TEST(NodeReceive, SpoiledFramesOfAnyKindDoNoHarm) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
