@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/fail_point.h"
 #include "core/base/status.h"
+#include "server/auth/page_rate.h"
 #include "server/net/port_metrics.h"
 #include "server/observe/engine_metrics.h"
 #include "server/peer/federation_metrics.h"
@@ -142,6 +143,13 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> StartDoor(
   };
   options.allow = [&gate = bounds.gate](const std::string& authorization) {
     return gate.CheckPage(authorization);
+  };
+  const PageRate rate(security.authenticator(), Clock::Real());
+  options.take = [rate](const std::string& authorization, uint64_t bytes) {
+    return rate.Take(authorization, bytes);
+  };
+  options.charge = [rate](const std::string& authorization, uint64_t bytes) {
+    rate.Charge(authorization, bytes);
   };
   MNEME_ASSIGN_OR_RETURN(
       std::unique_ptr<HttpDoor> door,

@@ -73,7 +73,7 @@ HttpDoor::HttpDoor(DoorOptions options, const engine::Engine& engine, grpc::Serv
     : options_(std::move(options)),
       engine_(engine),
       open_api_(MakeOpenApi(routes_)),
-      json_(server, options_.call_time) {}
+      json_(server, options_.call_time, options_.take) {}
 
 void HttpDoor::Handle(HttpRequest& request, HttpRespond respond) {
   const auto target = routes_.Find(request.verb, request.path);
@@ -84,8 +84,12 @@ void HttpDoor::Handle(HttpRequest& request, HttpRespond respond) {
   const Page page = std::get<Page>(*target);
   if (IsOpenToAll(page)) return respond(Show(page));
   const absl::Status submitted = json_.pool().Submit([this, page, &request, respond] {
-    const absl::Status allowed = options_.allow(request.authorization);
-    respond(allowed.ok() ? Show(page) : ErrorResponse(allowed));
+    absl::Status allowed = options_.allow(request.authorization);
+    if (allowed.ok()) allowed = options_.take(request.authorization, 0);
+    if (!allowed.ok()) return respond(ErrorResponse(allowed));
+    HttpResponse shown = Show(page);
+    options_.charge(request.authorization, shown.body.size());
+    respond(std::move(shown));
   });
   if (!submitted.ok()) respond(ErrorResponse(submitted));
 }

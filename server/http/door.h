@@ -34,6 +34,11 @@ struct DoorOptions {
   // OK: whoever sent this header is known, and may have a large body of a call read.
   std::function<absl::Status(const std::string& authorization, const std::string& verb)> know =
       [](const std::string&, const std::string&) { return absl::OkStatus(); };
+  // Counts a page, or a body that cannot be read, against the sender's limits; RATE.
+  JsonDoor::Take take = [](const std::string&, uint64_t) { return absl::OkStatus(); };
+  // Likewise the bytes of a page.
+  std::function<void(const std::string& authorization, uint64_t bytes)> charge =
+      [](const std::string&, uint64_t) {};
   // What to show at /metrics besides the door's own.
   std::function<void(MetricFamilies&)> collect = [](MetricFamilies&) {};
 };

@@ -91,8 +91,9 @@ struct JsonDoor::Pending {
   HttpRespond respond;
 };
 
-JsonDoor::JsonDoor(grpc::Server& server, std::chrono::nanoseconds call_time)
+JsonDoor::JsonDoor(grpc::Server& server, std::chrono::nanoseconds call_time, Take take)
     : call_time_(call_time),
+      take_(std::move(take)),
       types_(
           pb::util::NewTypeResolverForDescriptorPool(kTypes, pb::DescriptorPool::generated_pool())),
       stub_(Inside(server)),
@@ -120,6 +121,9 @@ void JsonDoor::Send(const RpcTarget& target, const HttpRequest& request, HttpRes
     const pb::util::Status parsed = pb::util::JsonToBinaryString(
         types_.get(), TypeUrl(*method.descriptor->input_type()), request.body, &bytes);
     if (!parsed.ok()) {
+      // It does not come to the gate, which counts calls.
+      const absl::Status in_time = take_(request.authorization, request.body.size());
+      if (!in_time.ok()) return respond(ErrorResponse(in_time));
       return respond(ErrorResponse(
           BadJson(method, std::string_view(parsed.message().data(), parsed.message().size()))));
     }

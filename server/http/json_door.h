@@ -14,6 +14,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,8 +31,10 @@ inline constexpr int kJsonThreads = 2;
 
 class JsonDoor {
  public:
+  // Counts what becomes no call against its sender's limits; ResourceExhausted (RATE).
+  using Take = std::function<absl::Status(const std::string& authorization, uint64_t bytes)>;
   // `call_time`: for a call whose client does not say (Grpc-Timeout).
-  JsonDoor(grpc::Server& server, std::chrono::nanoseconds call_time);
+  JsonDoor(grpc::Server& server, std::chrono::nanoseconds call_time, Take take);
   ~JsonDoor();
 
   // Carries the call out; `request` lives until `respond` is called. Does not block.
@@ -50,6 +53,7 @@ class JsonDoor {
   HttpResponse Encode(Pending& call, const grpc::Status& status) const;
 
   const std::chrono::nanoseconds call_time_;
+  const Take take_;
   const std::unique_ptr<google::protobuf::util::TypeResolver> types_;
   Mutex mutex_;  // while a call is begun; nothing else is locked under it but the pool's
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
