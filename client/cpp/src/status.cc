@@ -116,9 +116,14 @@ Error OwnWords(const grpc::Status& status, std::string_view target, bool asked_t
       error.next_step = "Send fewer rows in one request.";
       break;
     case grpc::StatusCode::UNIMPLEMENTED:
+      // gRPC says as little of a request that it could not read.
       error.reason = "UNKNOWN_METHOD";
-      error.next_step =
-          absl::StrCat("Check that a mneme server of this version is at ", AbslView(target), ".");
+      if (error.message.empty()) {
+        error.message = absl::StrCat(AbslView(target),
+                                     " does not know this call, or could not read the request");
+      }
+      error.next_step = absl::StrCat("Check that a mneme server of this version is at ",
+                                     AbslView(target), ", and that all text sent is UTF-8.");
       break;
     default:
       error.reason = "TRANSPORT";
