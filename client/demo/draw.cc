@@ -1,6 +1,5 @@
 #include "client/demo/draw.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/terminal.h"
 
 namespace mneme::demo {
 namespace {
