@@ -111,12 +111,22 @@ class EtcdFederationTest : public FederationSites {
     }
     return true;
   }
+  // Once more while etcd does not answer, as it may be busy after its start.
+  template <typename Call>
+  static grpc::Status Patiently(Call call) {
+    grpc::Status status;
+    Eventually([&] {
+      status = call();
+      return status.error_code() != grpc::StatusCode::UNAVAILABLE;
+    });
+    return status;
+  }
   // All three, joined, that want each other's items.
   void Federate() {
     for (const char* name : {"east", "north", "south"}) StartWithMemory(name);
-    ASSERT_TRUE(CreateFederation("north").ok());
+    ASSERT_TRUE(Patiently([&] { return CreateFederation("north"); }).ok());
     for (const char* name : {"east", "north", "south"}) {
-      const grpc::Status status = Join(name);
+      const grpc::Status status = Patiently([&] { return Join(name); });
       ASSERT_TRUE(status.ok()) << status.error_message();
     }
     ASSERT_TRUE(Want("north", {{"north", 1}, {"south", 1}}).ok());
@@ -157,10 +167,10 @@ class GuardedEtcdTest : public EtcdFederationTest {
 
 TEST_F(GuardedEtcdTest, NodesComeByTlsWithAUserAndAWrongPasswordIsSaidAndMended) {
   for (const char* name : {"north", "south"}) StartWithMemory(name);
-  const grpc::Status created = CreateFederation("north");
+  const grpc::Status created = Patiently([&] { return CreateFederation("north"); });
   ASSERT_TRUE(created.ok()) << created.error_message();
   for (const char* name : {"north", "south"}) {
-    const grpc::Status joined = Join(name);
+    const grpc::Status joined = Patiently([&] { return Join(name); });
     ASSERT_TRUE(joined.ok()) << joined.error_message();
   }
   ASSERT_TRUE(Want("north", {{"north", 1}, {"south", 1}}).ok());
@@ -196,9 +206,9 @@ using Names = std::vector<std::string>;
 
 TEST_F(EtcdClusterTest, GoesOnWithoutTheLeaderAndSaysSoWithoutAMajority) {
   for (const char* name : {"north", "south"}) StartWithMemory(name);
-  ASSERT_TRUE(CreateFederation("north").ok());
+  ASSERT_TRUE(Patiently([&] { return CreateFederation("north"); }).ok());
   for (const char* name : {"north", "south"}) {
-    const grpc::Status joined = Join(name);
+    const grpc::Status joined = Patiently([&] { return Join(name); });
     ASSERT_TRUE(joined.ok()) << joined.error_message();
     for (const v1::FederationNode& node : federation_.nodes()) {
       EXPECT_FALSE(node.away()) << node.name() << ": Join answers once it is announced";
