@@ -33,7 +33,7 @@ absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
 // be on its way to a node that is busy, of each stream.
 inline constexpr uint64_t kPeerConnectionsMax = 1'024;
 inline constexpr uint64_t kPeerConnectionsPerAddressMax = 512;
-inline constexpr uint64_t kPeerStreamBytesMax = 128 << 20;
+inline constexpr uint64_t kPeerStreamBytesMax = 64 << 20;
 // Listens on the port for other nodes. Errors of ClientPort::Open.
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenPeerPort(const Config& config,
                                                          uint64_t buffer_bytes_max);

@@ -39,7 +39,7 @@ class RawConnection {
   RawConnection(const RawConnection&) = delete;
 
   // All of it, reading what comes meanwhile; false once the other side has closed, or takes nothing
-  // for a second.
+  // for ten seconds.
   bool Send(std::string_view bytes);
   // What has come so far is read. True: the other side has closed.
   bool IsClosed();
