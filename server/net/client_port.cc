@@ -80,9 +80,9 @@ void ClientPort::AddTo(grpc::ServerBuilder& builder,
     return;
   }
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);  // CallCounter asks it
-  acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+  hand_over_ = std::make_unique<HandOver>(builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      std::move(credentials));
+      std::move(credentials)));
   *port = PortOf(listeners_.front());
 }
 
@@ -100,6 +100,10 @@ void ClientPort::Close() {
   const uint64_t one = 1;
   static_cast<void>(!write(wake_.get(), &one, sizeof(one)));
   thread_.join();
+  // One that is being given to gRPC ends, so that the thread that brings it does.
+  const std::optional<Id> came = hand_over_->Stop();
+  const auto found = came.has_value() ? connections_.find(*came) : connections_.end();
+  if (found != connections_.end()) shutdown(found->second.socket.get(), SHUT_RDWR);
   listeners_.clear();
   connections_.clear();
 }
@@ -184,10 +188,7 @@ void ClientPort::Take(Accepted accepted, int listener) {
   connections_.emplace(id, std::move(connection));
   ++accepted_;
   count_ = connections_.size();
-  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
-  parameters.listener_fd = listener;
-  parameters.fd = accepted.socket.Release();
-  acceptor_->HandleNewConnection(&parameters);
+  hand_over_->Add(id, std::move(accepted.socket), listener);
 }
 
 void ClientPort::End(Id id) {

@@ -3,10 +3,11 @@
 // what is no call are cut off.
 //
 // Connections beyond connections_max, or beyond connections_per_address_max from one address, are
-// closed at once. Beside each that gRPC has, this port keeps a second descriptor of the same
-// socket: it tells when the connection ends, what came in on it, and ends it. Every kLookPeriod a
-// thread looks at what connections owe (ledger.h); whoever owes too much is cut off, and its
-// address gets no new connection for kPenaltySeconds, unless it was all together who owed it.
+// closed at once. Others are given to gRPC (hand_over.h). Beside each that gRPC has, this port
+// keeps a second descriptor of the same socket: it tells when the connection ends, what came in on
+// it, and ends it. Every kLookPeriod a thread looks at what connections owe (ledger.h); whoever
+// owes too much is cut off, and its address gets no new connection for kPenaltySeconds, unless it
+// was all together who owed it.
 //
 // A Unix socket is given to gRPC as it is: whoever may open it is on this machine.
 //
@@ -30,6 +31,7 @@
 #include "core/base/clock.h"
 #include "server/net/call_counts.h"
 #include "server/net/deliveries.h"
+#include "server/net/hand_over.h"
 #include "server/net/ledger.h"
 #include "server/net/socket.h"
 
@@ -115,7 +117,7 @@ class ClientPort {
   const OnCut on_cut_;
   Deliveries deliveries_;
   std::vector<Socket> listeners_;
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<HandOver> hand_over_;
   Socket events_;  // epoll
   Socket wake_;
   std::atomic<bool> closing_{false};
