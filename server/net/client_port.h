@@ -5,7 +5,7 @@
 // Connections beyond connections_max, or beyond connections_per_address_max from one address, are
 // closed at once. Others are given to gRPC (hand_over.h). Beside each that gRPC has, this port
 // keeps a second descriptor of the same socket: it tells when the connection ends, what came in on
-// it, and ends it. Every kLookPeriod a thread looks at what connections owe (ledger.h); whoever
+// it, and ends it. Every kLookMs a thread looks at what connections owe (ledger.h); whoever
 // owes too much is cut off, and its address gets no new connection for kPenaltySeconds, unless it
 // was all together who owed it.
 //
