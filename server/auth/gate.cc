@@ -110,7 +110,8 @@ absl::StatusOr<Caller> Gate::Identify(const grpc::ServerContextBase& context) co
 }
 
 Passage Gate::Admit(const grpc::ServerContextBase& context,
-                    const google::protobuf::Message& request, uint64_t bytes) const {
+                    const google::protobuf::Message& request, uint64_t bytes,
+                    uint64_t calls) const {
   Passage passage;
   if (!authenticator_.checks() && audit_ == nullptr) return passage;
   passage.method = methods_.Find(request.GetDescriptor());
@@ -126,7 +127,7 @@ Passage Gate::Admit(const grpc::ServerContextBase& context,
   passage.caller = *std::move(caller);
   const Identity* identity = passage.caller.identity();
   if (identity != nullptr && identity->limiter != nullptr) {
-    passage.status = identity->limiter->TryTake(identity->name, bytes, clock_.NowMonotonicNanos());
+    passage.status = identity->limiter->TryTake(identity->name, calls, bytes, clock_.NowMonotonicNanos());
   }
   if (passage.status.ok())
     passage.status = Check(passage.caller, *passage.method, request, &passage.pins);

@@ -70,9 +70,9 @@ class Gate {
 
   // Unauthenticated: see Authenticator. PermissionDenied (PERMISSION): the role is not granted.
   // NotFound (OPERATION_NOT_FOUND): no operation, or one that names a memory that he may not read.
-  // ResourceExhausted (RATE). `bytes`: of the request.
+  // ResourceExhausted (RATE). `bytes`: of the request; `calls`: as how many it counts.
   Passage Admit(const grpc::ServerContextBase& context, const google::protobuf::Message& request,
-                uint64_t bytes) const;
+                uint64_t bytes, uint64_t calls = 1) const;
 
   // Of a call whose message has not been parsed. Errors as Admit's, of who he is alone.
   absl::Status CheckCaller(const grpc::ServerContextBase& context) const;

@@ -14,7 +14,7 @@ absl::Status PageRate::Take(std::string_view authorization, uint64_t bytes) cons
   const absl::StatusOr<Caller> caller = authenticator_.Identify(authorization);
   const Identity* const limited = LimitedIn(caller);
   if (limited == nullptr) return absl::OkStatus();
-  return limited->limiter->TryTake(limited->name, bytes, clock_.NowMonotonicNanos());
+  return limited->limiter->TryTake(limited->name, 1, bytes, clock_.NowMonotonicNanos());
 }
 
 void PageRate::Charge(std::string_view authorization, uint64_t bytes) const {

@@ -48,8 +48,9 @@ void TokenBucket::Take(uint64_t tokens, int64_t now) {
   Spend(tokens, now, std::numeric_limits<int64_t>::max());
 }
 
-absl::Status RateLimiter::TryTake(const std::string& name, uint64_t bytes, int64_t now) {
-  if (const int64_t wait = calls_.TryTake(1, now); wait > 0) {
+absl::Status RateLimiter::TryTake(const std::string& name, uint64_t calls, uint64_t bytes,
+                                  int64_t now) {
+  if (const int64_t wait = calls_.TryTake(calls, now); wait > 0) {
     return TooFast(name, "calls", limits_.calls_per_second, wait);
   }
   if (const int64_t wait = bytes_.TryTake(bytes, now); wait > 0) {

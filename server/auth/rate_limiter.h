@@ -52,7 +52,7 @@ class RateLimiter {
       : limits_(limits), calls_(limits.calls_per_second), bytes_(limits.bytes_per_second) {}
 
   // ResourceExhausted (RATE) with the time to wait. `name`: whose limit it is.
-  absl::Status TryTake(const std::string& name, uint64_t bytes, int64_t now);
+  absl::Status TryTake(const std::string& name, uint64_t calls, uint64_t bytes, int64_t now);
   // Of an answer: it is sent, and paid for by what comes after it.
   void TakeBytes(uint64_t bytes, int64_t now) { bytes_.Take(bytes, now); }
   const RateLimits& limits() const { return limits_; }

@@ -55,7 +55,8 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
       meter_(bounds.observer, RpcOf<v1::StoreStreamRequest>(), &context),
       streams_(streams),
       context_(context) {
-  absl::Status status = Admit(opening_);
+  absl::Status status = Admit(opening_, 1);
+  caller_ = passage_.caller;
   if (status.ok()) {
     absl::StatusOr<StreamCounts::Place> place = streams.Enter(passage_.caller);
     if (place.ok()) {
@@ -72,9 +73,9 @@ StoreStreamReactor::StoreStreamReactor(engine::Engine& engine, CallBounds& bound
   End(status, 0);
 }
 
-absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message) {
+absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message, uint64_t stores) {
   if (!opened_ && message.has_open()) *opening_.mutable_open() = message.open();
-  passage_ = bounds_.gate.Admit(context_, opening_, message.ByteSizeLong());
+  passage_ = bounds_.gate.Admit(context_, opening_, message.ByteSizeLong(), stores);
   // An alias is followed from message to message, each time as the gate has seen it.
   memory_ = passage_.pins.empty() ? name_ : passage_.pins.front().own_name;
   return passage_.status;
@@ -157,7 +158,7 @@ void StoreStreamReactor::OnReadDone(bool ok) {
     reads_over_ = !ok;
   }
   const absl::Status admitted =
-      incoming.empty() ? absl::OkStatus() : Admit(*incoming.front()->message);
+      incoming.empty() ? absl::OkStatus() : Admit(*incoming.front()->message, incoming.size());
   for (const std::shared_ptr<Chunk>& chunk : incoming) {
     if (!admitted.ok()) {
       Settle(*chunk, admitted);
@@ -364,8 +365,10 @@ void StoreStreamReactor::Advance() {
     if (CanWrite()) {
       writing_ = true;
       FillOutgoing();
-      meter_.AddOut(outgoing_.ByteSizeLong());
+      const uint64_t bytes = outgoing_.ByteSizeLong();
+      meter_.AddOut(bytes);
       mutex_.Unlock();
+      bounds_.gate.Charge(caller_, bytes);
       StartWrite(&outgoing_);
       mutex_.Lock();
     }

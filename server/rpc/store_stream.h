@@ -73,7 +73,8 @@ class StoreStreamReactor final
   void LeaveReactor();
 
   // Asks the gate about a message, as part of a stream to the memory that was opened.
-  absl::Status Admit(const v1::StoreStreamRequest& message);
+  // `stores` that it holds count as so many calls.
+  absl::Status Admit(const v1::StoreStreamRequest& message, uint64_t stores);
   // Starts the first read, and gives it its time.
   void AwaitFirst();
   // Ends the call; nothing of this may be touched after it. `position`: of what was stored last; 0:
@@ -112,6 +113,7 @@ class StoreStreamReactor final
   // Set by the reads, which come one after another, before the chunk that they brought is settled.
   v1::StoreStreamRequest opening_;  // `open` alone; what the gate is shown
   Passage passage_;                 // of the last message
+  Caller caller_;                   // who opened it, and pays for the answers
   bool opened_ = false;
   std::string name_;    // as it was opened: of a memory or an alias
   std::string memory_;  // what it stands for

@@ -21,7 +21,7 @@ void CheckIdentity(const Identity& identity) {
     MNEME_CHECK(server::MatchesGlob(grant.memories, grant.memories));
   }
   if (identity.limiter == nullptr) return;
-  MNEME_CHECK(identity.limiter->TryTake(identity.name, ~uint64_t{0}, 0).ok());
+  MNEME_CHECK(identity.limiter->TryTake(identity.name, 1, ~uint64_t{0}, 0).ok());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Aliases at the gate: what was checked is what is used.
 #include "server/auth/gate.h"
 
+#include "core/base/status.h"
 #include "google/longrunning/operations.pb.h"
 #include "gtest/gtest.h"
 #include "mneme/v1/admin_service.pb.h"
@@ -92,6 +93,30 @@ TEST_F(GateTest, AnOperationIsSeenByWhoMayReadAllThatItNames) {
   };
   EXPECT_TRUE(get("own").ok());
   for (const char* id : {"copy", "save", "absent"}) EXPECT_TRUE(absl::IsNotFound(get(id))) << id;
+}
+
+TEST(RatedGate, StoresOfOneMessageCountEach) {
+  Policy policy;
+  policy.anonymous = std::make_shared<const Identity>(
+      Identity{.name = "anonymous",
+               .grants = {{v1::ROLE_ADMIN, "*"}},
+               .limiter = std::make_shared<RateLimiter>(RateLimits{.calls_per_second = 1})});
+  ManualClock clock;
+  Authenticator authenticator(clock);
+  authenticator.SetPolicy(std::make_shared<const Policy>(std::move(policy)));
+  const Gate gate(authenticator, clock, nullptr, false);
+  const auto store = [&gate](uint64_t stores) {
+    v1::StoreStreamRequest stream;
+    stream.mutable_open()->set_memory("memories/mine");
+    const grpc::ServerContext context;
+    return gate.Admit(context, stream, 0, stores).status;
+  };
+  EXPECT_TRUE(store(10).ok());  // more than the bucket holds: paid for by those after it
+  clock.Advance(9'000'000'000);
+  const absl::Status refused = store(1);
+  EXPECT_EQ(GetErrorDetail(refused)->reason, "RATE") << refused;
+  clock.Advance(1'000'000'000);
+  EXPECT_TRUE(store(1).ok());
 }
 
 }  // namespace

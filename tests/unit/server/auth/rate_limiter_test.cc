@@ -57,13 +57,13 @@ TEST(TokenBucket, NoRateIsNoLimit) {
 
 TEST(RateLimiter, SaysWhichLimitAndHowLongToWait) {
   RateLimiter limiter({.calls_per_second = 1, .bytes_per_second = 100});
-  EXPECT_TRUE(limiter.TryTake("ingest", 50, 0).ok());
-  const absl::Status calls = limiter.TryTake("ingest", 1, 0);
+  EXPECT_TRUE(limiter.TryTake("ingest", 1, 50, 0).ok());
+  const absl::Status calls = limiter.TryTake("ingest", 1, 1, 0);
   EXPECT_EQ(calls.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(GetErrorDetail(calls)->reason, "RATE");
   EXPECT_EQ(GetErrorDetail(calls)->retry_after_ms, 1);
   limiter.TakeBytes(400, 0);  // an answer
-  const absl::Status bytes = limiter.TryTake("ingest", 1, 2 * kSecond);
+  const absl::Status bytes = limiter.TryTake("ingest", 1, 1, 2 * kSecond);
   EXPECT_NE(bytes.message().find("bytes"), absl::string_view::npos) << bytes;
   EXPECT_NEAR(static_cast<double>(GetErrorDetail(bytes)->retry_after_ms), 1500, 5);
 }
