@@ -23,6 +23,25 @@ absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most) {
                            "Split the batch into several requests.");
 }
 
+absl::Status Unreadable(const google::protobuf::Message& request) {
+  const std::string& type = request.GetDescriptor()->full_name();
+  return InvalidArgument(absl::StrCat("the request's bytes are no ", type),
+                         {.reason = "REQUEST_BYTES",
+                          .given = "bytes that cannot be parsed",
+                          .expected = absl::StrCat("a ", type, ", all text in it UTF-8"),
+                          .next_step = "Encode text as UTF-8, and use the .proto files of this "
+                                       "server's version."});
+}
+
+absl::Status OutOfMemory() {
+  return ResourceExhausted(
+      "the machine has no main memory left for this call",
+      {.reason = "FULL",
+       .given = "a call that takes more than there is",
+       .expected = "main memory beyond engine.memory_bytes_max",
+       .next_step = "Give the server less memory than the machine (or its container) has."});
+}
+
 absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   const uint64_t bytes = request.ByteSizeLong();
   meter_.AddIn(bytes);
@@ -47,6 +66,16 @@ void UnaryCall::Refuse(const google::protobuf::Message& request,
     status = Unavailable(
         "this call's key was made known while it came in",
         {.reason = "BUSY", .next_step = "Retry.", .retry_after_ms = engine::kBusyRetryMs});
+  }
+  Answer(status, response, false);
+}
+
+void UnaryCall::RefuseUnreadable(const google::protobuf::Message& request,
+                                 google::protobuf::Message* response) {
+  absl::Status status = Admit(request);
+  // What it may do depends on what it says, which nobody knows.
+  if (!absl::IsUnauthenticated(status) && !absl::IsResourceExhausted(status)) {
+    status = Unreadable(request);
   }
   Answer(status, response, false);
 }

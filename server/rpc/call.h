@@ -15,12 +15,14 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
+#include "core/base/status.h"
 #include "server/auth/gate.h"
 #include "server/net/deliveries.h"
 #include "server/rpc/budget.h"
@@ -42,6 +44,13 @@ struct CallBounds {
 // OK, or RESOURCE_EXHAUSTED (LIMIT) for a request over the configured size.
 absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most);
 
+// INVALID_ARGUMENT (REQUEST_BYTES): what came could not be parsed as `request`, which is empty.
+absl::Status Unreadable(const google::protobuf::Message& request);
+
+// RESOURCE_EXHAUSTED (FULL): there was no main memory. gRPC answers what a handler throws itself,
+// without a word, and what the call holds would be held for ever.
+absl::Status OutOfMemory();
+
 // Owns itself: gone when gRPC is done with it.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
@@ -54,6 +63,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // Answers a call whose message was not parsed, as nobody knew who sent it; `request`: an empty
   // one in its place.
   void Refuse(const google::protobuf::Message& request, google::protobuf::Message* response);
+  // Likewise one whose message could not be parsed.
+  void RefuseUnreadable(const google::protobuf::Message& request,
+                        google::protobuf::Message* response);
   // Who makes it; of one that was admitted.
   const Caller& caller() const { return passage_.caller; }
   // Answers, once. An answer that does not fit into the budget becomes BUSY, unless the call
@@ -100,10 +112,14 @@ grpc::ServerUnaryReactor* Serve(CallBounds& bounds, grpc::CallbackServerContext*
                                 const Request* request, Response* response, Decode decode,
                                 Submit submit, Encode encode) {
   auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
-  const auto admit = [&]() {
-    const absl::Status admitted = call->Admit(*request);
-    return admitted.ok() ? decode(*request, call->arena())
-                         : decltype(decode(*request, call->arena()))(admitted);
+  const auto admit = [&]() -> decltype(decode(*request, call->arena())) {
+    try {
+      const absl::Status admitted = call->Admit(*request);
+      if (admitted.ok()) return decode(*request, call->arena());
+      return admitted;
+    } catch (const std::bad_alloc&) {
+      return OutOfMemory();
+    }
   };
   auto command = admit();
   if (!command.ok()) {
@@ -127,14 +143,19 @@ template <Verb verb = Verb::kRead, typename Request, typename Response, typename
 grpc::ServerUnaryReactor* ServeNow(CallBounds& bounds, grpc::CallbackServerContext* context,
                                    const Request* request, Response* response, Work work) {
   auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
-  absl::Status status = call->Admit(*request);
-  if (status.ok()) {
-    if constexpr (std::is_invocable_v<Work, const Request&, Response*, const Caller&>) {
-      status = work(*request, response, call->caller());
-    } else {
-      status = work(*request, response);
+  const auto carry_out = [&]() -> absl::Status {
+    try {
+      MNEME_RETURN_IF_ERROR(call->Admit(*request));
+      if constexpr (std::is_invocable_v<Work, const Request&, Response*, const Caller&>) {
+        return work(*request, response, call->caller());
+      } else {
+        return work(*request, response);
+      }
+    } catch (const std::bad_alloc&) {
+      return OutOfMemory();
     }
-  }
+  };
+  const absl::Status status = carry_out();
   call->Answer(status, response, status.ok() && verb == Verb::kWrite);
   return call;
 }

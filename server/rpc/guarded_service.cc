@@ -19,12 +19,20 @@ void GuardedHandler::RunHandler(const HandlerParameter& given) {
     grpc_byte_buffer_destroy(bytes);
     bytes = grpc_raw_byte_buffer_create(nullptr, 0);
   }
-  grpc::internal::MethodHandler& handler = known ? *serving_ : *refusing_;
+  grpc::internal::MethodHandler* handler = known ? serving_.get() : refusing_.get();
   grpc::Status status;
   void* data = nullptr;
-  void* const request = handler.Deserialize(given.call->call(), bytes, &status, &data);
-  handler.RunHandler(HandlerParameter(given.call, given.server_context, request, status, data,
-                                      given.call_requester));
+  void* request = handler->Deserialize(given.call->call(), bytes, &status, &data);
+  if (!status.ok()) {
+    if (data != nullptr) discard_(data);
+    data = nullptr;
+    bounds_.deliveries.Add(*given.server_context, size);
+    handler = unreadable_.get();
+    request = handler->Deserialize(given.call->call(), grpc_raw_byte_buffer_create(nullptr, 0),
+                                   &status, &data);
+  }
+  handler->RunHandler(HandlerParameter(given.call, given.server_context, request, status, data,
+                                       given.call_requester));
 }
 
 }  // namespace mneme::server
