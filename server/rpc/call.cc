@@ -23,16 +23,6 @@ absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most) {
                            "Split the batch into several requests.");
 }
 
-absl::Status Unreadable(const google::protobuf::Message& request) {
-  const std::string& type = request.GetDescriptor()->full_name();
-  return InvalidArgument(absl::StrCat("the request's bytes are no ", type),
-                         {.reason = "REQUEST_BYTES",
-                          .given = "bytes that cannot be parsed",
-                          .expected = absl::StrCat("a ", type, ", all text in it UTF-8"),
-                          .next_step = "Encode text as UTF-8, and use the .proto files of this "
-                                       "server's version."});
-}
-
 absl::Status OutOfMemory() {
   return ResourceExhausted(
       "the machine has no main memory left for this call",
@@ -54,30 +44,18 @@ absl::Status UnaryCall::Admit(const google::protobuf::Message& request) {
   if (absl::Status fits = CheckMessageBytes(bytes, bounds_.message_bytes_max); !fits.ok()) {
     return fits;
   }
-  if (absl::Status taken = bounds_.budget.TryTake(bytes + kCallBytes); !taken.ok()) return taken;
-  charged_bytes_ = bytes + kCallBytes;
+  const uint64_t held = kCallBytes + (bytes > kSmallRequestBytes ? request.SpaceUsedLong() : bytes);
+  MNEME_RETURN_IF_ERROR(bounds_.budget.TryTake(held));
+  charged_bytes_ = held;
   return absl::OkStatus();
 }
 
 void UnaryCall::Refuse(const google::protobuf::Message& request,
-                       google::protobuf::Message* response) {
-  absl::Status status = Admit(request);
-  if (status.ok()) {  // he became known in between
-    status = Unavailable(
-        "this call's key was made known while it came in",
-        {.reason = "BUSY", .next_step = "Retry.", .retry_after_ms = engine::kBusyRetryMs});
-  }
-  Answer(status, response, false);
-}
-
-void UnaryCall::RefuseUnreadable(const google::protobuf::Message& request,
-                                 google::protobuf::Message* response) {
-  absl::Status status = Admit(request);
-  // What it may do depends on what it says, which nobody knows.
-  if (!absl::IsUnauthenticated(status) && !absl::IsResourceExhausted(status)) {
-    status = Unreadable(request);
-  }
-  Answer(status, response, false);
+                       google::protobuf::Message* response, const absl::Status& why) {
+  const absl::Status status = Admit(request);
+  // What else it may do depends on what it says, which nobody knows.
+  const bool may_call = !absl::IsUnauthenticated(status) && !absl::IsResourceExhausted(status);
+  Answer(may_call ? why : status, response, false);
 }
 
 void UnaryCall::Answer(const absl::Status& status, google::protobuf::Message* response,

@@ -41,11 +41,12 @@ struct CallBounds {
   Deliveries& deliveries;
 };
 
+// Requests up to this size are parsed whoever sends them, and take about as much main memory as
+// they have bytes; of larger ones it is looked up what they take.
+inline constexpr uint64_t kSmallRequestBytes = 64 * 1024;
+
 // OK, or RESOURCE_EXHAUSTED (LIMIT) for a request over the configured size.
 absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most);
-
-// INVALID_ARGUMENT (REQUEST_BYTES): what came could not be parsed as `request`, which is empty.
-absl::Status Unreadable(const google::protobuf::Message& request);
 
 // RESOURCE_EXHAUSTED (FULL): there was no main memory. gRPC answers what a handler throws itself,
 // without a word, and what the call holds would be held for ever.
@@ -60,12 +61,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   // Whether the request may be handled at all. It must live until the call is done, as gRPC's do.
   absl::Status Admit(const google::protobuf::Message& request);
-  // Answers a call whose message was not parsed, as nobody knew who sent it; `request`: an empty
-  // one in its place.
-  void Refuse(const google::protobuf::Message& request, google::protobuf::Message* response);
-  // Likewise one whose message could not be parsed.
-  void RefuseUnreadable(const google::protobuf::Message& request,
-                        google::protobuf::Message* response);
+  // Answers a call whose message was not parsed with `why`, unless its caller may not call at all;
+  // `request`: an empty one in its place.
+  void Refuse(const google::protobuf::Message& request, google::protobuf::Message* response,
+              const absl::Status& why);
   // Who makes it; of one that was admitted.
   const Caller& caller() const { return passage_.caller; }
   // Answers, once. An answer that does not fit into the budget becomes BUSY, unless the call

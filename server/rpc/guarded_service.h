@@ -1,8 +1,10 @@
-// A service whose large requests are parsed only once their caller is known.
+// A service whose large requests are parsed only once their caller is known, and what they take
+// once parsed is within the budget of all calls.
 //
 // gRPC's own handlers parse a request before anybody has seen who sends it, and one of many small
 // parts takes thirty times its bytes then: two strangers with 64 MiB each would take 4 GB. Ours
-// keep the bytes, ask the gate, and have gRPC's handler parse them, or answer without looking in.
+// keep the bytes, ask the gate and the budget, and have gRPC's handler parse them, or answer
+// without.
 //
 // Small requests are parsed at once: there is little in them, and asking twice costs time. What
 // cannot be parsed is INVALID_ARGUMENT (REQUEST_BYTES), where gRPC says UNIMPLEMENTED and no word.
@@ -12,34 +14,44 @@
 #include <grpc/byte_buffer.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/rpc_service_method.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "server/rpc/call.h"
 #include "server/rpc/rpc_table.h"
 #include "server/rpc/status.h"
 
 namespace mneme::server {
 
-// Requests up to this size are parsed whoever sends them.
-inline constexpr uint64_t kUncheckedRequestBytesMax = 64 * 1024;
+// Takes from the budget what a message of `type` takes once it is parsed (nothing for small ones),
+// which is to be given back; RESOURCE_EXHAUSTED (BUSY, LIMIT).
+absl::StatusOr<uint64_t> TakeParsed(ByteBudget& budget, const google::protobuf::Descriptor& type,
+                                    grpc::ByteBuffer& bytes);
 
-// One method: gRPC's handler, and those that refuse. Made once, thread-safe.
+// INVALID_ARGUMENT (REQUEST_BYTES): what came is no message of `type`.
+absl::Status Unreadable(const google::protobuf::Descriptor& type);
+
+// One method. Made once, thread-safe.
 class GuardedHandler final : public grpc::internal::MethodHandler {
  public:
   using Handler = std::unique_ptr<grpc::internal::MethodHandler>;
 
-  // `refusing` and `unreadable` are given an empty request. `discard`: what Deserialize left behind
-  // (its last argument) of one that it could not parse.
-  GuardedHandler(CallBounds& bounds, Handler serving, Handler refusing, Handler unreadable,
-                 void (*discard)(void* data))
-      : bounds_(bounds),
-        serving_(std::move(serving)),
-        refusing_(std::move(refusing)),
-        unreadable_(std::move(unreadable)),
-        discard_(discard) {}
+  struct Method {
+    const google::protobuf::Descriptor* request = nullptr;
+    Handler serving;  // gRPC's own
+    // Makes a handler that answers an empty request with this error.
+    std::function<Handler(absl::Status why)> refusing;
+    // Drops what `serving` keeps of a request that it could not parse (the last argument of its
+    // Deserialize).
+    void (*discard)(void* data);
+  };
+
+  GuardedHandler(CallBounds& bounds, Method method) : bounds_(bounds), method_(std::move(method)) {}
 
   // Keeps the bytes: who sends them is known to RunHandler alone.
   void* Deserialize(grpc_call* call, grpc_byte_buffer* bytes, grpc::Status* status,
@@ -47,11 +59,13 @@ class GuardedHandler final : public grpc::internal::MethodHandler {
   void RunHandler(const HandlerParameter& given) override;
 
  private:
+  // Of a large one, before it is parsed; what was taken for it.
+  absl::StatusOr<uint64_t> MayParse(const grpc::ServerContextBase& context,
+                                    grpc_byte_buffer* bytes) const;
+  void Refuse(const HandlerParameter& given, uint64_t bytes, const absl::Status& why);
+
   CallBounds& bounds_;
-  const Handler serving_;
-  const Handler refusing_;
-  const Handler unreadable_;
-  void (*const discard_)(void* data);
+  const Method method_;
 };
 
 // A stream of answers that ends without one. Owns itself.
@@ -65,65 +79,80 @@ class RefusedStream final : public grpc::ServerWriteReactor<Response> {
 // `Service`: a CallbackService as generated. What derives from it names its methods to Guard.
 template <typename Service>
 class GuardedService : public Service {
+  using Context = grpc::CallbackServerContext;
+
  protected:
   template <typename Self, typename... Methods>
   void Guard(CallBounds& bounds, Self* self, Methods... methods) {
     (GuardOne(bounds, self, methods), ...);
   }
+  // A stream of requests is let in before its first message; these it parses itself.
+  template <typename Request, typename Self, typename Response>
+  void GuardStream(Self* self,
+                   grpc::ServerBidiReactor<grpc::ByteBuffer, Response>* (Self::*method)(Context*)) {
+    using Handler = grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, Response>;
+    this->MarkMethodCallback(
+        AllRpcs()[RpcOf<Request>()].descriptor->index(),
+        new Handler([self, method](Context* context) { return (self->*method)(context); }));
+  }
 
  private:
-  using Context = grpc::CallbackServerContext;
-
   template <typename Self, typename Request, typename Response>
   void GuardOne(CallBounds& bounds, Self* self,
                 grpc::ServerUnaryReactor* (Self::*method)(Context*, const Request*, Response*)) {
     using Handler = grpc::internal::CallbackUnaryHandler<Request, Response>;
     Replace<Request>(
-        bounds,
-        std::make_unique<Handler>(
-            [self, method](Context* context, const Request* request, Response* response) {
-              return (self->*method)(context, request, response);
-            }),
-        std::make_unique<Handler>(
-            [&bounds](Context* context, const Request* request, Response* response) {
-              auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
-              call->Refuse(*request, response);
-              return call;
-            }),
-        std::make_unique<Handler>(
-            [&bounds](Context* context, const Request* request, Response* response) {
-              auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
-              call->RefuseUnreadable(*request, response);
-              return call;
-            }),
-        [](void* data) { static_cast<grpc::MessageHolder<Request, Response>*>(data)->Release(); });
+        bounds, {.serving = std::make_unique<Handler>(
+                     [self, method](Context* context, const Request* request, Response* response) {
+                       return (self->*method)(context, request, response);
+                     }),
+                 .refusing =
+                     [&bounds](absl::Status why) {
+                       return std::make_unique<Handler>(
+                           [&bounds, why = std::move(why)](Context* context, const Request* request,
+                                                           Response* response) {
+                             auto* call = new UnaryCall(bounds, context, RpcOf<Request>());
+                             call->Refuse(*request, response, why);
+                             return call;
+                           });
+                     },
+                 .discard =
+                     [](void* data) {
+                       static_cast<grpc::MessageHolder<Request, Response>*>(data)->Release();
+                     }});
   }
 
-  // A stream of answers: an empty request is one that names nothing, which is refused.
   template <typename Self, typename Request, typename Response>
   void GuardOne(CallBounds& bounds, Self* self,
                 grpc::ServerWriteReactor<Response>* (Self::*method)(Context*, const Request*)) {
     using Handler = grpc::internal::CallbackServerStreamingHandler<Request, Response>;
-    const auto make = [self, method] {
-      return std::make_unique<Handler>([self, method](Context* context, const Request* request) {
-        return (self->*method)(context, request);
-      });
+    const auto serve = [self, method](Context* context, const Request* request) {
+      return (self->*method)(context, request);
     };
-    auto unreadable =
-        std::make_unique<Handler>([&bounds](Context* context, const Request* request) {
-          const absl::Status known = bounds.gate.CheckCaller(*context);
-          return new RefusedStream<Response>(known.ok() ? Unreadable(*request) : known);
-        });
-    Replace<Request>(bounds, make(), make(), std::move(unreadable), [](void*) {});
+    Replace<Request>(bounds,
+                     {.serving = std::make_unique<Handler>(serve),
+                      .refusing =
+                          [&bounds, serve](absl::Status why) {
+                            return std::make_unique<Handler>(
+                                [&bounds, serve, why = std::move(why)](
+                                    Context* context,
+                                    const Request* request) -> grpc::ServerWriteReactor<Response>* {
+                                  // An empty request of a stranger is refused, and his refusal
+                                  // noted.
+                                  if (!bounds.gate.CheckCaller(*context).ok()) {
+                                    return serve(context, request);
+                                  }
+                                  return new RefusedStream<Response>(why);
+                                });
+                          },
+                      .discard = [](void*) {}});
   }
 
   template <typename Request>
-  void Replace(CallBounds& bounds, GuardedHandler::Handler serving,
-               GuardedHandler::Handler refusing, GuardedHandler::Handler unreadable,
-               void (*discard)(void* data)) {
+  void Replace(CallBounds& bounds, GuardedHandler::Method method) {
+    method.request = Request::descriptor();
     this->MarkMethodCallback(AllRpcs()[RpcOf<Request>()].descriptor->index(),
-                             new GuardedHandler(bounds, std::move(serving), std::move(refusing),
-                                                std::move(unreadable), discard));
+                             new GuardedHandler(bounds, std::move(method)));
   }
 };
 

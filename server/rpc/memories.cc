@@ -55,6 +55,7 @@ MemoryServiceImpl::MemoryServiceImpl(engine::Engine& engine, const Clock& clock,
         &MemoryServiceImpl::Retrieve, &MemoryServiceImpl::ListwiseQuery,
         &MemoryServiceImpl::Explain, &MemoryServiceImpl::Train, &MemoryServiceImpl::Forecast,
         &MemoryServiceImpl::GetServerInfo);
+  GuardStream<v1::StoreStreamRequest>(this, &MemoryServiceImpl::OpenStoreStream);
 }
 
 MemoryServiceImpl::Reactor* MemoryServiceImpl::CreateMemory(Context* context,

@@ -33,7 +33,7 @@ class MemoryServiceImpl final : public GuardedService<v1::MemoryService::Callbac
  public:
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;
-  using StreamReactor = grpc::ServerBidiReactor<v1::StoreStreamRequest, v1::StoreStreamResponse>;
+  using StreamReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, v1::StoreStreamResponse>;
 
   // Engine, clock and bounds must outlive the service.
   MemoryServiceImpl(engine::Engine& engine, const Clock& clock, ServerFacts facts,
@@ -51,7 +51,7 @@ class MemoryServiceImpl final : public GuardedService<v1::MemoryService::Callbac
   Reactor* Store(Context*, const v1::StoreRequest*, v1::StoreResponse*) override;
   Reactor* DeleteItems(Context*, const v1::DeleteItemsRequest*, v1::DeleteItemsResponse*) override;
   // store_stream.cc
-  StreamReactor* StoreStream(Context*) override;
+  StreamReactor* OpenStoreStream(Context*);
   // items.cc
   Reactor* GetItem(Context*, const v1::GetItemRequest*, v1::Item*) override;
   Reactor* ListItems(Context*, const v1::ListItemsRequest*, v1::ListItemsResponse*) override;

@@ -82,7 +82,7 @@ absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message, ui
 }
 
 void StoreStreamReactor::AwaitFirst() {
-  StartRead(incoming_.get());
+  StartRead(&incoming_);
   parties_ = 2;
   opening_time_.Set(std::chrono::system_clock::now() + std::chrono::milliseconds(kStreamOpeningMs),
                     [this](bool over) {
@@ -121,8 +121,23 @@ void StoreStreamReactor::OnCancel() {
   Advance();
 }
 
-std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::TakeIncoming() {
-  const Message message = std::exchange(incoming_, std::make_shared<v1::StoreStreamRequest>());
+absl::Status StoreStreamReactor::Parse(v1::StoreStreamRequest* message) {
+  const absl::StatusOr<uint64_t> taken =
+      TakeParsed(bounds_.budget, *v1::StoreStreamRequest::descriptor(), incoming_);
+  if (!taken.ok()) {
+    incoming_.Clear();
+    return taken.status();
+  }
+  const grpc::Status parsed =
+      grpc::SerializationTraits<v1::StoreStreamRequest>::Deserialize(&incoming_, message);
+  bounds_.budget.Give(*taken);  // its chunks are charged one by one
+  if (parsed.ok()) return absl::OkStatus();
+  message->Clear();
+  return Unreadable(*v1::StoreStreamRequest::descriptor());
+}
+
+std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::ChunksOf(
+    const Message& message) {
   std::vector<std::shared_ptr<Chunk>> out;
   const auto add = [&](v1::StoreStreamChunk* chunk) {
     out.push_back(std::make_shared<Chunk>());
@@ -142,10 +157,13 @@ std::vector<std::shared_ptr<StoreStreamReactor::Chunk>> StoreStreamReactor::Take
 void StoreStreamReactor::OnReadDone(bool ok) {
   uint64_t bytes = 0;
   std::vector<std::shared_ptr<Chunk>> incoming;
+  absl::Status may;
   if (ok) {
-    bytes = incoming_->ByteSizeLong();
+    bytes = incoming_.Length();
     bounds_.deliveries.Add(context_, bytes);
-    incoming = TakeIncoming();
+    const auto message = std::make_shared<v1::StoreStreamRequest>();
+    may = Parse(message.get());
+    incoming = ChunksOf(message);
   }
   {
     MutexLock lock(&mutex_);
@@ -157,11 +175,10 @@ void StoreStreamReactor::OnReadDone(bool ok) {
     chunks_.insert(chunks_.end(), incoming.begin(), incoming.end());
     reads_over_ = !ok;
   }
-  const absl::Status admitted =
-      incoming.empty() ? absl::OkStatus() : Admit(*incoming.front()->message, incoming.size());
+  if (!incoming.empty() && may.ok()) may = Admit(*incoming.front()->message, incoming.size());
   for (const std::shared_ptr<Chunk>& chunk : incoming) {
-    if (!admitted.ok()) {
-      Settle(*chunk, admitted);
+    if (!may.ok()) {
+      Settle(*chunk, may);
     } else if (!opened_ && chunk->message->has_open()) {
       Open(chunk);
     } else {
@@ -375,7 +392,7 @@ void StoreStreamReactor::Advance() {
     if (CanRead()) {
       reading_ = true;
       mutex_.Unlock();
-      StartRead(incoming_.get());
+      StartRead(&incoming_);
       mutex_.Lock();
     }
     if (const std::optional<absl::Status> ending = Ending(); ending.has_value()) {
@@ -391,7 +408,7 @@ void StoreStreamReactor::Advance() {
   mutex_.Unlock();
 }
 
-MemoryServiceImpl::StreamReactor* MemoryServiceImpl::StoreStream(Context* context) {
+MemoryServiceImpl::StreamReactor* MemoryServiceImpl::OpenStoreStream(Context* context) {
   return new StoreStreamReactor(engine_, bounds_, streams_, *context);
 }
 

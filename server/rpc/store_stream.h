@@ -40,7 +40,7 @@ namespace mneme::server {
 
 // Owns itself: gone when gRPC is done with it.
 class StoreStreamReactor final
-    : public grpc::ServerBidiReactor<v1::StoreStreamRequest, v1::StoreStreamResponse> {
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, v1::StoreStreamResponse> {
  public:
   // `context`: of the call; outlives the reactor.
   StoreStreamReactor(engine::Engine& engine, CallBounds& bounds, StreamCounts& streams,
@@ -80,8 +80,10 @@ class StoreStreamReactor final
   // Ends the call; nothing of this may be touched after it. `position`: of what was stored last; 0:
   // nothing was.
   void End(const absl::Status& status, uint64_t position);
-  // The chunks of the message that came in; one without any for another message.
-  std::vector<std::shared_ptr<Chunk>> TakeIncoming();
+  // The message that came in; an empty one where it cannot be parsed.
+  absl::Status Parse(v1::StoreStreamRequest* message);
+  // Its chunks; one without any for another message.
+  std::vector<std::shared_ptr<Chunk>> ChunksOf(const Message& message);
   void Open(const std::shared_ptr<Chunk>& chunk);
   void Submit(const std::shared_ptr<Chunk>& chunk);
   // Decodes the chunk that came in, if it is the next one.
@@ -122,7 +124,7 @@ class StoreStreamReactor final
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
   uint64_t next_sequence_ = 0;  // 0: any up to first_sequence_max_
   uint64_t arrived_ = 0;
-  Message incoming_ = std::make_shared<v1::StoreStreamRequest>();
+  grpc::ByteBuffer incoming_;
 
   // Index of a chunk that was not carried out: none after it may be.
   std::atomic<uint64_t> failed_index_{kNone};
