@@ -46,6 +46,7 @@ class JsonRows final : public RowSource {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       if (absl::Status status = AddLine(line, rows); !status.ok()) return WithPlace(status);
     }
+    if (in_.bad()) return LinesBroken(name_, line_number_);
     return rows;
   }
 

@@ -39,6 +39,13 @@ absl::StatusOr<std::ifstream> OpenFile(const std::string& path, uint64_t& bytes)
   return file;
 }
 
+// Of a file that was as long as it must be when it was opened.
+absl::Status CutOff(const std::string& path) {
+  return FileError(path, "ended before its last row", "fewer bytes than when it was opened",
+                   "a file that nobody writes to, on a disk without errors",
+                   "Wait until it is written, or copy it again.");
+}
+
 struct NpyHeader {
   char kind = 'f';  // as in NumPy: f float, i signed, u unsigned, b bool
   size_t item_bytes = 4;
@@ -198,8 +205,8 @@ class NpyFile final : public MatrixFile {
     if (!file.ok()) return file.status();
     auto header = ReadNpyHeader(path, *file, bytes);
     if (!header.ok()) return header.status();
-    auto opened = std::unique_ptr<NpyFile>(new NpyFile(*std::move(file), *std::move(header)));
-    if (absl::Status status = opened->CheckSize(path, bytes); !status.ok()) return status;
+    auto opened = std::unique_ptr<NpyFile>(new NpyFile(path, *std::move(file), *std::move(header)));
+    if (absl::Status status = opened->CheckSize(bytes); !status.ok()) return status;
     return opened;
   }
 
@@ -207,57 +214,57 @@ class NpyFile final : public MatrixFile {
 
   absl::StatusOr<client::Matrix> Read(size_t rows_max) override {
     const size_t rows = std::min(rows_max, rows_ - next_);
-    client::Matrix matrix{
-        .data = header_.is_fortran ? ReadColumns(rows) : ReadNumbers<float>(rows * cols_),
-        .rows = rows,
-        .cols = cols_};
+    auto numbers = header_.is_fortran ? ReadColumns(rows) : ReadNumbers<float>(rows * cols_);
+    if (!numbers.ok()) return numbers.status();
     next_ += rows;
-    return matrix;
+    return client::Matrix{.data = *std::move(numbers), .rows = rows, .cols = cols_};
   }
 
   template <typename To>
-  std::vector<To> ReadNumbers(size_t count) {
+  absl::StatusOr<std::vector<To>> ReadNumbers(size_t count) {
     std::string bytes(count * header_.item_bytes, '\0');
-    file_.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!file_.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return CutOff(path_);
     std::vector<To> numbers(count);
     Convert(header_.kind, header_.item_bytes, bytes.data(), count, numbers.data());
     return numbers;
   }
 
  private:
-  NpyFile(std::ifstream file, NpyHeader header)
-      : file_(std::move(file)), header_(std::move(header)) {
+  NpyFile(std::string path, std::ifstream file, NpyHeader header)
+      : path_(std::move(path)), file_(std::move(file)), header_(std::move(header)) {
     rows_ = header_.shape.size() == 1 ? 1 : header_.shape[0];
     cols_ = header_.shape.back();
   }
 
   // The next rows of a file in Fortran order: a piece of each column, so that no more than these
   // rows are ever held.
-  std::vector<float> ReadColumns(size_t rows) {
+  absl::StatusOr<std::vector<float>> ReadColumns(size_t rows) {
     std::vector<float> numbers(rows * cols_);
     for (size_t column = 0; column < cols_ && rows > 0; ++column) {
       const size_t before = (column * rows_ + next_) * header_.item_bytes;
       file_.seekg(static_cast<std::streamoff>(header_.data_offset + before));
-      const std::vector<float> piece = ReadNumbers<float>(rows);
-      for (size_t row = 0; row < rows; ++row) numbers[row * cols_ + column] = piece[row];
+      const auto piece = ReadNumbers<float>(rows);
+      if (!piece.ok()) return piece.status();
+      for (size_t row = 0; row < rows; ++row) numbers[row * cols_ + column] = (*piece)[row];
     }
     return numbers;
   }
 
-  absl::Status CheckSize(const std::string& path, uint64_t bytes) const {
+  absl::Status CheckSize(uint64_t bytes) const {
     if (rows_ > 0 && cols_ == 0) {
-      return FileError(path, "has rows without numbers", absl::StrCat(rows_, " x ", cols_),
+      return FileError(path_, "has rows without numbers", absl::StrCat(rows_, " x ", cols_),
                        "at least one column", "Save it again with its columns.");
     }
     const uint64_t room = bytes - std::min<uint64_t>(bytes, header_.data_offset);
     const bool fits = cols_ == 0 || rows_ <= room / header_.item_bytes / cols_;
     if (fits && room == rows_ * cols_ * header_.item_bytes) return absl::OkStatus();
     return FileError(
-        path, "is not as long as its header says", absl::StrCat(room, " bytes of numbers"),
+        path_, "is not as long as its header says", absl::StrCat(room, " bytes of numbers"),
         absl::StrCat(rows_, " x ", cols_, " numbers of ", header_.item_bytes, " bytes"),
         "Save or copy it again.");
   }
 
+  const std::string path_;
   std::ifstream file_;
   const NpyHeader header_;
   size_t next_ = 0;
@@ -290,13 +297,14 @@ class FvecsFile final : public MatrixFile {
     for (size_t i = 0; i < rows; ++i) {
       int32_t dim = 0;
       file_.read(reinterpret_cast<char*>(&dim), sizeof(dim));
-      if (dim != static_cast<int32_t>(cols_)) {
+      if (file_ && dim != static_cast<int32_t>(cols_)) {
         return FileError(path_, absl::StrCat("row ", next_ + i, " has another length"),
                          absl::StrCat(dim), absl::StrCat(cols_),
                          "Split the file into one for each length.");
       }
       file_.read(reinterpret_cast<char*>(matrix.data.data() + i * cols_),
                  static_cast<std::streamsize>(cols_ * sizeof(float)));
+      if (!file_) return CutOff(path_);
     }
     next_ += rows;
     return matrix;
@@ -344,13 +352,14 @@ absl::StatusOr<std::vector<uint64_t>> ReadWholeNumbers(const std::string& path) 
   }
   const size_t count = (*file)->rows() * (*file)->cols();
   if ((*file)->kind() == 'u') return (*file)->ReadNumbers<uint64_t>(count);
-  const std::vector<int64_t> numbers = (*file)->ReadNumbers<int64_t>(count);
-  if (const auto it = std::find_if(numbers.begin(), numbers.end(), [](int64_t n) { return n < 0; });
-      it != numbers.end()) {
+  const auto numbers = (*file)->ReadNumbers<int64_t>(count);
+  if (!numbers.ok()) return numbers.status();
+  if (const auto it = std::ranges::find_if(*numbers, [](int64_t n) { return n < 0; });
+      it != numbers->end()) {
     return FileError(path, "holds a negative id", absl::StrCat(*it), "0 or more",
                      "Use ids from 0 on.");
   }
-  return std::vector<uint64_t>(numbers.begin(), numbers.end());
+  return std::vector<uint64_t>(numbers->begin(), numbers->end());
 }
 
 absl::StatusOr<std::vector<float>> ReadColumn(const std::string& path) {

@@ -24,7 +24,8 @@ class MatrixFile {
   virtual ~MatrixFile() = default;
   size_t rows() const { return rows_; }
   size_t cols() const { return cols_; }
-  // The next rows as float32, at most `rows_max`; a matrix of no rows at the end.
+  // The next rows as float32, at most `rows_max`; a matrix of no rows at the end. An error (USAGE)
+  // where the file has become shorter since it was opened, or cannot be read on.
   virtual absl::StatusOr<client::Matrix> Read(size_t rows_max) = 0;
 
  protected:

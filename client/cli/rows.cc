@@ -106,6 +106,7 @@ class ColumnRows final : public RowSource {
       }
       ids_.push_back(ParseId(line));
     }
+    if (file.bad()) return LinesBroken(path, ids_.size());
     return absl::OkStatus();
   }
 
@@ -134,6 +135,12 @@ absl::StatusOr<std::unique_ptr<RowSource>> OpenRows(const StoreFiles& files, std
                       "Put \"response\", \"id\" and \"weight\" into the lines.");
   }
   return OpenJsonLines(files.keys, in);
+}
+
+absl::Status LinesBroken(const std::string& name, uint64_t lines) {
+  return UsageError(name + ": could not be read to its end",
+                    absl::StrCat("an error behind ", lines, " lines"), "a file on a sound disk",
+                    "Check that it is no folder and the disk has no errors; try again.");
 }
 
 client::ItemId ParseId(const std::string& text) {

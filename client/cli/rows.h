@@ -47,7 +47,8 @@ class RowSource {
   // Rows in all; nullopt when only reading to the end would tell.
   virtual std::optional<uint64_t> total() const = 0;
   // The next rows: at most `rows_max`, about `bytes_max` bytes of numbers, at least one row; none
-  // at the end.
+  // at the end. An error (USAGE) where the file ends early, cannot be read on, or holds what no row
+  // can be made of.
   virtual absl::StatusOr<Rows> Read(size_t rows_max, size_t bytes_max) = 0;
 };
 
@@ -62,6 +63,9 @@ struct StoreFiles {
 // What was read of a request id file, weights or responses must have a row for each key; a JSON
 // Lines file brings its own columns, so that none may be given beside it.
 absl::StatusOr<std::unique_ptr<RowSource>> OpenRows(const StoreFiles& files, std::istream& in);
+
+// That reading failed behind so many lines: not the end of the file.
+absl::Status LinesBroken(const std::string& name, uint64_t lines);
 
 // "17" is the number 17, "anna" a text; "text:17" and "number:17" say which.
 client::ItemId ParseId(const std::string& text);

@@ -192,6 +192,26 @@ TEST_F(MatrixFileTest, RefusesFvecsOfUnequalRows) {
   EXPECT_FALSE(ReadAll(Save("a.fvecs", "")).ok());
 }
 
+// Zeros in place of the rows that are gone would be stored as if they were data.
+TEST_F(MatrixFileTest, AFileThatIsCutOffWhileItIsReadIsAnError) {
+  constexpr size_t kCols = 64 * 1024;  // a row is more than a stream reads ahead
+  const std::string numbers = Bytes(std::vector<float>(3 * kCols, 1));
+  const std::string shape = "(3, " + std::to_string(kCols) + ")";
+  const std::string row = Bytes<int32_t>({kCols}) + Bytes(std::vector<float>(kCols, 1));
+  for (const std::string& path : {Save("rows.npy", Npy("<f4", shape, numbers)),
+                                  Save("columns.npy", Npy("<f4", shape, numbers, 1, "True")),
+                                  Save("rows.fvecs", row + row + row)}) {
+    SCOPED_TRACE(path);
+    auto file = OpenMatrix(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Read(1).ok());
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 4);
+    const auto rest = (*file)->Read(2);
+    EXPECT_EQ(GetError(rest.status()).message, path + ": ended before its last row");
+    EXPECT_EQ(ExitCodeOf(rest.status()), kExitUsage);
+  }
+}
+
 TEST_F(MatrixFileTest, KeepsAllBitsOfIds) {
   const auto ids = ReadWholeNumbers(
       Save("a.npy", Npy("<u8", "(2,)", Bytes<uint64_t>({9007199254740993, ~0ull}))));

@@ -72,6 +72,28 @@ TEST(JsonLines, ReadsInBatches) {
   EXPECT_EQ((*source)->Read(2, 1000)->keys.rows, 0u);
 }
 
+// As a pipe or a disk that breaks: what came before is there, then no end but an error.
+class BrokenStream final : public std::stringbuf {
+ public:
+  using std::stringbuf::stringbuf;
+  int underflow() override {
+    const int next = std::stringbuf::underflow();
+    return next == traits_type::eof() ? throw std::ios_base::failure("broken") : next;
+  }
+};
+
+TEST(JsonLines, AStreamThatBreaksIsNotTheEndOfTheRows) {
+  BrokenStream broken("[1]\n[2]\n[3");
+  std::istream in(&broken);
+  auto source = OpenRows({.keys = "-"}, in);
+  ASSERT_TRUE(source.ok());
+  EXPECT_THAT((*source)->Read(1, 1000)->keys.data, ElementsAre(1));
+  const auto rest = (*source)->Read(5, 1000);
+  EXPECT_EQ(rest.status().message(), "stdin: could not be read to its end");
+  EXPECT_EQ(GetError(rest.status()).given, "an error behind 2 lines");
+  EXPECT_EQ(ExitCodeOf(rest.status()), kExitUsage);
+}
+
 TEST(JsonLines, NamesTheLineAndWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"[1]\n{oops\n", "stdin line 2: is not JSON"},
