@@ -99,6 +99,7 @@ class ColumnRows final : public RowSource {
                         "Check the name and the permissions.");
     }
     for (std::string line; std::getline(file, line);) {
+      if (line.ends_with('\r')) line.pop_back();  // as Windows ends lines
       if (line.empty()) {
         return UsageError(absl::StrCat(path, ": line ", ids_.size() + 1, " is blank"),
                           "a blank line", "an id a line",

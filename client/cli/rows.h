@@ -56,7 +56,7 @@ class RowSource {
 struct StoreFiles {
   std::string keys;  // .npy, .fvecs, .jsonl, or "-" for JSON Lines on `in`
   std::string responses;
-  std::string ids;  // .npy of whole numbers, or text with an id a line
+  std::string ids;  // .npy of whole numbers, or text with an id a line; \r\n ends one too
   std::string weights;
 };
 

@@ -191,17 +191,37 @@ TEST(OpenRows, NumbersThatAreNoneAreNamedByTheirRowOfTheFile) {
   EXPECT_EQ(rest.status().message(), keys + " row 5, column 1 is nan");
 }
 
-TEST(OpenRows, ABlankLineAmongIdsIsNamed) {
-  const std::string keys = ::testing::TempDir() + "rows_test_ids.npy";
-  const std::vector<float> numbers(3, 1);
-  auto writer = NpyWriter::Create(keys);
-  ASSERT_TRUE((*writer)->Write({numbers.data(), 3, 1}).ok());
-  ASSERT_TRUE((*writer)->Finish().ok());
-  const std::string ids = ::testing::TempDir() + "rows_test_ids.txt";
-  std::ofstream(ids) << "a\n\nc\n";
-  std::istringstream none;
-  EXPECT_EQ(OpenRows({.keys = keys, .ids = ids}, none).status().message(),
-            ids + ": line 2 is blank");
+// Three keys with the ids of a text file.
+class IdLines : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::vector<ItemId>> Read(const std::string& text) {
+    const std::vector<float> numbers(3, 1);
+    auto writer = NpyWriter::Create(keys_);
+    EXPECT_TRUE((*writer)->Write({numbers.data(), 3, 1}).ok());
+    EXPECT_TRUE((*writer)->Finish().ok());
+    std::ofstream(ids_, std::ios::binary) << text;
+    std::istringstream none;
+    auto source = OpenRows({.keys = keys_, .ids = ids_}, none);
+    if (!source.ok()) return source.status();
+    auto rows = (*source)->Read(3, 1000);
+    if (!rows.ok()) return rows.status();
+    return rows->ids;
+  }
+
+  const std::string keys_ = ::testing::TempDir() + "rows_test_ids.npy";
+  const std::string ids_ = ::testing::TempDir() + "rows_test_ids.txt";
+};
+
+TEST_F(IdLines, ABlankLineIsNamed) {
+  for (const char* text : {"a\n\nc\n", "a\r\n\r\nc\r\n"}) {
+    EXPECT_EQ(Read(text).status().message(), ids_ + ": line 2 is blank");
+  }
+}
+
+TEST_F(IdLines, EndAsWindowsEndsThemToo) {
+  const auto ids = Read("17\r\nanna\r\na\rb\r\n");
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_THAT(*ids, ElementsAre(ItemId(17), ItemId("anna"), ItemId("a\rb")));
 }
 
 }  // namespace
