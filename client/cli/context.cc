@@ -71,10 +71,12 @@ absl::StatusOr<std::string> ApiKeyOf(const Context& context) {
     auto read = client::ReadApiKey(file);
     if (!read.ok()) return AsUsage(read.status());
     key = *std::move(read);
-  } else if (const char* token = std::getenv("MNEME_TOKEN")) {
-    key = token;
-  } else if (const char* variable = std::getenv("MNEME_API_KEY")) {
-    key = variable;
+  } else {
+    // One that is empty says no more than one that is not there.
+    for (const char* name : {"MNEME_TOKEN", "MNEME_API_KEY"}) {
+      const char* const value = std::getenv(name);
+      if (key.empty() && value != nullptr) key = value;
+    }
   }
   const bool is_safe = WantsTls(context) || client::IsLocal(context.server);
   if (key.empty() || is_safe || context.allow_plaintext_key) return key;

@@ -14,7 +14,7 @@ namespace {
 // Variables of other programs of the family.
 bool IsForeign(const std::string& name) {
   return name == "MNEME_SERVER" || name == "MNEME_CONFIG" || name == "MNEME_API_KEY" ||
-         name == "MNEME_TLS_CA";
+         name == "MNEME_TOKEN" || name == "MNEME_TLS_CA";
 }
 
 // Of maps in maps. A key has two parts; an alias inside of its own anchor has no end.

@@ -64,10 +64,13 @@ TEST(Config, YamlErrorsNameTheLine) {
 
 TEST(Config, TheEnvironmentIsReadByNameAndStrangersAreReported) {
   Config config;
-  EXPECT_TRUE(
-      ApplyEnvironment(config,
-                       {{"PATH", "x"}, {"MNEME_LOG_LEVEL", "error"}, {"MNEME_SERVER", "client's"}})
-          .ok());
+  EXPECT_TRUE(ApplyEnvironment(config, {{"PATH", "x"},
+                                        {"MNEME_LOG_LEVEL", "error"},
+                                        {"MNEME_SERVER", "mnemectl's"},
+                                        {"MNEME_TLS_CA", "mnemectl's"},
+                                        {"MNEME_API_KEY", "mnemectl's"},
+                                        {"MNEME_TOKEN", "mnemectl's"}})
+                  .ok());
   EXPECT_EQ(config.log_level, "error");
   EXPECT_FALSE(ApplyEnvironment(config, {{"MNEME_LOG_LEVLE", "error"}}).ok());
 }

@@ -13,6 +13,7 @@ namespace {
 using test::Authority;
 using test::CertificateAndKey;
 using test::WriteFile;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -113,6 +114,24 @@ TEST_F(AuthAppTest, TheKeyOfAFileGoesWithEachCall) {
   EXPECT_EQ(header.size(), std::string("Bearer eyJ.a.b").size() + 5'000);
   EXPECT_EQ(Run({"retrieve", "m", cues, "--token-file", token, "--api-key-file", key}).code,
             kExitUsage);
+}
+
+TEST_F(AuthAppTest, AnEmptyVariableOfATokenDoesNotHideTheKeysVariable) {
+  std::vector<std::string> headers;
+  server_.on_retrieve = [&](grpc::ServerContext& context) {
+    const auto found = context.client_metadata().find("authorization");
+    if (found != context.client_metadata().end())
+      headers.emplace_back(found->second.data(), found->second.size());
+  };
+  const std::string cues = SaveNpy("cues.npy", 1, 4);
+  setenv("MNEME_API_KEY", "of-the-key", 1);
+  for (const char* token : {"", "of-the-token"}) {
+    setenv("MNEME_TOKEN", token, 1);
+    EXPECT_EQ(Run({"retrieve", "m", cues}).code, kExitOk);
+  }
+  unsetenv("MNEME_TOKEN");
+  unsetenv("MNEME_API_KEY");
+  EXPECT_THAT(headers, ElementsAre("Bearer of-the-key", "Bearer of-the-token"));
 }
 
 TEST_F(AuthAppTest, AKeyFileThatHoldsNoKeyIsAMistakeOfTheUser) {
