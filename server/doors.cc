@@ -61,31 +61,30 @@ bool WritePortFile(const std::string& path, int port) {
 }
 
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
-                                                           uint64_t buffer_bytes_max) {
+                                                           const PortShare& share) {
   // Twice the limit of a message is received (BoundTransport), in each call.
-  const ClientPortOptions options{.listen = config.listen,
-                                  .connections_max = config.connections_max,
-                                  .connections_per_address_max = config.connections_per_address_max,
-                                  .bounds = {.call_bytes_max = 2 * config.limits.message_bytes_max,
-                                             .connection_bytes_max = buffer_bytes_max,
-                                             .all_bytes_max = 2 * buffer_bytes_max}};
-  MNEME_ASSIGN_OR_RETURN(std::unique_ptr<ClientPort> port,
-                         ClientPort::Open(options, Clock::Real(), TellCut));
-  if (port->connections_max() < config.connections_max) {
+  const ClientPortOptions options{
+      .listen = config.listen,
+      .connections_max = std::min(config.connections_max, share.connections),
+      .connections_per_address_max = config.connections_per_address_max,
+      .bounds = {.call_bytes_max = 2 * config.limits.message_bytes_max,
+                 .connection_bytes_max = share.connection_bytes,
+                 .all_bytes_max = share.all_bytes}};
+  if (options.connections_max < config.connections_max) {
     spdlog::warn("server.connections_max: {}, as this process may not open more files",
-                 port->connections_max());
+                 options.connections_max);
   }
-  return port;
+  return ClientPort::Open(options, Clock::Real(), TellCut);
 }
 
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenPeerPort(const Config& config,
-                                                         uint64_t buffer_bytes_max) {
+                                                         const PortShare& share) {
   const ClientPortOptions options{.listen = config.peer_listen,
-                                  .connections_max = kPeerConnectionsMax,
+                                  .connections_max = share.connections,
                                   .connections_per_address_max = kPeerConnectionsPerAddressMax,
                                   .bounds = {.call_bytes_max = kPeerStreamBytesMax,
-                                             .connection_bytes_max = buffer_bytes_max,
-                                             .all_bytes_max = 2 * buffer_bytes_max}};
+                                             .connection_bytes_max = share.connection_bytes,
+                                             .all_bytes_max = share.all_bytes}};
   return ClientPort::Open(options, Clock::Real(), TellCut);
 }
 

@@ -1,4 +1,5 @@
-// The ports that a server listens on: for clients, for other nodes of its federations, and for HTTP.
+// The ports that a server listens on: for clients, for other nodes of its federations, and for
+// HTTP.
 #ifndef MNEME_SERVER_DOORS_H_
 #define MNEME_SERVER_DOORS_H_
 
@@ -15,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/http/door.h"
 #include "server/net/client_port.h"
+#include "server/net/shares.h"
 #include "server/observe/process_metrics.h"
 #include "server/peer/federation_host.h"
 #include "server/rpc/call.h"
@@ -28,15 +30,14 @@ bool WritePortFile(const std::string& path, int port);
 
 // Listens on the port for clients; nobody is taken before StartServer.
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenClientPort(const Config& config,
-                                                           uint64_t buffer_bytes_max);
-// Connections of other nodes (a plan has 1,024 of them at most), and of one address; and what may
-// be on its way to a node that is busy, of each stream.
-inline constexpr uint64_t kPeerConnectionsMax = 1'024;
+                                                           const PortShare& share);
+// Connections of other nodes from one address; and what may be on its way to a node that is busy,
+// of each stream.
 inline constexpr uint64_t kPeerConnectionsPerAddressMax = 512;
 inline constexpr uint64_t kPeerStreamBytesMax = 64 << 20;
 // Listens on the port for other nodes. Errors of ClientPort::Open.
 absl::StatusOr<std::unique_ptr<ClientPort>> OpenPeerPort(const Config& config,
-                                                         uint64_t buffer_bytes_max);
+                                                         const PortShare& share);
 // Null where it cannot start.
 std::unique_ptr<grpc::Server> StartServer(const Config& config, Security& security,
                                           ClientPort& client_port,

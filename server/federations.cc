@@ -115,7 +115,7 @@ void Federations::Stop() {
 
 absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
                                              bool recovery_mode, engine::Engine& engine,
-                                             uint64_t buffer_bytes_max) {
+                                             uint64_t buffer_bytes_max, const PortShare& share) {
   Federations out;
   if (config.federation_file.empty() && config.federation_etcd.empty()) return out;
   if (recovery_mode) return out;
@@ -133,7 +133,7 @@ absl::StatusOr<Federations> StartFederations(const Config& config, Security& sec
     etcd = host.get();
     out.host = std::move(host);
   }
-  MNEME_ASSIGN_OR_RETURN(out.port, OpenPeerPort(config, buffer_bytes_max));
+  MNEME_ASSIGN_OR_RETURN(out.port, OpenPeerPort(config, share));
   out.service = std::make_unique<PeerServiceImpl>(*out.host, out.port->deliveries());
   grpc::ServerBuilder builder;
   int port = 0;

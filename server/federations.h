@@ -13,6 +13,7 @@
 #include "server/auth/security.h"
 #include "server/config/config.h"
 #include "server/net/client_port.h"
+#include "server/net/shares.h"
 #include "server/peer/etcd_client.h"
 #include "server/peer/federation_host.h"
 #include "server/peer/peer_service.h"
@@ -40,7 +41,7 @@ absl::StatusOr<EtcdAccess> ReadEtcdAccess(const Config& config, int64_t now_unix
 // Errors of the file, of ReadEtcdAccess; Unavailable where the address for other nodes is taken.
 absl::StatusOr<Federations> StartFederations(const Config& config, Security& security,
                                              bool recovery_mode, engine::Engine& engine,
-                                             uint64_t buffer_bytes_max);
+                                             uint64_t buffer_bytes_max, const PortShare& share);
 
 }  // namespace mneme::server
 

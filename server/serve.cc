@@ -21,6 +21,7 @@
 #include "core/engine/engine.h"
 #include "core/math/blas.h"
 #include "core/math/cpu.h"
+#include "core/storage/limits.h"
 #include "core/storage/storage.h"
 #include "server/auth/grpc_log.h"
 #include "server/auth/security.h"
@@ -53,6 +54,21 @@ void ChooseBlasKernels(const std::string& choice) {
                    math::BlasKernelName());
   }
   math::SetBlasThreads(1);
+}
+
+// The storage opens so many files, and each connection of HTTP is one.
+PortShares DividePorts(const Config& config, uint64_t buffer_bytes) {
+  const uint64_t files = RaiseFileLimit();
+  const uint64_t others = storage::kOpenFilesMax + config.http_connections_max;
+  const bool peers = !config.federation_file.empty() || !config.federation_etcd.empty();
+  const PortShares out = SharePorts(files, others, buffer_bytes, peers);
+  if (out.files_short > 0) {
+    spdlog::warn(
+        "this process may open {} files, {} too few for all that may be open at once: raise its "
+        "limit (ulimit -n, LimitNOFILE)",
+        files, out.files_short);
+  }
+  return out;
 }
 
 uint64_t RandomSeed() {
@@ -154,8 +170,9 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   if (!engine.ok()) return Fail(kExitDataDir, engine.status());
 
   (*security)->gate().SetDirectory(DirectoryOf(**engine));
+  const PortShares ports = DividePorts(config, shares.calls);
   const absl::StatusOr<std::unique_ptr<ClientPort>> client_port =
-      OpenClientPort(config, shares.calls);
+      OpenClientPort(config, ports.clients);
   if (!client_port.ok()) return Fail(kExitListen, client_port.status());
   ByteBudget budget(shares.calls);
   CallObserver observer{.slow_nanos = static_cast<int64_t>(config.slow_query_millis) * 1'000'000,
@@ -195,7 +212,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
   AdminServiceImpl admin(**engine, reloader, bounds);
   OperationsServiceImpl operations((*engine)->jobs(), bounds);
   absl::StatusOr<Federations> federations =
-      StartFederations(config, **security, recovery_mode, **engine, shares.calls);
+      StartFederations(config, **security, recovery_mode, **engine, shares.calls, ports.peers);
   if (!federations.ok()) {
     return Fail(absl::IsUnavailable(federations.status()) ? kExitListen : kExitUsage,
                 federations.status());

@@ -5,15 +5,13 @@
 #include <memory>
 #include <vector>
 
+#include "core/storage/limits.h"
 #include "core/storage/storage.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 
 namespace mneme::storage {
-
-// Table files kept open once the database is.
-inline constexpr int kOpenFilesMax = 1024;
 
 // Of a database that is opened for reading and, unless `options.read_only`, for writing.
 rocksdb::DBOptions DatabaseOptions(const StorageOptions& options,

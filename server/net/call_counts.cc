@@ -78,6 +78,12 @@ std::vector<int64_t> ParseServerList(const std::string& text) {
   return out;
 }
 
+int ParseLocalPort(const std::string& text) {
+  // "local": {"tcpip_address": {"port": 7411, "ip_address": ...}}
+  return static_cast<int>(
+      NumberIn(At(At(At(Parse(text), "socket"), "local"), "tcpip_address"), "port"));
+}
+
 std::optional<CallCounts> CallCounter::Of(const std::string& peer) {
   if (const auto counts = Ask(peer); counts.has_value()) return counts;
   List(next_id_);
@@ -102,11 +108,15 @@ void CallCounter::Forget(const std::string& peer) {
 
 void CallCounter::List(int64_t first) {
   int64_t next = next_id_;
-  for (const int64_t server : ParseServerList(Take(grpc_channelz_get_servers(0)))) {
+  const std::vector<int64_t> servers = ParseServerList(Take(grpc_channelz_get_servers(0)));
+  for (const int64_t server : servers) {
     const std::string text = Take(grpc_channelz_get_server_sockets(server, first, kAllSockets));
     for (ListedSocket& socket : ParseSocketList(text)) {
       next = std::max(next, socket.id + 1);
-      if (ours_(socket.peer)) ids_[std::move(socket.peer)] = socket.id;
+      if (!ours_(socket.peer)) continue;
+      const int port =
+          servers.size() > 1 ? ParseLocalPort(Take(grpc_channelz_get_socket(socket.id))) : 0;
+      if (port == 0 || port == port_) ids_[std::move(socket.peer)] = socket.id;
     }
   }
   next_id_ = next;

@@ -33,6 +33,8 @@ struct ListedSocket {
 std::vector<ListedSocket> ParseSocketList(const std::string& json);
 std::optional<CallCounts> ParseSocket(const std::string& json);
 std::vector<int64_t> ParseServerList(const std::string& json);
+// The port of this end of a socket; 0: it is not told.
+int ParseLocalPort(const std::string& json);
 
 // Ids are given before sockets are listed, so one may be listed after another with a greater id.
 inline constexpr uint64_t kMissesUntilAllAreListed = 5;
@@ -43,6 +45,8 @@ class CallCounter {
   explicit CallCounter(std::function<bool(const std::string& peer)> ours)
       : ours_(std::move(ours)) {}
 
+  // That its connections come to: one peer may have connections of one name at two ports.
+  void SetPort(int port) { port_ = port; }
   // Nullopt: gRPC does not know it yet, or any more.
   std::optional<CallCounts> Of(const std::string& peer);
   // The connection is over.
@@ -55,6 +59,7 @@ class CallCounter {
   void List(int64_t first);
 
   const std::function<bool(const std::string& peer)> ours_;
+  int port_ = 0;
   int64_t next_id_ = 0;
   std::unordered_map<std::string, int64_t> ids_;
   std::unordered_map<std::string, uint64_t> misses_;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,8 +21,6 @@ constexpr int64_t kLookNanos = int64_t{kLookMs} * 1'000'000;
 // Ids of listeners and of the wake-up among those of connections.
 constexpr uint64_t kWakeId = ~uint64_t{0};
 constexpr uint64_t kFirstListenerId = kWakeId - 1'024;
-// Two descriptors of each: gRPC's and ours.
-constexpr uint64_t kFilesPerConnection = 2;
 
 bool IsUnix(const std::string& listen) { return listen.starts_with("unix:"); }
 
@@ -36,16 +33,6 @@ void Control(const Socket& events, int operation, int socket, uint32_t what, uin
 
 }  // namespace
 
-uint64_t RaiseFileLimit() {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kOtherFilesMax;
-  if (limit.rlim_cur < limit.rlim_max) {
-    const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  }
-  return limit.rlim_cur;
-}
-
 absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const ClientPortOptions& options,
                                                              const Clock& clock, OnCut on_cut) {
   std::unique_ptr<ClientPort> out(new ClientPort(options, clock, std::move(on_cut)));
@@ -53,10 +40,6 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const ClientPortOpt
     MNEME_RETURN_IF_ERROR(CheckNobodyListens(options.listen));
     return out;
   }
-  const uint64_t files = RaiseFileLimit();
-  const uint64_t ours = files > 2 * kOtherFilesMax ? files - kOtherFilesMax : files / 2;
-  out->options_.connections_max =
-      std::min(options.connections_max, std::max<uint64_t>(1, ours / kFilesPerConnection));
   MNEME_ASSIGN_OR_RETURN(out->listeners_, ListenOn(options.listen));
   out->events_ = Socket(epoll_create1(EPOLL_CLOEXEC));
   out->wake_ = Socket(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -84,6 +67,7 @@ void ClientPort::AddTo(grpc::ServerBuilder& builder,
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       std::move(credentials)));
   *port = PortOf(listeners_.front());
+  calls_.SetPort(*port);
 }
 
 void ClientPort::Serve() {
@@ -203,6 +187,7 @@ void ClientPort::End(Id id) {
     calls_.Forget(connection.peer);
   }
   ledger_.Close(id);
+  hand_over_->Remove(id);
   connections_.erase(found);
   count_ = connections_.size();
 }

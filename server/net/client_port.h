@@ -46,8 +46,6 @@ inline constexpr int64_t kPenaltySeconds = 10;
 inline constexpr size_t kPenaltiesMax = 4'096;
 // Connections accepted before others are looked after.
 inline constexpr int kAcceptedInARowMax = 64;
-// Files that are left to the storage, the HTTP port and other nodes where the process may open few.
-inline constexpr uint64_t kOtherFilesMax = 1'024;
 
 // Why a connection was closed as it came.
 enum class Refusal { kFull, kAddressFull, kPenalty };
@@ -87,7 +85,6 @@ class ClientPort {
   void Close();
 
   Deliveries& deliveries() { return deliveries_; }
-  // What the limit on open files left of options.connections_max.
   uint64_t connections_max() const { return options_.connections_max; }
   ClientPortCounters counters() const;
 
@@ -138,9 +135,6 @@ class ClientPort {
   std::array<std::atomic<uint64_t>, kBreaches> cut_ = {};
   std::thread thread_;  // last
 };
-
-// Lets the process open as many files as its hard limit says; how many that is.
-uint64_t RaiseFileLimit();
 
 }  // namespace mneme::server
 

@@ -21,6 +21,11 @@ void HandOver::Add(Id id, Socket socket, int listener) {
   wake_.NotifyOne();
 }
 
+void HandOver::Remove(Id id) {
+  MutexLock lock(&mutex_);
+  std::erase_if(waiting_, [id](const Waiting& waiting) { return waiting.id == id; });
+}
+
 std::optional<HandOver::Id> HandOver::Stop() {
   MutexLock lock(&mutex_);
   stopping_ = true;

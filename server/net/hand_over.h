@@ -29,8 +29,10 @@ class HandOver {
   // Waits until gRPC has let go of the thread: end the connection that Stop named, or the server.
   ~HandOver();
 
-  // Waits for its turn; how many do is for the caller to bound.
+  // Waits for its turn; how many do is for the caller to bound, who takes out those that ended.
   void Add(Id id, Socket socket, int listener);
+  // Closes it, if it waits.
+  void Remove(Id id);
   // Those that wait are closed, and further ones too. The one under way, if there is one.
   std::optional<Id> Stop();
 

@@ -20,7 +20,9 @@ void Ledger::Count(Id id, const Traffic& traffic) {
   Account& account = found->second;
   const double in = Grown(traffic.bytes_in, account.traffic.bytes_in);
   const double out = Grown(traffic.bytes_out, account.traffic.bytes_out);
-  account.traffic = traffic;
+  // What is read from the kernel is two numbers, not of one moment: their difference may fall.
+  account.traffic.bytes_in = std::max(account.traffic.bytes_in, traffic.bytes_in);
+  account.traffic.bytes_out = std::max(account.traffic.bytes_out, traffic.bytes_out);
   account.bytes_owed += in;
   account.bytes_uncounted += static_cast<uint64_t>(in);
   if (out > 0) {
@@ -49,15 +51,23 @@ void Ledger::Count(Id id, const CallCounts& calls) {
   account.calls = calls;
   account.bytes_uncounted = 0;
   account.judged = true;
-  Pay(account.bytes_owed, std::max(answered, messages) * static_cast<double>(kBytesPaidByCall));
-  Pay(account.bytes_owed, failed * static_cast<double>(bounds_.call_bytes_max));
+  PayBytes(account, std::max(answered, messages) * static_cast<double>(kBytesPaidByCall));
+  const double back =
+      std::min(account.bytes_owed, failed * static_cast<double>(bounds_.call_bytes_max));
+  account.bytes_owed -= back;
+  account.bytes_given_back += back;
   Pay(account.calls_owed, 2 * answered);
 }
 
 void Ledger::Deliver(Id id, uint64_t bytes) {
   const auto found = accounts_.find(id);
   if (found == accounts_.end()) return;
-  Pay(found->second.bytes_owed, static_cast<double>(bytes + bytes / kFrameShare));
+  PayBytes(found->second, static_cast<double>(bytes + bytes / kFrameShare));
+}
+
+void Ledger::PayBytes(Account& account, double bytes) {
+  Pay(account.bytes_owed, bytes);
+  Pay(account.bytes_given_back, bytes);
 }
 
 void Ledger::Forgive(int64_t nanos) {
@@ -66,6 +76,7 @@ void Ledger::Forgive(int64_t nanos) {
     if (account.calls.under_way() == 0) {
       Pay(account.bytes_owed, seconds * static_cast<double>(kBytesForgivenPerSecond));
     }
+    Pay(account.bytes_given_back, seconds * static_cast<double>(kGivenBackForgivenPerSecond));
     Pay(account.calls_owed, seconds * static_cast<double>(kUnansweredCallsForgivenPerSecond));
   }
 }
@@ -89,6 +100,8 @@ bool Ledger::OwesBytes(const Account& account) const {
                          ? static_cast<double>(kBytesOfNoCallMax)
                          : static_cast<double>(calls) * static_cast<double>(bounds_.call_bytes_max);
   return account.bytes_owed > std::min(may, static_cast<double>(bounds_.connection_bytes_max)) ||
+         account.bytes_given_back > static_cast<double>(kCallsGivenBackMax) *
+                                        static_cast<double>(bounds_.call_bytes_max) ||
          (account.silent_bytes > static_cast<double>(kSilentBytesMax) &&
           account.silent_looks > kSilentLooksMax);
 }

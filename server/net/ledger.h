@@ -3,10 +3,11 @@
 // Two debts are kept of each connection. Bytes: what came in and was no message yet, whatever it is
 // (control frames, headers without end, half a message). Calls: those that were opened and not
 // answered. Messages and answered calls pay for bytes; an answered call pays for itself and for
-// another one that was broken off; a call that was broken off gives back what it may have held. A
-// little is forgiven with time, of bytes only while no call is under way: what came with one may be
-// held for as long as it is. An honest client owes what it has under way; one that sends frames of
-// no use, or opens calls to reset them, owes ever more.
+// another one that was broken off; a call that was broken off gives back what it may have held, and
+// what was given back so is a debt of its own, as calls that are broken off would pay for anything.
+// A little is forgiven with time, of bytes only while no call is under way: what came with one may
+// be held for as long as it is. An honest client owes what it has under way; one that sends frames
+// of no use, or opens calls to reset them, owes ever more.
 //
 // What is open and what was broken off is not told apart: gRPC counts a call as broken off only
 // once it is done with it, which under a flood of them is too late.
@@ -42,6 +43,10 @@ inline constexpr uint64_t kFrameShare = 64;
 // What is sent pays for as much of its acknowledgements (WINDOW_UPDATE).
 inline constexpr uint64_t kAnswerShare = 64;
 inline constexpr uint64_t kBytesForgivenPerSecond = 64 * 1024;
+// What may be given back to calls that were broken off, between messages and answers: so many times
+// what a call may hold; and what is forgiven of it.
+inline constexpr uint64_t kCallsGivenBackMax = 4;
+inline constexpr uint64_t kGivenBackForgivenPerSecond = 1 << 20;
 // Before the first call.
 inline constexpr uint64_t kBytesOfNoCallMax = 8 << 20;
 // Bytes in at least so many looks (Ledger::Count of traffic; 20 minutes of them), none of which saw
@@ -98,12 +103,15 @@ class Ledger {
     CallCounts calls;
     uint64_t bytes_uncounted = 0;  // since calls were counted
     double bytes_owed = 0;
+    double bytes_given_back = 0;
     double calls_owed = 0;
     double silent_bytes = 0;    // that came since a byte went out,
     uint64_t silent_looks = 0;  // seen by so many looks
     bool judged = false;        // calls were counted since bytes came
   };
 
+  // What a message or an answer pays for.
+  static void PayBytes(Account& account, double bytes);
   bool OwesBytes(const Account& account) const;
 
   const LedgerBounds bounds_;

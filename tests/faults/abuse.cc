@@ -81,6 +81,13 @@ std::vector<Abuse> MakeFloods() {
            Always(Repeat(Frame(kSettings, 0, 0, std::string("\0\3\0\0\0\x64", 6)), 50 * kAtOnce))},
       {.name = "window updates",
        .burst = Always(Repeat(Frame(kWindowUpdate, 0, 0, Code(1)), 50 * kAtOnce))},
+      {.name = "window updates, a call broken off now and then",
+       .burst = Calls(1,
+                      [=](uint32_t stream) {
+                        return Frame(kHeaders, kEndHeaders, stream, call) +
+                               Frame(kReset, 0, stream, Code(kCancel)) +
+                               Repeat(Frame(kWindowUpdate, 0, 0, Code(1)), 50 * kAtOnce);
+                      })},
       {.name = "priorities",
        .burst = Always(Repeat(Frame(kPriority, 0, 1, std::string("\0\0\0\0\1", 5)), 50 * kAtOnce))},
   };

@@ -22,6 +22,14 @@ TEST(CallCounts, AreReadFromASocket) {
     EXPECT_FALSE(ParseSocket(other).has_value()) << other;
 }
 
+TEST(CallCounts, ASocketTellsItsPort) {
+  EXPECT_EQ(ParseLocalPort(R"({"socket":{"data":{},"local":{"tcpip_address":{
+                "ip_address":"fwAAAQ==","port":7411}},"name":"ipv4:127.0.0.1:34214"}})"),
+            7411);
+  for (const char* other : {"", "{}", "{\"socket\":{\"local\":{\"uds_address\":{}}}}"})
+    EXPECT_EQ(ParseLocalPort(other), 0) << other;
+}
+
 TEST(CallCounts, ListsNamePeers) {
   const auto list = ParseSocketList(
       R"({"end":true,"socketRef":[{"name":"chttp2 ipv4:127.0.0.1:34214","socketId":"3"},

@@ -83,7 +83,37 @@ TEST_F(LedgerTest, ACallThatWasBrokenOffGivesBackWhatItHeld) {
     EXPECT_THAT(Named(), IsEmpty());
     Came(1, i * 9 * kMiB, {.opened = i, .failed = i});
     EXPECT_EQ(ledger_.bytes_owed(), 0u);
+    ledger_.Forgive(9 * kSecond);
   }
+}
+
+TEST_F(LedgerTest, CallsThatAreBrokenOffPayForNoFlood) {
+  ledger_.Open(1);
+  ledger_.Open(2);
+  const uint64_t most = kCallsGivenBackMax * 10;
+  for (uint64_t i = 1; i <= most; ++i) {
+    const CallCounts counts{.opened = 2 * i, .failed = 2 * i};
+    Came(1, i * kMiB, counts);
+    Came(2, i * kMiB, counts);
+    EXPECT_THAT(Named(), IsEmpty()) << i;
+  }
+  Came(1, (most + 1) * kMiB, {.opened = 2 * most, .failed = 2 * most});
+  EXPECT_THAT(Named(), IsEmpty());
+  Came(1, (most + 2) * kMiB, {.opened = 2 * most + 2, .failed = 2 * most + 2});
+  EXPECT_THAT(Named(), ElementsAre(1));
+  EXPECT_EQ(ledger_.Judge()[0].breach, Breach::kBytes);
+  // What arrives pays for it.
+  ledger_.Deliver(2, 2 * kMiB);
+  Came(2, (most + 2) * kMiB, {.opened = 2 * most + 2, .failed = 2 * most + 2});
+  EXPECT_THAT(Named(), ElementsAre(1));
+}
+
+TEST_F(LedgerTest, ATotalThatFallsIsNotCountedAgain) {
+  ledger_.Open(1);
+  Came(1, 6 * kMiB);
+  Came(1, 2 * kMiB);
+  Came(1, 6 * kMiB);
+  EXPECT_EQ(ledger_.bytes_owed(), 6 * kMiB);
 }
 
 TEST_F(LedgerTest, WhoSendsForVeryLongAndGetsNothingSendsNoMessage) {
