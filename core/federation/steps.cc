@@ -30,6 +30,8 @@ StepSizes::StepSizes(const Spec& spec, StepDelays delays, StepState state)
   if (state_.recent.size() > max_delay_) {
     state_.recent.erase(state_.recent.begin(), state_.recent.end() - max_delay_);
   }
+  // How long the steps before were is not known: all of the spread counts for a window.
+  if (state_.steps > 0) adds_max_before_ = std::numeric_limits<double>::infinity();
 }
 
 void StepSizes::SawKey(double key_squared) {
@@ -41,7 +43,9 @@ void StepSizes::SawArrival(double weighted_norm, uint32_t delay) {
   const size_t rounds = std::min<size_t>(delay, state_.recent.size());
   double backlog = 0;
   for (size_t i = 1; i <= rounds; ++i) backlog += state_.recent[state_.recent.size() - i];
-  state_.spread += 2 * FiniteOrZero(weighted_norm) * backlog;
+  const double adds = 2 * FiniteOrZero(weighted_norm) * backlog;
+  state_.spread += adds;
+  adds_ += adds;
 }
 
 double StepSizes::Next(double sum_norm) {
@@ -66,6 +70,7 @@ double StepSizes::KeySquaredMax() const {
 StepState StepSizes::state() const {
   StepState out = state_;
   out.key_squared_max = KeySquaredMax();
+  out.spread = UnderRoot();
   return out;
 }
 
@@ -78,17 +83,34 @@ double StepSizes::Scheduled(double sum_norm) {
       return radius_ / (spec_.gradient_bound *
                         std::sqrt(static_cast<double>(spec_.horizon) * (1 + 2 * delays_.mean)));
     case Schedule::kAdaptive:
-      state_.spread += sum_norm * sum_norm;
-      state_.recent.push_back(sum_norm);
-      if (state_.recent.size() > max_delay_) state_.recent.erase(state_.recent.begin());
-      return spec_.c.value_or(kAdaptiveCoefficient) * radius_ /
-             std::sqrt(kAdaptiveFloor + state_.spread);
+      return Adaptive(sum_norm);
     case Schedule::kConstant:
       return spec_.eta;
     case Schedule::kStrong:
       return 1 / (decay_ * t);
   }
   return 0;
+}
+
+double StepSizes::Adaptive(double sum_norm) {
+  const double squared = sum_norm * sum_norm;
+  state_.spread += squared;
+  adds_max_ = std::max(adds_max_, std::exchange(adds_, 0) + squared);
+  state_.recent.push_back(sum_norm);
+  if (state_.recent.size() > max_delay_) state_.recent.erase(state_.recent.begin());
+  const double eta =
+      spec_.c.value_or(kAdaptiveCoefficient) * radius_ / std::sqrt(kAdaptiveFloor + UnderRoot());
+  if (++window_steps_ >= std::max<uint64_t>(kLongSumSteps, max_delay_)) {
+    window_steps_ = 0;
+    adds_max_before_ = std::exchange(adds_max_, 0);
+  }
+  return eta;
+}
+
+double StepSizes::UnderRoot() const {
+  if (state_.steps == 0) return state_.spread;
+  const double lately = std::max(adds_max_, adds_max_before_);
+  return std::min(state_.spread, static_cast<double>(state_.steps) * lately);
 }
 
 double StepSizes::Cap() const {

@@ -4,6 +4,15 @@
 // Invariants  1. Every step is finite and at least 0, whatever was told.
 //             2. Steps made from equal states and told equal numbers are equal.
 // Source      distributed online gradient descent notes, section 2.4.
+//             Differs: adaptive has the least of two numbers under its root, the spread S of the
+//             notes and t P, where P is the most that one of the last kLongSumSteps steps added to
+//             S. A step is then never smaller than c R / sqrt(t P), that of a run whose steps all
+//             were as long as the longest of late, so that one long sum does not make all later
+//             ones small. While steps stay as long as they were, S <= t P: nothing changes.
+//             What it costs: as |g_t|^2 <= P_t, the sum of eta_t |g_t|^2 / 2 grows by a term of
+//             the order c R sqrt(P T); and 1 / eta falls and grows again each time that all steps
+//             of a window are shorter than the mean of all was, and later ones are not: regret is
+//             at most what it was times 1 and the number of these times.
 #ifndef MNEME_CORE_FEDERATION_STEPS_H_
 #define MNEME_CORE_FEDERATION_STEPS_H_
 
@@ -28,10 +37,14 @@ struct StepDelays {
 // fewer than rounds that a gradient may be on its way.
 inline constexpr uint64_t kKeyRounds = 256;
 
+// Steps that a long sum counts for in the sizes of adaptive, as kKeyRounds of a key: at least so
+// many, less than twice as many.
+inline constexpr uint64_t kLongSumSteps = 256;
+
 // All that a checkpoint must keep.
 struct StepState {
   uint64_t steps = 0;          // that were sized
-  double spread = 0;           // of adaptive: the sum under the root
+  double spread = 0;           // of adaptive: what stands under the root
   double key_squared_max = 0;  // largest |k|^2 seen lately: kKeyRounds
   std::vector<double> recent;  // of adaptive: norms of the last sums applied, newest last
   friend bool operator==(const StepState&, const StepState&) = default;
@@ -63,6 +76,8 @@ class StepSizes {
 
  private:
   double Scheduled(double sum_norm);
+  double Adaptive(double sum_norm);
+  double UnderRoot() const;
   double KeySquaredMax() const;
 
   StepSpec spec_;
@@ -73,6 +88,12 @@ class StepSizes {
   StepState state_;                // its key: of the window under way
   double key_squared_before_ = 0;  // of the window before
   uint64_t rounds_ = 0;            // of the window under way
+  // Of adaptive: what the step to come adds to the spread so far, the most that one step added in
+  // the window of steps under way, in the one before, and the steps of the one under way.
+  double adds_ = 0;
+  double adds_max_ = 0;
+  double adds_max_before_ = 0;
+  uint64_t window_steps_ = 0;
 };
 
 // eta * |k|^2 below which x(t+1) = x(t) - eta |k|^2 x(t - delay) dies out:

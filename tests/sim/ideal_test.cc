@@ -271,6 +271,47 @@ TEST(IdealNetwork, RegretOnARingIsThatOfTheReferenceRow) {
   }
 }
 
+// Mean loss of the last rounds, where one item of one node is as long as nobody should make one.
+double LossAfterALongItem(federation::Schedule schedule, float length) {
+  constexpr uint64_t kRounds = 3'000;
+  constexpr uint64_t kLong = 1'000;
+  constexpr uint64_t kLast = 500;
+  const Case that;
+  auto plan = std::make_shared<Plan>(*PlanOf(that));
+  plan->spec.steps = {.schedule = schedule};
+  IdealNetwork network(plan);
+  const federation::PortableData data = DataOf(that);
+  double loss = 0;
+  std::vector<float> errors(that.nodes * that.d);
+  const std::vector<float> weights(that.nodes, 1.0F / static_cast<float>(that.nodes));
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    RoundItems items = ItemsOf(that, data, round);
+    for (size_t node = 0; node < that.nodes && round + kLast >= kRounds; ++node) {
+      loss += federation::WeightedErrors<float>(plan->spec, network.memory(node).data(),
+                                                items.keys.data(), items.responses.data(), weights,
+                                                that.nodes, errors.data()) /
+              static_cast<double>(that.nodes * kLast);
+    }
+    if (round == kLong) {
+      for (size_t i = 0; i < that.d; ++i) items.responses[i] *= length;
+    }
+    network.Round(items.keys, items.responses, 1);
+  }
+  return loss;
+}
+
+TEST(IdealNetwork, OneLongGradientDoesNotEndLearning) {
+  for (const auto schedule : {federation::Schedule::kSqrt, federation::Schedule::kAdaptive}) {
+    const double without = LossAfterALongItem(schedule, 1);
+    for (const float length : {1e2F, 1e5F}) {
+      const double with = LossAfterALongItem(schedule, length);
+      std::printf("%s, one response %g times as long: loss %.4f, without it %.4f\n",
+                  std::string(Name(schedule)).c_str(), double{length}, with, without);
+      EXPECT_LT(with, 1.05 * without) << Name(schedule) << " " << length;
+    }
+  }
+}
+
 // A grid of nine, the same items for all: what each round sent, and the memories.
 struct Sums {
   federation::Compression compression = federation::Compression::kNone;

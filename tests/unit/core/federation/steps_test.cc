@@ -6,6 +6,8 @@
 #include <deque>
 #include <limits>
 
+#include "core/base/random.h"
+
 namespace mneme::federation {
 namespace {
 
@@ -47,6 +49,49 @@ TEST(StepSizes, AdaptiveCountsWhatWasAppliedMeanwhile) {
   steps.SawArrival(0.25, 1);  // 2 * 0.25 * 4
   steps.SawArrival(1, 0);
   EXPECT_NEAR(steps.Next(0), 0.25 * 8 / std::sqrt(25.0 + 7 + 2), 1e-9);
+}
+
+// Of steps that stay as long as they were nothing is forgotten.
+TEST(StepSizes, AdaptiveCountsAllOfARunThatGoesOnAsItWas) {
+  StepSpec spec = Uncapped(Schedule::kAdaptive);
+  spec.eta_max = 100;
+  StepSizes steps(WithSteps(spec), {});
+  Random random(1, 0);
+  double spread = 0;
+  double before = 0;
+  for (uint64_t t = 0; t < 10 * kLongSumSteps; ++t) {
+    const double arrived = random.Uniform();
+    const double norm = random.Uniform();
+    steps.SawArrival(arrived, 1);
+    spread += 2 * arrived * before + norm * norm;
+    ASSERT_NEAR(steps.Next(norm), 0.25 * 8 / std::sqrt(1e-12 + spread), 1e-9) << t;
+    before = norm;
+  }
+}
+
+TEST(StepSizes, ALongSumMakesAdaptiveStepsSmallForAWhileOnly) {
+  StepSpec spec = Uncapped(Schedule::kAdaptive);
+  spec.eta_max = 100;
+  for (const uint64_t before : {uint64_t{1}, kLongSumSteps - 1, kLongSumSteps, uint64_t{5000}}) {
+    for (const double norm : {1e3, 1e17, 1e300}) {
+      StepSizes steps(WithSteps(spec), {});
+      const auto next = [&](double sum_norm) {
+        steps.SawArrival(sum_norm, 1);
+        return steps.Next(sum_norm);
+      };
+      // Each adds 3: its square, and twice it times the one before.
+      for (uint64_t t = 0; t < before; ++t) next(1);
+      EXPECT_LE(next(norm) * norm, 0.25 * 8) << "how far one goes";
+      for (uint64_t t = 1; t < kLongSumSteps; ++t) ASSERT_LE(next(1), 0.25 * 8 / norm);
+      for (uint64_t t = 0; t < kLongSumSteps + 1; ++t) next(1);
+      const auto steps_now = static_cast<double>(steps.state().steps + 1);
+      EXPECT_NEAR(next(1) * std::sqrt(3 * steps_now) / (0.25 * 8), 1, 1e-9)
+          << before << " steps, then one of " << norm;
+      EXPECT_TRUE(std::isfinite(steps.state().spread));
+      StepSizes again(WithSteps(spec), {}, steps.state());
+      EXPECT_NEAR(again.Next(1) / next(1), 1, 1e-3) << "over a restart too";
+    }
+  }
 }
 
 TEST(StepSizes, TheCapKeepsStaleGradientsStable) {
