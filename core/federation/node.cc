@@ -119,10 +119,7 @@ void Node::On(const Tick& /*event*/) {
     }
     if (spec_.transport == Transport::kFactor) MulticastFactors();
   }
-  if (epoch_ahead_ && round_ % kFetchRounds == 0) {
-    actions_->push_back(FetchPlan{.epoch = fetch_asked_});
-    epoch_ahead_ = false;  // until the next such frame
-  }
+  AskForPlan();
   if (warm_pending_) WarmUp();
   if (!warm_pending_ && !draining_) Step();
   steps_.EndRound();

@@ -52,7 +52,7 @@ namespace mneme::federation {
 inline constexpr uint32_t kBadFramesMax = 10;      // of one stream
 inline constexpr size_t kArrivedPerChildMax = 8;   // sums of one child; beyond, they are joined
 inline constexpr uint32_t kParamsInFlightMax = 8;  // of one root, to one child
-inline constexpr uint32_t kFetchRounds = 20;       // between requests for a plan that is known of
+inline constexpr uint32_t kFetchRounds = 20;       // between requests for a plan
 inline constexpr uint32_t kRefreshTags = 50;       // the whole memory goes out at least so often
 inline constexpr double kUnchangedShare = 1e-6;    // a smaller move is none
 inline constexpr uint32_t kHelloRounds = 4;        // between hellos that nobody answered
@@ -191,6 +191,7 @@ class Node {
   bool FenceEpoch(Edge& edge, const Frame& frame);
   bool FenceSession(Edge& edge, const Frame& frame);
   bool FenceRole(Edge& edge, const Frame& frame);
+  void AskForPlan();
   bool FenceSequence(Edge& edge, const Frame& frame);
   bool FenceStarts(Edge& edge, const Frame& frame);
   uint64_t IncarnationMax() const;
@@ -340,7 +341,8 @@ class Node {
   uint64_t epoch_ = 0;  // the newest that was ever seen
   bool plan_lost_ = false;
   bool stopped_ = false;
-  uint64_t fetch_asked_ = 0;               // the newest epoch that a frame made this node ask for
+  uint64_t fetch_asked_ = 0;               // the newest epoch that a frame was of
+  uint64_t fetch_round_ = 0;               // the plan is not asked for again before it
   bool epoch_ahead_ = false;               // frames of an epoch to come came since
   std::map<NodeIndex, ServedTree> trees_;  // of this plan, my own too
   std::map<std::string, Edge> edges_;

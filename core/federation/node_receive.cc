@@ -60,10 +60,8 @@ bool Node::FenceEpoch(Edge& edge, const Frame& frame) {
     // hellos in an epoch only to whom it has heard in it.
     drops_.Add(Drop::kNewEpoch);
     epoch_ahead_ = true;
-    if (epoch > fetch_asked_) {
-      fetch_asked_ = epoch;
-      actions_->push_back(FetchPlan{.epoch = epoch});
-    }
+    fetch_asked_ = std::max(fetch_asked_, epoch);
+    AskForPlan();
     return false;
   }
   if (epoch < epoch_) {
@@ -75,6 +73,14 @@ bool Node::FenceEpoch(Edge& edge, const Frame& frame) {
     return false;
   }
   return true;
+}
+
+// Not more often than that, whatever numbers a peer makes up.
+void Node::AskForPlan() {
+  if (!epoch_ahead_ || round_ < fetch_round_) return;
+  actions_->push_back(FetchPlan{.epoch = fetch_asked_});
+  epoch_ahead_ = false;  // until the next such frame
+  fetch_round_ = round_ + kFetchRounds;
 }
 
 void Node::Receive(Edge& edge, const Frame& frame) {

@@ -127,13 +127,16 @@ TEST(NodeReceive, FramesOfAnEpochToComeAreNotKeptAndItsPlanIsAskedFor) {
   EXPECT_FLOAT_EQ(meeting.Learned(), 0.5F);
 }
 
-TEST(NodeReceive, APlanThatNeverComesIsAskedForOnlyWhileFramesSpeakOfIt) {
+TEST(NodeReceive, APlanThatNeverComesIsAskedForNowAndThenWhileFramesSpeakOfIt) {
   Meeting meeting;
-  meeting.b.header().epoch = uint64_t{1} << 63;
+  meeting.b.header().epoch = uint64_t{1} << 60;
   const auto fetches = [&](bool hears) {
     size_t count = 0;
     for (uint32_t round = 0; round < 4 * kFetchRounds; ++round) {
-      if (hears) meeting.From(meeting.b.Plain(Ack{}));
+      for (int frame = 0; hears && frame < 3; ++frame) {
+        ++meeting.b.header().epoch;  // a newer one each time
+        count += AllOf<FetchPlan>(meeting.From(meeting.b.Plain(Ack{}))).size();
+      }
       count += AllOf<FetchPlan>(meeting.a.Handle(Tick{})).size();
     }
     return count;
