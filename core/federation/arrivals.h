@@ -27,9 +27,12 @@ class ArrivalShare {
 
   // `expected` more were made than was known before, and `received` came.
   void Add(uint64_t received, uint64_t expected) {
-    const auto made = static_cast<double>(expected);
+    // More than the average looks back counts as so many, or one lie would be all that it sees.
+    const double made = std::min(static_cast<double>(expected), kMemory);
     const double keep = std::exp(-made / kMemory);
-    received_ = received_ * keep + static_cast<double>(received);
+    const double came = std::min(static_cast<double>(received), static_cast<double>(expected));
+    received_ =
+        received_ * keep + (expected == 0 ? 0 : came / static_cast<double>(expected) * made);
     expected_ = expected_ * keep + made;
   }
   double share() const {

@@ -62,7 +62,7 @@ inline constexpr uint32_t kProbeRounds = 64;       // between measurements of an
 inline constexpr uint32_t kWarmAnswerRounds = 40;  // for a neighbour to show its memory
 inline constexpr uint32_t kWarmRoundsMax = 400;    // with a plan; then the node begins with zeros
 inline constexpr uint32_t kWarmPlanRoundsMax = 2'000;  // likewise, until there is a plan
-inline constexpr uint64_t kWarmStepsMax = 100'000;     // of a neighbour that count for this node
+inline constexpr uint64_t kWarmStepsMax = 10'000;      // of a neighbour that count for this node
 // Incarnations are counts, or seconds since 1970: none is more than a day beyond this node's clock.
 inline constexpr uint64_t kIncarnationAheadMax = 86'400;
 inline constexpr double kCancelMax = 64;  // norms of the parts of a sum, against that of the sum
@@ -108,6 +108,8 @@ class Node {
   // A node whose items this one wants; by name, so that it outlives plans.
   struct Source {
     uint64_t incarnation = 0;
+    // In the epoch before; 0: nothing is to be held against what it says of its items.
+    uint64_t incarnation_before = 0;
     uint64_t newest_evaluation = 0;
     ArrivalShare share;
     Ranges items;  // factor transport
@@ -176,7 +178,8 @@ class Node {
 
   // node_plan.cc: epochs
   void SwitchTo(std::shared_ptr<const Plan> plan, NodeIndex me);
-  void DropOldEpoch();
+  // `ended`: a newer one begins; else a node that has just started finds its place in it.
+  void DropOldEpoch(bool ended);
   void OpenTrees();
   void OpenEdges();
   std::vector<TreeNode> Interest() const;
@@ -188,10 +191,10 @@ class Node {
 
   // node_receive.cc: what frames pass before they count
   void Receive(Edge& edge, const Frame& frame);
+  void AskForPlan();
   bool FenceEpoch(Edge& edge, const Frame& frame);
   bool FenceSession(Edge& edge, const Frame& frame);
   bool FenceRole(Edge& edge, const Frame& frame);
-  void AskForPlan();
   bool FenceSequence(Edge& edge, const Frame& frame);
   bool FenceStarts(Edge& edge, const Frame& frame);
   uint64_t IncarnationMax() const;
@@ -226,6 +229,7 @@ class Node {
 
   // node_factors.cc: items of others, and the queues of those that pass through
   void TakeFactorSums(const StatUp& up);
+  void ForgetItemsToCome(Source& source, const Factor& factor);
   void CountItems(Source& source, uint64_t count, uint64_t end_before);
   void QueueArrived(ArrivedFactors arrived);
   bool ReadRows(const Factor& factor, Batch& batch) const;

@@ -42,6 +42,16 @@ void Node::TakeFactorSums(const StatUp& up) {
   QueueArrived(std::move(arrived));
 }
 
+// A source numbers its items upwards, and what is on its way when an epoch ends is let go. So where
+// the first that it says in an epoch begins below what came before, and it has not started again,
+// somebody on the way made those numbers up; nobody would ever hear of the real ones.
+void Node::ForgetItemsToCome(Source& source, const Factor& factor) {
+  const uint64_t before = std::exchange(source.incarnation_before, 0);
+  const uint64_t least = plan_->nodes[factor.source].incarnation;
+  if (factor.source_incarnation < least || factor.source_incarnation > before) return;
+  source.items.ForgetFrom(factor.first_item);
+}
+
 void Node::CountItems(Source& source, uint64_t count, uint64_t end_before) {
   const uint64_t end = source.items.end();
   // The first ones tell nothing of what came before.

@@ -275,6 +275,7 @@ void Node::Take(Edge& edge, const Frame& /*frame*/, const Factor& factor) {
   Source& source = HearFrom(NameOf(factor.source));
   if (factor.source_incarnation < source.incarnation) return drops_.Add(Drop::kOldIncarnation);
   source.incarnation = factor.source_incarnation;
+  if (source.incarnation_before > 0) ForgetItemsToCome(source, factor);
   if (factor.count == 0) {
     for (const NodeIndex child : trees_.at(factor.source).role.children) {
       if (Edge* to = EdgeOf(child); to != nullptr && Usable(*to)) SendPlain(*to, factor);

@@ -31,7 +31,7 @@ void Node::On(const PlanChanged& event) {
 }
 
 void Node::SwitchTo(std::shared_ptr<const Plan> plan, NodeIndex me) {
-  DropOldEpoch();
+  DropOldEpoch(plan->epoch > epoch_);
   epoch_ = plan->epoch;
   plan_lost_ = false;
   // A plan without this node leaves it to itself, and fences what comes from the one before.
@@ -52,7 +52,7 @@ void Node::SwitchTo(std::shared_ptr<const Plan> plan, NodeIndex me) {
   AnnounceOwn();
 }
 
-void Node::DropOldEpoch() {
+void Node::DropOldEpoch(bool ended) {
   uint64_t dropped = arrived_.size();
   arrived_.clear();
   for (auto& [root, tree] : trees_) {
@@ -78,6 +78,7 @@ void Node::DropOldEpoch() {
   }
   for (auto& [name, source] : sources_) {
     source.heard = false;
+    if (ended && source.incarnation > 0) source.incarnation_before = source.incarnation;
     source.incarnation = 0;  // the epoch fences its past; what relays said of it is forgotten
   }
   drops_.Add(Drop::kEpochChange, dropped);
@@ -124,8 +125,10 @@ void Node::OpenEdges() {
       it = edges_.erase(it);
       continue;
     }
-    const uint64_t least = plan_->nodes[edge.index].incarnation;
-    if (edge.incarnation < least && least <= IncarnationMax()) NewSession(edge, least);
+    // The plan knows of starts from their registration. What was said since, on whatever stream, is
+    // forgotten with the epoch: a start that never was would silence the real ones for good.
+    const uint64_t known = plan_->nodes[edge.index].incarnation;
+    NewSession(edge, known <= IncarnationMax() ? known : 0);
     edge.hello_round = round_ + kHelloRounds;
     if (edge.up) SendHello(edge, true);
     ++it;

@@ -42,6 +42,11 @@ class Ranges {
     }
     return fresh;
   }
+  // What is at `from` and behind it has not come.
+  void ForgetFrom(uint64_t from) {
+    ranges_.erase(ranges_.lower_bound(from), ranges_.end());
+    if (!ranges_.empty()) ranges_.rbegin()->second = std::min(ranges_.rbegin()->second, from);
+  }
   // Whether any position of from .. to has come.
   bool Touches(uint64_t from, uint64_t to) {
     const auto it = FirstEndingAfter(from);

@@ -1,5 +1,9 @@
 #include "core/federation/arrivals.h"
 
+#include <cstdint>
+#include <limits>
+#include <utility>
+
 #include "gtest/gtest.h"
 
 namespace mneme::federation {
@@ -26,6 +30,21 @@ TEST(ArrivalShare, CorrectsWhatIsMissingAndOnlyThat) {
   ArrivalShare young;
   young.Add(0, 5);
   EXPECT_EQ(young.Boost(LossCorrection::kOn), 1) << "too little is known";
+}
+
+TEST(ArrivalShare, OneLieIsForgottenAsSoonAsWhatIsMissing) {
+  constexpr uint64_t kMany = std::numeric_limits<uint64_t>::max();
+  for (const auto& [received, expected] :
+       {std::pair(uint64_t{1}, kMany), std::pair(kMany, kMany), std::pair(kMany, uint64_t{1})}) {
+    ArrivalShare lied;
+    lied.Add(received, expected);
+    EXPECT_LE(lied.expected(), ArrivalShare::kMemory);
+    ArrivalShare missed = lied;
+    for (int i = 0; i < 400; ++i) lied.Add(1, 1);
+    EXPECT_EQ(lied.Boost(LossCorrection::kAuto), 1);
+    for (int i = 0; i < 300; ++i) missed.Add(0, 1);
+    EXPECT_GT(missed.Boost(LossCorrection::kAuto), 1);
+  }
 }
 
 }  // namespace

@@ -378,6 +378,67 @@ TEST(NodeReceive, WhatARelayMadeOfASourcesStartIsForgottenWithTheEpoch) {
   EXPECT_GT(meeting.Learned(), 0);
 }
 
+TEST(NodeReceive, AStartThatANeighbourMadeUpIsForgottenWithTheEpoch) {
+  Meeting meeting;
+  Frame lie = meeting.b.HelloOf(SmallSpec());
+  lie.header.incarnation = 50'000;
+  meeting.From(lie);
+  Peer again(1);
+  meeting.From(again.HelloOf(SmallSpec()));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kOldIncarnation), 1U);
+  Plan plan = LinePlan(SmallSpec(), 2);
+  plan.nodes[1].incarnation = 2;  // it has registered again
+  meeting.a.Plan(plan);
+  again.header().epoch = 2;
+  meeting.From(again.HelloOf(SmallSpec()));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kOldIncarnation), 2U) << "older than the plan knows";
+  again.header().incarnation = 2;
+  meeting.From(again.HelloOf(SmallSpec()));
+  meeting.From(again.Counted(SumOf(0, 1, 0, -1)));
+  EXPECT_FLOAT_EQ(meeting.Learned(), 0.5F);
+}
+
+TEST(NodeReceive, NumbersThatARelayMadeUpAreForgottenWithTheEpoch) {
+  Spec spec = SmallSpec();
+  spec.transport = Transport::kFactor;
+  spec.privacy.share_items = true;
+  Meeting meeting(spec);
+  const auto item = [](uint64_t number, uint64_t start) {
+    Factor factor{.source = 2, .source_incarnation = start, .first_item = number, .count = 1};
+    factor.keys = factor.responses = Pack(std::vector<float>{1, 0, 0}, WireType::kFloat32);
+    return factor;
+  };
+  const auto next_epoch = [&](uint64_t epoch) {
+    meeting.a.Plan(LinePlan(spec, epoch));
+    meeting.b = Peer(1);
+    meeting.b.header().epoch = epoch;
+    meeting.From(meeting.b.HelloOf(spec));
+  };
+  const auto arrived = [&] { return meeting.a.Status().sources[1].items; };
+  meeting.From(meeting.b.Counted(item(0, 1)));
+  Factor lie = item(1, 1);
+  lie.count = 4'000;
+  for (Numbers* numbers : {&lie.keys, &lie.responses}) {
+    *numbers = Pack(std::vector<float>(size_t{3} * lie.count), WireType::kFloat32);
+  }
+  meeting.From(meeting.b.Counted(lie));
+  const uint64_t before = arrived();
+  ASSERT_EQ(before, 4'001U);
+  meeting.From(meeting.b.Counted(item(1, 1)));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kDuplicate), 1U);
+  next_epoch(2);
+  meeting.From(meeting.b.Counted(item(2, 1)));
+  meeting.From(meeting.b.Counted(item(3, 1)));
+  EXPECT_EQ(arrived(), before + 2);
+  meeting.From(meeting.b.Counted(item(0, 1)));
+  EXPECT_EQ(meeting.a.Dropped(Drop::kDuplicate), 2U) << "later ones take nothing back";
+  // A source that has started again may say once more what it said before.
+  next_epoch(3);
+  meeting.From(meeting.b.Counted(item(2, 2)));
+  EXPECT_EQ(arrived(), before + 2);
+  EXPECT_EQ(meeting.a.Dropped(Drop::kDuplicate), 3U);
+}
+
 TEST(NodeReceive, APlanWithAStartThatIsStillToComeKillsNoEdge) {
   Meeting meeting;
   Plan wrong = LinePlan(SmallSpec(), 2);

@@ -24,6 +24,20 @@ TEST(Ranges, GiveWhatIsNewOnce) {
   EXPECT_FALSE(ranges.Touches(0, 5));
 }
 
+TEST(Ranges, ForgetWhatIsAtAPositionAndBehindIt) {
+  Ranges ranges;
+  ranges.Add(10, 20);
+  ranges.Add(30, 40);
+  ranges.ForgetFrom(50);
+  EXPECT_EQ(ranges.end(), 40U);
+  ranges.ForgetFrom(25);
+  EXPECT_EQ(ranges.end(), 20U);
+  ranges.ForgetFrom(15);
+  EXPECT_EQ(ranges.Add(0, 30), (Parts{{0, 10}, {15, 30}}));
+  ranges.ForgetFrom(0);
+  EXPECT_TRUE(ranges.all().empty());
+}
+
 TEST(Ranges, AgreeWithAPlainSet) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     Random random(seed);
