@@ -53,7 +53,7 @@ void Ledger::Evaluated(const Process& at, const Trace& trace) {
                         " for ", trace.root, " again"));
   }
   evaluated.Add(trace.items_from, trace.items_to);
-  sums_[{at, trace.root, trace.tag}].push_back(
+  sums_[{at, trace.root, trace.tag}].evaluations.push_back(
       {.of = at, .root = trace.root, .number = trace.evaluation, .items = trace.items});
 }
 
@@ -66,14 +66,20 @@ void Ledger::Accepted(const Process& at, uint64_t epoch, const Trace& trace) {
       absl::StrCat(Text(at), " takes frame ", id.seq, " of ", Text(id.from), ", epoch ", id.epoch);
   if (trace.epoch != epoch) Broken(absl::StrCat(what, ", in epoch ", epoch));
   if (!accepted_.insert(id).second) Broken(absl::StrCat(what, ", again"));
+  if (id.from.name == liar_) {
+    if (trace.root != at.name) sums_[{at, trace.root, trace.tag}].lies = true;
+    return;
+  }
   const auto frame = frames_.find(id);
   if (frame == frames_.end()) return Broken(absl::StrCat(what, ", which is for another"));
   if (trace.root != at.name) {
     Contents& sum = sums_[{at, trace.root, trace.tag}];
-    sum.insert(sum.end(), frame->second.begin(), frame->second.end());
+    const std::vector<Evaluation>& more = frame->second.evaluations;
+    sum.evaluations.insert(sum.evaluations.end(), more.begin(), more.end());
+    sum.lies = sum.lies || frame->second.lies;
     return;
   }
-  for (const Evaluation& evaluation : frame->second) {
+  for (const Evaluation& evaluation : frame->second.evaluations) {
     if (!applied_.insert(evaluation).second) {
       Broken(absl::StrCat(what, ": evaluation ", evaluation.number, " of ", Text(evaluation.of),
                           " again"));
@@ -107,10 +113,11 @@ void Ledger::Uploaded(const Process& at, const Trace& trace,
 }
 
 void Ledger::CompareTally(const Tally& tally, const Contents& contents, const std::string& what) {
+  if (contents.lies) return;
   using Key = std::pair<uint64_t, size_t>;  // incarnation, entries of it
   std::map<Process, Key> expected;
   uint64_t items = 0;
-  for (const Evaluation& evaluation : contents) {
+  for (const Evaluation& evaluation : contents.evaluations) {
     Key& key = expected[evaluation.of];
     key.first += evaluation.items;
     ++key.second;
@@ -124,11 +131,11 @@ void Ledger::CompareTally(const Tally& tally, const Contents& contents, const st
     said_evaluations += contributor.evaluations;
     with_items += contributor.items > 0 ? 1 : 0;
   }
-  if (said_items != items || tally.items != items || said_evaluations != contents.size() ||
-      with_items != expected.size()) {
+  if (said_items != items || tally.items != items ||
+      said_evaluations != contents.evaluations.size() || with_items != expected.size()) {
     Broken(absl::StrCat(what, ": a frame says ", said_items, " items, ", said_evaluations,
                         " evaluations of ", with_items, " nodes, and holds ", items, ", ",
-                        contents.size(), ", ", expected.size()));
+                        contents.evaluations.size(), ", ", expected.size()));
   }
 }
 

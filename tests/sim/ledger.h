@@ -42,6 +42,8 @@ class Ledger {
   // `root_name`: by the plan of the frame.
   void Sent(const Process& at, const federation::Send& send, const std::string& root_name);
   void Broken(std::string text) { broken_.push_back(std::move(text)); }
+  // What is in sums that hold frames of this node is not known from now on; empty: nobody lies.
+  void Distrust(std::string name) { liar_ = std::move(name); }
 
   const std::vector<std::string>& broken() const { return broken_; }
   uint64_t evaluations() const { return evaluations_; }
@@ -56,7 +58,10 @@ class Ledger {
     uint64_t items = 0;
     friend auto operator<=>(const Evaluation&, const Evaluation&) = default;
   };
-  using Contents = std::vector<Evaluation>;
+  struct Contents {
+    std::vector<Evaluation> evaluations;
+    bool lies = false;  // and what a liar says of others
+  };
   struct FrameId {
     Process from;
     Process to;
@@ -75,6 +80,7 @@ class Ledger {
                     const std::string& what);
 
   federation::Spec spec_;
+  std::string liar_;
   std::map<SumId, Contents> sums_;
   std::map<FrameId, Contents> frames_;
   std::set<FrameId> accepted_;

@@ -132,6 +132,22 @@ void ChooseTrouble(Scenario& out, Random& random) {
   out.store_rows_max = 1 + random.Below(4);
 }
 
+// A node that lies, and something to learn for the others: as long as half the ball is wide.
+void ChooseLiar(Scenario& out, Random& random) {
+  LiarOptions liar{.node = random.Below(out.nodes()), .share = 0.02 + 0.5 * random.Uniform()};
+  for (size_t lie = 0; lie < kLies; ++lie) {
+    if (OneIn(random, 3)) liar.lies.push_back(static_cast<Lie>(lie));
+  }
+  if (liar.lies.empty()) liar.lies.push_back(static_cast<Lie>(random.Below(kLies)));
+  out.liar = std::move(liar);
+  out.spec.d_k = std::min(out.spec.d_k, 8U);
+  out.spec.d_v = std::min(out.spec.d_v, 8U);
+  out.spec.noise = {};  // it may be longer than what is to be learned
+  out.truth.resize(size_t{out.spec.d_v} * out.spec.d_k);
+  random.FillUnit(std::span<float>(out.truth));
+  for (float& value : out.truth) value *= static_cast<float>(BallRadius(out.spec) / 2);
+}
+
 // Parents of a breadth-first walk that meets neighbours in random order.
 std::vector<size_t> ParentsFrom(const Scenario& scenario, size_t root, Random& random,
                                 std::vector<size_t>& order) {
@@ -181,6 +197,7 @@ Scenario MakeScenario(uint64_t seed) {
                      !out.spec.privacy.share_items && out.spec.clip == 0;
   if (plain && OneIn(random, 4)) out.spec.noise = {.clip = 0.5, .sigma = 0.1};
   ChooseLowRank(out.spec, random);
+  if (OneIn(random, 8)) ChooseLiar(out, random);
   return out;
 }
 
@@ -219,16 +236,24 @@ std::shared_ptr<const federation::Plan> MakePlan(const Scenario& scenario, uint6
 std::string Describe(const Scenario& scenario) {
   const Spec& spec = scenario.spec;
   const NetworkFaults& network = scenario.network;
+  std::string liar;
+  if (scenario.liar.has_value()) {
+    liar = absl::StrFormat("; %s lies in %.2f of its frames:", NameOf(scenario.liar->node),
+                           scenario.liar->share);
+    for (const Lie lie : scenario.liar->lies)
+      absl::StrAppend(&liar, " ", AbslView(federation::Name(lie)));
+  }
   return absl::StrFormat(
       "%d nodes, %d x %d, %s %s %s %s, min_contributors %d; lose %.2f duplicate %.2f corrupt %.3f "
       "%s, crashes %g zombies %g cuts %g replans %g outages %g leaves %g, warm start %s, noise %g, "
-      "compression %s",
+      "compression %s, %s steps%s",
       scenario.nodes(), spec.d_v, spec.d_k, federation::Name(spec.transport),
       federation::Name(spec.combine), federation::Name(spec.loss), federation::Name(spec.wire.type),
       spec.privacy.min_contributors, network.lose, network.duplicate, network.corrupt,
       network.in_order ? "in order" : "reordered", scenario.crashes, scenario.zombies,
       scenario.cuts, scenario.replans, scenario.outages, scenario.leaves,
-      federation::Name(spec.warm_start), spec.noise.sigma, federation::Name(spec.wire.compression));
+      federation::Name(spec.warm_start), spec.noise.sigma, federation::Name(spec.wire.compression),
+      federation::Name(spec.steps.schedule), liar);
 }
 
 }  // namespace mneme::sim

@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/random.h"
 #include "core/federation/plan.h"
 #include "core/federation/spec.h"
+#include "tests/sim/liar.h"
 
 namespace mneme::sim {
 
@@ -46,6 +48,9 @@ struct Scenario {
   double outages = 0;       // of the coordination
   double store_chance = 1;  // that a node stores something in a round
   size_t store_rows_max = 2;
+  std::optional<LiarOptions> liar;  // for as long as there is trouble; then it starts anew, honest
+  // [d_v, d_k]: what keys lead to, for all nodes; empty: to anything.
+  std::vector<float> truth;
 
   size_t nodes() const { return linked.size(); }
 };

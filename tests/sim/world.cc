@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/federation/ball.h"
 #include "core/federation/checkpoint.h"
+#include "core/math/blas.h"
 
 namespace mneme::sim {
 namespace {
@@ -16,8 +17,13 @@ using federation::Node;
 using federation::PlanChanged;
 
 constexpr int64_t kHealNanos = 180 * kRoundNanos;
+// What a liar said of keys and of the lengths of sums counts for less than 512 rounds.
+constexpr int64_t kHealOfLiesNanos = 1'000 * kRoundNanos;
+constexpr int64_t kLastNanos = 50 * kRoundNanos;
 constexpr int64_t kReopenNanos = 200 * kMilli;
 constexpr double kBallSlack = 1 + 1e-5;
+constexpr double kCosineMin = 0.9;
+constexpr double kLearnedMin = 1.0 / 3;
 constexpr size_t kCheckpointsKept = 2;
 
 }  // namespace
@@ -29,7 +35,11 @@ World::World(const Scenario& scenario)
       disks_(scenario.nodes()),
       links_(scenario.nodes(), std::vector<Link>(scenario.nodes())),
       cut_(scenario.nodes(), std::vector<bool>(scenario.nodes())),
-      ledger_(scenario.spec) {}
+      ledger_(scenario.spec) {
+  if (!scenario.liar.has_value()) return;
+  liar_.emplace(*scenario.liar, scenario.spec, scenario.seed);
+  ledger_.Distrust(NameOf(liar_->node()));
+}
 
 void World::After(int64_t nanos, std::function<void()> run) {
   events_.push({.at = now_ + nanos, .order = order_++, .run = std::move(run)});
@@ -59,7 +69,9 @@ RunResult World::Run() {
     After(kRoundNanos, trouble);
   };
   After(kRoundNanos, trouble);
-  const int64_t end = scenario_.trouble_nanos + kHealNanos;
+  const int64_t end =
+      scenario_.trouble_nanos + (scenario_.liar.has_value() ? kHealOfLiesNanos : kHealNanos);
+  After(end - kLastNanos, [this] { NoteStatuses(); });
   while (!events_.empty() && events_.top().at <= end && ledger_.broken().empty()) {
     Event event = events_.top();
     events_.pop();
@@ -67,6 +79,8 @@ RunResult World::Run() {
     event.run();
   }
   if (ledger_.broken().empty()) CheckCoverage();
+  if (ledger_.broken().empty() && !scenario_.truth.empty()) CheckLearned();
+  if (ledger_.broken().empty()) CheckNothingRefused();
   RunResult result{.hash = HashOf(),
                    .broken = ledger_.broken(),
                    .evaluations = ledger_.evaluations(),
@@ -203,6 +217,12 @@ void World::StoreSomething(size_t index, size_t rows) {
     random_.FillUnit(
         std::span<float>(items.responses).subspan(i * scenario_.spec.d_v, scenario_.spec.d_v));
   }
+  if (!scenario_.truth.empty()) {
+    math::Gemm(math::Transpose::kNo, math::Transpose::kYes, rows, scenario_.spec.d_v,
+               scenario_.spec.d_k, 1.0F, items.keys.data(), scenario_.spec.d_k,
+               scenario_.truth.data(), scenario_.spec.d_k, 0.0F, items.responses.data(),
+               scenario_.spec.d_v);
+  }
   // Stored first, then told; a row of nonsense now and then.
   if (random_.Below(200) == 0) items.keys[0] = std::numeric_limits<float>::quiet_NaN();
   if (random_.Below(200) == 0) items.responses[0] = 1e20F;
@@ -237,6 +257,7 @@ void World::Carry(Running* running, const std::vector<federation::Action>& actio
       }
     } else if (std::holds_alternative<federation::FetchPlan>(action)) {
       const size_t index = running->index;
+      ++running->fetches;
       After(10 * kMilli, [this, index] { TellPlan(index); });
     }
   }
@@ -249,10 +270,17 @@ void World::SendFrame(Running* from, const federation::Send& send) {
   if (const auto* up = std::get_if<federation::GradUp>(&send.frame.body)) root = up->root;
   if (const auto* up = std::get_if<federation::StatUp>(&send.frame.body)) root = up->root;
   if (root != federation::kNoNode) ledger_.Sent(from->process, send, NameOf(root));
-  Link& link = links_[from->index][to];
+  if (!from->zombie && !links_[from->index][to].up) return;
+  if (!liar_.has_value() || from->index != liar_->node()) {
+    return SendOnce(from->index, to, send.frame);
+  }
+  for (const federation::Frame& said : liar_->Say(send.frame)) SendOnce(from->index, to, said);
+}
+
+void World::SendOnce(size_t from, size_t to, const federation::Frame& frame) {
+  Link& link = links_[from][to];
   const NetworkFaults& network = scenario_.network;
-  if (!from->zombie && !link.up) return;
-  if (cut_[from->index][to]) return;
+  if (cut_[from][to]) return;
   if (in_trouble() && random_.Uniform() < network.lose) return;
   const uint64_t copies = in_trouble() && random_.Uniform() < network.duplicate ? 2 : 1;
   for (uint64_t copy = 0; copy < copies; ++copy) {
@@ -262,10 +290,10 @@ void World::SendFrame(Running* from, const federation::Send& send) {
     if (network.in_order) at = std::max(at, link.last_arrival);
     link.last_arrival = std::max(link.last_arrival, at);
     const bool corrupt = in_trouble() && random_.Uniform() < network.corrupt;
-    After(at - now_, [this, from_index = from->index, to, stream = link.stream,
-                      frame = corrupt ? Corrupted(send.frame) : send.frame] {
-      Arrive(from_index, to, stream, frame);
-    });
+    After(at - now_,
+          [this, from, to, stream = link.stream, sent = corrupt ? Corrupted(frame) : frame] {
+            Arrive(from, to, stream, sent);
+          });
   }
 }
 
@@ -329,6 +357,9 @@ void World::CheckBounds(const Running& running) {
       sizes.factor_queue_bytes > spec.wire.factor_queue_bytes + frame_bytes ||
       sizes.pending_tags > spec.max_delay + 1) {
     ledger_.Broken(absl::StrCat(running.process.name, ": a queue is beyond its bound"));
+  }
+  if (running.fetches > 1 + running.node->round() / federation::kFetchRounds) {
+    ledger_.Broken(absl::StrCat(running.process.name, " asks for plans all the time"));
   }
 }
 
@@ -423,9 +454,25 @@ void World::Outage() {
   });
 }
 
+// Its server is started again with the program that all have; a plan follows, as of every member
+// that was away.
+void World::EndLies() {
+  const size_t index = liar_->node();
+  for (size_t other = 0; other < scenario_.nodes(); ++other) {
+    if (scenario_.linked[index][other]) CloseStream(index, other, false);
+  }
+  if (at_[index] != nullptr) at_[index]->alive = false;
+  at_[index] = nullptr;
+  ledger_.Distrust("");
+  liar_.reset();
+  Start(index);
+  Commit();
+}
+
 void World::Heal() {
   engine_.SetUp(true);
   for (const auto& running : processes_) running->alive = running->alive && !running->zombie;
+  if (liar_.has_value()) EndLies();
   for (size_t index = 0; index < scenario_.nodes(); ++index) {
     if (at_[index] == nullptr) Start(index);
     TellPlan(index);
@@ -451,6 +498,62 @@ void World::CheckCoverage() {
                   spec.privacy.min_contributors > 1 && !spec.privacy.share_items;
     if (hidden || status.coverage > 1 - 1e-9) continue;
     ledger_.Broken(absl::StrCat(status.name, ": coverage ", status.coverage,
+                                " after everything worked for a while"));
+  }
+}
+
+// What all nodes were told in the end is what their memories say, whatever they were told before.
+void World::CheckLearned() {
+  const std::span<const float> truth = scenario_.truth;
+  for (size_t index = 0; index < scenario_.nodes(); ++index) {
+    const std::span<const float> memory = at_[index]->node->memory();
+    double product = 0;
+    for (size_t i = 0; i < truth.size(); ++i) product += double{memory[i]} * double{truth[i]};
+    const double norm = federation::Norm(memory);
+    const double length = federation::Norm(truth);
+    const federation::NodeStatus status = at_[index]->node->Status(now_);
+    // Its steps are those of an old node where a warm start said so: it needs longer.
+    if (status.steps >= federation::kWarmStepsMax) continue;
+    // NaN too. Inner products know no length but that of the ball.
+    if (product >= kCosineMin * norm * length && norm >= kLearnedMin * length) continue;
+    ledger_.Broken(absl::StrCat(status.name, ": |M| = ", norm, " at the cosine ",
+                                product / (norm * length), " to the truth of length ", length));
+  }
+}
+
+void World::NoteStatuses() {
+  noted_.clear();
+  for (const Running* running : at_) noted_.push_back(running->node->Status(now_));
+}
+
+// In the last rounds nothing that honest nodes say is refused, or taken for what came before.
+void World::CheckNothingRefused() {
+  using federation::Drop;
+  constexpr Drop kKinds[] = {Drop::kWrongFederation, Drop::kOldEpoch,     Drop::kNewEpoch,
+                             Drop::kOldIncarnation,  Drop::kWrongSession, Drop::kNotNeighbour,
+                             Drop::kBadFrame,        Drop::kOldRoot};
+  for (size_t index = 0; index < scenario_.nodes(); ++index) {
+    const federation::NodeStatus status = at_[index]->node->Status(now_);
+    for (const Drop kind : kKinds) {
+      const auto at = static_cast<size_t>(kind);
+      if (status.drops[at] == noted_[index].drops[at]) continue;
+      ledger_.Broken(absl::StrCat(status.name, " drops ",
+                                  status.drops[at] - noted_[index].drops[at], " as ",
+                                  AbslView(Name(kind)), " after everything worked for a while"));
+    }
+    if (scenario_.spec.transport == federation::Transport::kFactor) CheckItemsCome(index, status);
+  }
+}
+
+// Numbers of its own items that a node made up stay its own.
+void World::CheckItemsCome(size_t index, const federation::NodeStatus& status) {
+  for (size_t i = 0; i < status.sources.size(); ++i) {
+    const federation::SourceStatus& source = status.sources[i];
+    const bool lied = scenario_.liar.has_value() && source.node == NameOf(scenario_.liar->node);
+    if (lied || source.node == status.name || source.items > noted_[index].sources[i].items) {
+      continue;
+    }
+    ledger_.Broken(absl::StrCat(status.name, " takes no items of ", source.node,
                                 " after everything worked for a while"));
   }
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "core/base/random.h"
 #include "core/federation/node.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/memory_coordinator.h"
 #include "tests/sim/scenario.h"
 
@@ -56,6 +58,7 @@ class World {
     bool zombie = false;
     bool alive = false;
     uint64_t known_epoch = 0;
+    uint64_t fetches = 0;  // of the plan
   };
   struct Event {
     int64_t at;
@@ -88,6 +91,7 @@ class World {
   void Carry(Running* running, const std::vector<federation::Action>& actions);
   void SendFrame(Running* from, const federation::Send& send);
   void Arrive(size_t from, size_t to, uint64_t stream, const federation::Frame& frame);
+  void SendOnce(size_t from, size_t to, const federation::Frame& frame);
   federation::Frame Corrupted(federation::Frame frame);
   void CheckRunning(const Running& running);
   void CheckBounds(const Running& running);
@@ -101,6 +105,12 @@ class World {
   void Outage();
   void Heal();
   void CheckCoverage();
+  void CheckLearned();
+  void NoteStatuses();
+  void CheckNothingRefused();
+  void CheckItemsCome(size_t index, const federation::NodeStatus& status);
+  // Of the node that lied an honest one.
+  void EndLies();
   uint64_t HashOf() const;
 
   Scenario scenario_;
@@ -118,6 +128,8 @@ class World {
   std::vector<std::vector<bool>> cut_;
   std::shared_ptr<const federation::Plan> plan_;  // the newest
   Ledger ledger_;
+  std::optional<Liar> liar_;
+  std::vector<federation::NodeStatus> noted_;  // of each node, before the last rounds
   uint64_t frames_ = 0;
   uint64_t crashes_ = 0;
 };
