@@ -203,6 +203,82 @@ TEST(EtcdCoordinator, PartsOfPlansThatWereReplacedAreGone) {
   EXPECT_EQ(CountKeys(parts), 0);
 }
 
+constexpr char kPartsName[] = "00112233445566ff";
+
+// As whoever may write to etcd could: part `part` of the plan kPartsName.
+std::string PartKey(const EtcdWorld& world, size_t part) {
+  return absl::StrFormat("/mneme/plan-parts/%s/%s/%04d", world.name(), kPartsName, part);
+}
+
+// The record of a plan in parts, put anew, as `reader` reads it then.
+federation::Record ReadParts(federation::Coordinator& reader) {
+  EXPECT_TRUE(
+      reader.Put("plan", absl::StrCat("parts ", kPartsName), federation::Lifetime::kForEver).ok());
+  absl::StatusOr<federation::Contents> contents;
+  EXPECT_TRUE(WaitFor([&] {
+    contents = reader.ReadAll();
+    return contents.ok();
+  })) << contents.status();
+  return contents->records.at("plan");
+}
+
+TEST(EtcdCoordinator, PartsAreJoinedUpToTheLengthOfAPlan) {
+  EtcdWorld world;
+  const auto client = *EtcdClient::Create(Server().address());
+  const auto put = [&](size_t part, char byte, size_t size) {
+    etcdserverpb::PutRequest request;
+    request.set_key(PartKey(world, part));
+    request.set_value(std::string(size, byte));
+    ASSERT_TRUE(WaitFor([&] { return client->Put(request).ok(); })) << part;
+  };
+  constexpr size_t kParts = federation::kPlanBytesMax / kEtcdValueBytesMax;
+  for (size_t part = 0; part < kParts; ++part) {
+    put(part, static_cast<char>('a' + part % 26), kEtcdValueBytesMax);
+  }
+  const auto reader = world.Client();
+  const std::string longest = ReadParts(*reader).value;
+  ASSERT_EQ(longest.size(), federation::kPlanBytesMax);
+  for (size_t part = 0; part < kParts; ++part) {
+    const std::string_view joined = std::string_view(longest).substr(part * kEtcdValueBytesMax);
+    EXPECT_EQ(joined.substr(0, kEtcdValueBytesMax).find_first_not_of(joined[0]),
+              std::string_view::npos);
+    EXPECT_EQ(joined[0], static_cast<char>('a' + part % 26)) << "in their order";
+  }
+  // A byte more: nothing is kept of what is no plan, and the reading says so where it is used.
+  put(kParts, 'x', 1);
+  const federation::Record refused = ReadParts(*reader);
+  EXPECT_EQ(refused.value, "");
+  EXPECT_FALSE(PlanOf(refused).ok());
+  EXPECT_TRUE(sim::Holds(*reader, "plan")) << "and once more, of what was joined before";
+}
+
+TEST(EtcdCoordinator, PartsOfAPlanThatAreNotAllThereAreNoPlan) {
+  EtcdWorld world;
+  const auto node = world.Client();
+  ASSERT_TRUE(node->Register("a", "x:1").ok());
+  const federation::PlanGuard guard{.planner_revision = *node->BecomePlanner("a")};
+  ASSERT_TRUE(node->CommitPlan(guard, sim::LongPlan()).ok());
+  const federation::Record whole = node->ReadAll()->records.at("plan");
+  ASSERT_TRUE(PlanOf(whole).ok());
+  const auto client = *EtcdClient::Create(Server().address());
+  for (const size_t missing : {size_t{0}, size_t{1}}) {
+    for (size_t part = 0; part * kEtcdValueBytesMax < whole.value.size(); ++part) {
+      etcdserverpb::PutRequest put;
+      put.set_key(PartKey(world, part));
+      put.set_value(whole.value.substr(part * kEtcdValueBytesMax, kEtcdValueBytesMax));
+      ASSERT_TRUE(client->Put(put).ok());
+    }
+    EXPECT_TRUE(PlanOf(ReadParts(*node)).ok());
+    etcdserverpb::DeleteRangeRequest gone;
+    gone.set_key(PartKey(world, missing));
+    ASSERT_TRUE(client->Delete(gone).ok());
+    EXPECT_FALSE(PlanOf(ReadParts(*node)).ok()) << "without part " << missing;
+  }
+  // None at all, and a name that is none of a plan's.
+  ASSERT_TRUE(node->Put("plan", "parts ../../federations", federation::Lifetime::kForEver).ok());
+  EXPECT_EQ(node->ReadAll()->records.at("plan").value, "");
+}
+
 EtcdAccess AccessOf(const test::Authority& authority, const std::string& user,
                     const std::string& password) {
   const test::CertificateAndKey own = authority.Issue({.name = "node"});
