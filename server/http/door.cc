@@ -14,6 +14,16 @@ namespace {
 
 bool IsOpenToAll(Page page) { return page == Page::kHealth || page == Page::kReady; }
 
+// Pages are for strangers too, and so must not hold what they send.
+absl::Status PageTakesNoBody() {
+  return InvalidArgument("this page takes no body",
+                         {.reason = "LIMIT",
+                          .given = "a body of unknown size or of many bytes",
+                          .expected = absl::StrFormat("at most %d bytes, which nobody reads",
+                                                      kHttpDroppedBodyBytesMax),
+                          .next_step = "Ask for it without a body."});
+}
+
 std::string_view PhaseOf(const engine::Startup& startup, bool draining) {
   if (draining) return "draining";
   if (startup.recovery_mode) return "recovery";
@@ -50,7 +60,8 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Start(DoorOptions options, c
         const auto found = self.routes_.Find(request.verb, request.path);
         if (found.ok()) {
           const RpcTarget* const rpc = std::get_if<RpcTarget>(&*found);
-          if (rpc == nullptr || !request.body_is_large) return std::nullopt;
+          if (!request.body_is_large) return std::nullopt;
+          if (rpc == nullptr) return ErrorResponse(PageTakesNoBody());
           const absl::Status known =
               self.options_.know(request.authorization, rpc->path->method->descriptor->name());
           return known.ok() ? std::nullopt : std::optional(ErrorResponse(known));

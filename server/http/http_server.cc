@@ -135,6 +135,7 @@ struct HttpServer::Exchange {
   MHD_Connection* const connection;
   HttpRequest request;
   std::optional<HttpResponse> response;
+  uint64_t body_bytes = 0;  // that came, kept or not
   uint64_t charged_bytes = 0;
   uint64_t answer_bytes = 0;  // of them
   bool handled = false;
@@ -149,8 +150,7 @@ struct HttpServer::Callbacks {
       std::unique_ptr<Exchange> exchange = server.Begin(connection, path, verb);
       Exchange& begun = *exchange;
       *state = exchange.release();  // Completed takes it
-      const bool now =
-          begun.response.has_value() && AnnouncedBytes(connection) > kHttpDroppedBodyBytesMax;
+      const bool now = begun.response.has_value() && begun.request.body_is_large;
       return !now || server.Send(begun) ? MHD_YES : MHD_NO;
     }
     Exchange& exchange = *static_cast<Exchange*>(*state);
@@ -229,10 +229,13 @@ std::unique_ptr<HttpServer::Exchange> HttpServer::Begin(MHD_Connection* connecti
 
 bool HttpServer::TakeBody(Exchange& exchange, const char* data, size_t size) {
   body_bytes_in_.fetch_add(size, std::memory_order_relaxed);
+  exchange.body_bytes += size;
   std::string& body = exchange.request.body;
-  if (exchange.response.has_value()) return true;  // read to be dropped
+  if (exchange.response.has_value()) {  // read to be dropped
+    return exchange.body_bytes <= options_.body_bytes_max + kHttpDroppedBodyBytesMax;
+  }
   absl::Status taken;
-  if (body.size() + size > options_.body_bytes_max) {
+  if (exchange.body_bytes > options_.body_bytes_max) {
     exchange.response = ErrorResponse(BodyTooLarge(options_.body_bytes_max));
     exchange.response->code = 413;
   } else if (taken = budget_.TryTake(kBodyCopies * size); !taken.ok()) {

@@ -38,8 +38,11 @@ namespace mneme::server {
 
 // Bytes of a request's line and headers; also what a connection holds while it is idle.
 inline constexpr size_t kHttpHeaderBytesMax = 32 * 1024;
-// A request that is refused before its body came in: up to this size the body is read and dropped,
-// so that the client is there to read why; beyond it the connection is closed.
+// A request that is refused before its body came in: a body that is announced with no more than
+// this is read and dropped, so that the client is there to read why; with any other it is answered
+// at once, and the connection is closed. One that is refused within its body is read on for as much
+// beyond body_bytes_max; libmicrohttpd takes no answer before the end, so that one that goes on is
+// closed without.
 inline constexpr uint64_t kHttpDroppedBodyBytesMax = 64 * 1024;
 // Answers beyond this size may together hold half of the byte budget.
 inline constexpr uint64_t kHttpLargeAnswerBytes = 1024 * 1024;
@@ -55,7 +58,7 @@ struct HttpRequest {
   std::string traceparent;
   std::string tracestate;
   std::string grpc_timeout;
-  // More than kHttpDroppedBodyBytesMax are announced, or not said how many.
+  // More than kHttpDroppedBodyBytesMax are announced, or it is not said how many.
   bool body_is_large = false;
 };
 

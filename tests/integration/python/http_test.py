@@ -235,12 +235,24 @@ class HttpTest(unittest.TestCase):
         self.assertEqual((code, reason_of(json.loads(text))), (413, "LIMIT"))
         other = Http(self.server.http_port)
         self.addCleanup(other.close)
-        chunks = [b"x" * 100_000] * 3
+        chunks = [b"x" * 110_000] * 2
         other.connection.request("POST", "/v1/memories/x:retrieve", body=iter(chunks), encode_chunked=True,
                                  headers={"Transfer-Encoding": "chunked"})
         response = other.connection.getresponse()
         self.assertEqual(response.status, 413)
         self.assertEqual(reason_of(json.loads(response.read())), "LIMIT")
+
+    def test_pages_take_no_large_bodies(self):
+        for headers in ({"Content-Length": "100000"}, {"Transfer-Encoding": "chunked"}):
+            for path in ("/healthz", "/metrics"):
+                other = Http(self.server.http_port)
+                self.addCleanup(other.close)
+                other.connection.putrequest("GET", path)
+                for name, value in headers.items():
+                    other.connection.putheader(name, value)
+                other.connection.endheaders()
+                response = other.connection.getresponse()  # before any of it was sent
+                self.assertEqual((response.status, reason_of(json.loads(response.read()))), (400, "LIMIT"), path)
 
     def test_headers_over_the_limit_are_refused(self):
         code, _, _ = self.http.ask("GET", "/healthz", headers={"X": "x" * 40_000})
@@ -432,6 +444,16 @@ class Secured(unittest.TestCase):
         code, error = self.http.post("/v1/memories:list")
         self.assertEqual((code, reason_of(error)), (401, "NO_CREDENTIALS"))
         self.assertEqual(self.http.post("/v1/memories:list", Authorization="Bearer open-sesame")[0], 200)
+
+    def test_bodies_of_strangers_that_are_large_or_of_unknown_size_are_not_read(self):
+        for name, value in (("Content-Length", "100000"), ("Transfer-Encoding", "chunked")):
+            other = Http(self.server.http_port, ssl.create_default_context(cafile=self.certificate))
+            self.addCleanup(other.close)
+            other.connection.putrequest("POST", "/v1/memories/x:store")
+            other.connection.putheader(name, value)
+            other.connection.endheaders()
+            response = other.connection.getresponse()  # before any of it was sent
+            self.assertEqual((response.status, response.headers["Connection"]), (401, "close"), name)
 
     def test_a_reload_shows_the_new_certificate_and_keeps_connections(self):
         def shown():

@@ -66,9 +66,11 @@ class Client {
     MNEME_CHECK(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
   }
   ~Client() { close(socket_); }
-  void Send(std::string_view text) {
-    EXPECT_EQ(send(socket_, text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
+  void Send(std::string_view text) { EXPECT_TRUE(TrySend(text)); }
+  // False: the server has closed the connection.
+  bool TrySend(std::string_view text) {
+    return send(socket_, text.data(), text.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(text.size());
   }
   // Until `end` has come, or the connection is closed.
   std::string ReadUntil(std::string_view end) {
@@ -121,6 +123,40 @@ TEST(HttpServer, RefusesByThePathBeforeALargeBodyHasCome) {
   client.Send("POST /none HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n");
   EXPECT_THAT(client.ReadUntil("none"), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(client.ReadUntil("forever"), IsEmpty());  // and closes
+}
+
+TEST(HttpServer, RefusesByThePathBeforeABodyOfUnknownSizeHasCome) {
+  Server server;
+  Client client(server.http->port());
+  client.Send("POST /none HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("none"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(client.ReadUntil("forever"), IsEmpty());  // and closes
+}
+
+constexpr char kChunkedHead[] = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+TEST(HttpServer, TellsWhoSendsALittleMoreThanABodyMayHaveInPiecesSo) {
+  Server server;
+  Client client(server.http->port());
+  client.Send(kChunkedHead);
+  for (int i = 0; i < 3; ++i) client.Send("190\r\n" + std::string(400, 'x') + "\r\n");
+  client.Send("0\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 413"));
+}
+
+TEST(HttpServer, ABodyInPiecesWithoutEndIsNotReadWithoutEnd) {
+  const std::string piece = "10000\r\n" + std::string(64 * 1024, 'x') + "\r\n";
+  for (const bool busy : {false, true}) {
+    Server server;
+    if (busy) server.budget.Take(100'000);
+    Client client(server.http->port());
+    client.Send(kChunkedHead);
+    size_t sent = 0;
+    while (sent < kLargeBytes && client.TrySend(piece)) sent += piece.size();
+    EXPECT_LT(sent, kLargeBytes) << busy;
+    EXPECT_LE(server.http->counters().body_bytes_in,
+              kOptions.body_bytes_max + kHttpDroppedBodyBytesMax + kHttpHeaderBytesMax);
+  }
 }
 
 TEST(HttpServer, RefusesABodyThatTheBudgetHasNoRoomForAndGivesAllBack) {
