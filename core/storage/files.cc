@@ -55,16 +55,28 @@ absl::Status MakeDirectory(FileSystem& files, const std::string& path) {
   return SyncDirectory(files, parent);
 }
 
-absl::Status WriteWhole(FileSystem& files, const std::string& path, std::string_view bytes) {
-  const std::string draft = absl::StrCat(path, AbslView(kDraftSuffix));
+namespace {
+
+absl::Status WriteDraft(FileSystem& files, const std::string& draft, std::string_view bytes) {
   const std::string doing = absl::StrCat("writing '", draft, "'");
   std::unique_ptr<rocksdb::FSWritableFile> file;
   MNEME_RETURN_IF_ERROR(
       FromRocksDb(files.NewWritableFile(draft, rocksdb::FileOptions(), &file, nullptr), doing));
   MNEME_RETURN_IF_ERROR(FromRocksDb(file->Append(ToSlice(bytes), IOOptions(), nullptr), doing));
   MNEME_RETURN_IF_ERROR(FromRocksDb(file->Sync(IOOptions(), nullptr), doing));
-  MNEME_RETURN_IF_ERROR(FromRocksDb(file->Close(IOOptions(), nullptr), doing));
-  MNEME_RETURN_IF_ERROR(FromRocksDb(files.RenameFile(draft, path, IOOptions(), nullptr), doing));
+  return FromRocksDb(file->Close(IOOptions(), nullptr), doing);
+}
+
+}  // namespace
+
+absl::Status WriteWhole(FileSystem& files, const std::string& path, std::string_view bytes) {
+  const std::string draft = absl::StrCat(path, AbslView(kDraftSuffix));
+  if (absl::Status written = WriteDraft(files, draft, bytes); !written.ok()) {
+    files.DeleteFile(draft, IOOptions(), nullptr).PermitUncheckedError();  // it takes room
+    return written;
+  }
+  MNEME_RETURN_IF_ERROR(FromRocksDb(files.RenameFile(draft, path, IOOptions(), nullptr),
+                                    absl::StrCat("renaming '", draft, "'")));
   return SyncDirectory(files, ParentOf(path));
 }
 
