@@ -79,7 +79,8 @@ absl::StatusOr<storage::BackupStore*> Engine::Backups() {
   }
   MutexLock lock(&backups_mutex_);
   if (backups_ == nullptr) {
-    MNEME_ASSIGN_OR_RETURN(backups_, storage::OpenBackupStore(options_.backup_dir, clock_));
+    MNEME_ASSIGN_OR_RETURN(backups_, storage::OpenBackupStore(options_.backup_dir, clock_,
+                                                              options_.disk_bytes_reserve));
   }
   return backups_.get();
 }

@@ -34,9 +34,10 @@ class BackupStore {
 
   // Backs up all that was committed before the call. The files are durable and their checksums
   // known when it returns; the backup counts as finished (List shows it) once its manifest is put.
-  // Cancelled when `progress` says so; ResourceExhausted (FULL) when the disk is; nothing is left
-  // of it then.
+  // Cancelled when `progress` says so; ResourceExhausted (FULL) when the disk is, or would be but
+  // for its reserve: where that can be told, before anything is copied. Nothing is left of it then.
   virtual absl::StatusOr<uint32_t> Create(Storage& storage, const ProgressFn& progress) = 0;
+  // FULL as Create's; the backup stays unfinished.
   virtual absl::Status PutManifest(uint32_t id, std::string_view manifest) = 0;
   // Newest first, those with a manifest only.
   virtual absl::StatusOr<std::vector<BackupEntry>> List() const = 0;
@@ -49,9 +50,11 @@ class BackupStore {
   virtual absl::StatusOr<std::unique_ptr<Storage>> Open(uint32_t id) const = 0;
 };
 
-// Opens or makes the folder of backups; unfinished ones of earlier processes are cleared away.
+// Opens or makes the folder of backups; unfinished ones of earlier processes are cleared away. A
+// backup leaves `disk_bytes_reserve` of the folder's disk free.
 absl::StatusOr<std::unique_ptr<BackupStore>> OpenBackupStore(const std::string& directory,
-                                                             const Clock& clock);
+                                                             const Clock& clock,
+                                                             uint64_t disk_bytes_reserve);
 
 }  // namespace mneme::storage
 

@@ -27,9 +27,11 @@ using rocksdb::IOOptions;
 // Lock order: `work_mutex_`, then `entries_mutex_`. List and Get wait for no work.
 class RocksDbBackupStore final : public BackupStore {
  public:
-  RocksDbBackupStore(std::string directory, const Clock& clock, rocksdb::Env* env)
+  RocksDbBackupStore(std::string directory, const Clock& clock, uint64_t disk_bytes_reserve,
+                     rocksdb::Env* env)
       : directory_(std::move(directory)),
         clock_(clock),
+        disk_bytes_reserve_(disk_bytes_reserve),
         env_(env),
         meter_(std::make_shared<MeteredFileSystem>(env->GetFileSystem())),
         metered_env_(rocksdb::NewCompositeEnv(meter_)) {}
@@ -52,10 +54,14 @@ class RocksDbBackupStore final : public BackupStore {
   absl::Status OpenEngine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
   // Brings manifests and backups together; clears away what was not finished.
   absl::Status LoadEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_, entries_mutex_);
+  // FULL unless so many bytes more leave the reserve of the folder's disk free.
+  absl::Status AskForRoom(uint64_t bytes) const;
+  absl::Status Full(const std::string& given) const;
   absl::Status NotThere(uint32_t id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(entries_mutex_);
 
   const std::string directory_;
   const Clock& clock_;
+  const uint64_t disk_bytes_reserve_;
   rocksdb::Env* const env_;
   const std::shared_ptr<MeteredFileSystem> meter_;
   const std::shared_ptr<rocksdb::Env> metered_env_;
@@ -68,6 +74,29 @@ class RocksDbBackupStore final : public BackupStore {
   std::map<uint32_t, absl::StatusOr<BackupEntry>> entries_ ABSL_GUARDED_BY(entries_mutex_);
   std::map<uint32_t, BackupEntry> unfinished_ ABSL_GUARDED_BY(entries_mutex_);
 };
+
+// Of the table files that no earlier backup holds: those are named by a table's number, something
+// that tells databases apart, and its size.
+uint64_t NewTableBytes(rocksdb::FileSystem& files, const std::string& directory,
+                       const Database& database) {
+  std::vector<std::string> held;  // an earlier backup's; where they cannot be listed there are none
+  files.GetChildren(JoinPath(directory, "shared_checksum"), IOOptions(), &held, nullptr)
+      .PermitUncheckedError();
+  std::set<std::pair<std::string, std::string>> known;
+  for (const std::string& name : held) {
+    known.emplace(name.substr(0, name.find('_')), name.substr(name.rfind('_') + 1));
+  }
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  database.db().GetLiveFilesMetaData(&tables);
+  uint64_t bytes = 0;
+  for (const rocksdb::LiveFileMetaData& table : tables) {
+    const std::string& name = table.relative_filename;
+    if (!known.contains({name.substr(0, name.rfind('.')), absl::StrCat(table.size, ".sst")})) {
+      bytes += table.size;
+    }
+  }
+  return bytes;
+}
 
 absl::Status Stopped(std::string_view what) {
   return Cancelled(absl::StrCat(AbslView(what), " was stopped"),
@@ -136,6 +165,25 @@ absl::Status RocksDbBackupStore::LoadEntries() {
   return absl::OkStatus();
 }
 
+absl::Status RocksDbBackupStore::AskForRoom(uint64_t bytes) const {
+  const absl::StatusOr<uint64_t> free = FreeBytesAt(files(), directory_);
+  // Where the disk does not tell, the copy itself will show.
+  if (!free.ok() || *free >= bytes + disk_bytes_reserve_) return absl::OkStatus();
+  return Full(
+      absl::StrFormat("%d bytes are free there, and %d more are to be copied", *free, bytes));
+}
+
+absl::Status RocksDbBackupStore::Full(const std::string& given) const {
+  return ResourceExhausted(
+      absl::StrCat("no room for a backup in '", directory_, "', nothing is left of it: ", given),
+      {.reason = "FULL",
+       .given = given,
+       .expected = absl::StrFormat(
+           "room for it, and the %d bytes of data.disk_bytes_reserve beside", disk_bytes_reserve_),
+       .next_step = "Make room on that disk, delete older backups, or name a folder on another "
+                    "disk (data.backup_dir)."});
+}
+
 absl::StatusOr<uint32_t> RocksDbBackupStore::Create(Storage& storage, const ProgressFn& progress) {
   const Database* const database = DatabaseOf(storage);
   if (database == nullptr) return Internal("only a storage over RocksDB can be backed up");
@@ -146,18 +194,23 @@ absl::StatusOr<uint32_t> RocksDbBackupStore::Create(Storage& storage, const Prog
   };
   const std::string doing = absl::StrCat("a backup into '", directory_, "'");
   if (!go_on(0)) return Stopped(doing);
+  MNEME_RETURN_IF_ERROR(AskForRoom(NewTableBytes(files(), directory_, *database)));
   rocksdb::BackupID id = 0;
   bool stopped = false;
+  absl::Status room;  // others fill the disk meanwhile
   meter_->Start([&](const MeteredFileSystem::Bytes& bytes) {
+    if (room.ok()) room = AskForRoom(0);
     stopped = stopped || !go_on(bytes.written);
-    return !stopped;
+    return !stopped && room.ok();
   });
   const rocksdb::IOStatus created =
       engine_->CreateNewBackup(rocksdb::CreateBackupOptions(), &database->db(), &id);
   const uint64_t new_bytes = meter_->Stop().written;
   if (!created.ok()) {
     engine_->GarbageCollect().PermitUncheckedError();  // else the next Create does it
-    return stopped ? Stopped(doing) : FromRocksDb(created, doing);
+    if (stopped) return Stopped(doing);
+    if (!room.ok()) return room;
+    return created.IsNoSpace() ? Full(created.ToString()) : FromRocksDb(created, doing);
   }
   rocksdb::BackupInfo info;
   MNEME_RETURN_IF_ERROR(FromRocksDb(engine_->GetBackupInfo(id, &info), doing));
@@ -175,7 +228,10 @@ absl::Status RocksDbBackupStore::PutManifest(uint32_t id, std::string_view manif
   if (found == unfinished_.end()) return NotThere(id);
   BackupEntry entry = found->second;
   entry.manifest = std::string(manifest);
-  MNEME_RETURN_IF_ERROR(WriteManifest(files(), directory_, entry));
+  MNEME_RETURN_IF_ERROR(AskForRoom(entry.manifest.size()));
+  const absl::Status written = WriteManifest(files(), directory_, entry);
+  if (absl::IsResourceExhausted(written)) return Full(std::string(StdView(written.message())));
+  MNEME_RETURN_IF_ERROR(written);
   unfinished_.erase(found);
   entries_.insert_or_assign(id, std::move(entry));
   return absl::OkStatus();
@@ -265,19 +321,21 @@ absl::StatusOr<std::unique_ptr<Storage>> RocksDbBackupStore::Open(uint32_t id) c
 
 absl::StatusOr<std::unique_ptr<BackupStore>> OpenBackupStore(const std::string& directory,
                                                              const Clock& clock,
+                                                             uint64_t disk_bytes_reserve,
                                                              rocksdb::Env* env) {
   // RocksDB opens a backup's files by absolute paths only.
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(directory, error);
-  auto store =
-      std::make_unique<RocksDbBackupStore>(error ? directory : absolute.string(), clock, env);
+  auto store = std::make_unique<RocksDbBackupStore>(error ? directory : absolute.string(), clock,
+                                                    disk_bytes_reserve, env);
   MNEME_RETURN_IF_ERROR(store->Open());
   return store;
 }
 
 absl::StatusOr<std::unique_ptr<BackupStore>> OpenBackupStore(const std::string& directory,
-                                                             const Clock& clock) {
-  return OpenBackupStore(directory, clock, rocksdb::Env::Default());
+                                                             const Clock& clock,
+                                                             uint64_t disk_bytes_reserve) {
+  return OpenBackupStore(directory, clock, disk_bytes_reserve, rocksdb::Env::Default());
 }
 
 }  // namespace mneme::storage

@@ -15,10 +15,12 @@ class Env;
 
 namespace mneme::storage {
 
-// As OpenBackupStore(directory, clock), with every access to files, those of the storages that are
+// As OpenBackupStore of backup.h, with every access to files, those of the storages that are
 // backed up too, going through `env`, which must outlive the store.
 absl::StatusOr<std::unique_ptr<BackupStore>> OpenBackupStore(const std::string& directory,
-                                                             const Clock& clock, rocksdb::Env* env);
+                                                             const Clock& clock,
+                                                             uint64_t disk_bytes_reserve,
+                                                             rocksdb::Env* env);
 
 }  // namespace mneme::storage
 

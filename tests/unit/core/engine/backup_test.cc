@@ -205,7 +205,7 @@ class ManifestTest : public AdminTest {
     engine_.reset();
     storage_ = *storage::OpenRocksDbStorage({.directory = directory_ + "/data"});
     target_ = *storage::OpenRocksDbStorage({.directory = directory_ + "/target"});
-    store_ = *storage::OpenBackupStore(directory_ + "/backups", clock_);
+    store_ = *storage::OpenBackupStore(directory_ + "/backups", clock_, 0);
     committer_ = std::make_unique<Committer>(*target_, clock_, CommitterOptions{});
     JobContext context = Context();
     // The source is what is backed up.

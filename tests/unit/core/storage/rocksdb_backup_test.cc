@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/storage/rocksdb_database.h"
 #include "gtest/gtest.h"
+#include "rocksdb/file_system.h"
 #include "tests/unit/core/storage/storage_test_util.h"
 
 namespace mneme::storage {
@@ -27,7 +29,7 @@ absl::Status CommitNumber(Storage& storage, uint64_t n) {
 }
 
 std::unique_ptr<BackupStore> OpenBackups(const std::string& directory) {
-  absl::StatusOr<std::unique_ptr<BackupStore>> store = OpenBackupStore(directory, Clock::Real());
+  absl::StatusOr<std::unique_ptr<BackupStore>> store = OpenBackupStore(directory, Clock::Real(), 0);
   if (!store.ok()) ADD_FAILURE() << store.status();
   return store.ok() ? *std::move(store) : nullptr;
 }
@@ -129,7 +131,7 @@ TEST_F(BackupTest, SurvivesReopeningOfTheFolderUnlessItWasNotFinished) {
     finished = MakeBackup(*store, "m");
     unfinished = store->Create(*storage_, nullptr).value();
     EXPECT_EQ(store->List()->size(), 1u);
-    EXPECT_EQ(Reason(OpenBackupStore(backups(), Clock::Real()).status()), "LOCKED");
+    EXPECT_EQ(Reason(OpenBackupStore(backups(), Clock::Real(), 0).status()), "LOCKED");
   }
   const std::unique_ptr<BackupStore> store = OpenBackups(backups());
   ASSERT_EQ(store->List()->size(), 1u);
@@ -147,6 +149,77 @@ TEST_F(BackupTest, IsStoppedWhenTheCallerSaysSoAndLeavesNothing) {
   EXPECT_TRUE(store->List()->empty());
   EXPECT_TRUE(fs::is_empty(backups() + "/private"));
   EXPECT_GT(MakeBackup(*store, "m"), 0u);
+}
+
+// A disk of which so much is free, less what was written since.
+class FillingDisk final : public rocksdb::FileSystemWrapper {
+ public:
+  FillingDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "FillingDisk"; }
+  void SetFree(uint64_t bytes) { free_ = bytes; }
+  // How often it is asked before nothing is free any more.
+  void SetLooks(int looks) { looks_ = looks; }
+  rocksdb::IOStatus GetFreeSpace(const std::string&, const rocksdb::IOOptions&, uint64_t* bytes,
+                                 rocksdb::IODebugContext*) override {
+    *bytes = looks_-- > 0 ? free_.load() : 0;
+    return rocksdb::IOStatus::OK();
+  }
+
+ private:
+  std::atomic<uint64_t> free_{uint64_t{1} << 40};
+  std::atomic<int> looks_{1 << 30};
+};
+
+TEST_F(BackupTest, LeavesTheReserveOfItsDiskAndNothingOfItself) {
+  constexpr uint64_t kReserve = 1u << 20;
+  for (uint64_t n = 1; n <= 400; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
+  const Database& database = *DatabaseOf(*storage_);
+  ASSERT_TRUE(database.db().Flush(rocksdb::FlushOptions(), database[Family::kRows]).ok());
+  const auto disk = std::make_shared<FillingDisk>();
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  const auto store = *OpenBackupStore(backups(), Clock::Real(), kReserve, env.get());
+  const auto files = [this] {
+    size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(backups())) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count;
+  };
+  const size_t before = files();
+  const auto expect_full = [&](const absl::Status& status) {
+    EXPECT_EQ(Reason(status), "FULL") << status;
+    EXPECT_NE(StdView(GetErrorDetail(status)->next_step).find("data.backup_dir"),
+              std::string_view::npos);
+    EXPECT_TRUE(store->List()->empty());
+    EXPECT_EQ(files(), before);
+  };
+  // Told before anything is copied, and of a disk that others fill meanwhile.
+  uint64_t copied = 0;
+  disk->SetFree(kReserve + 400 * kRowsPerCommit * kColumns * 4);
+  expect_full(store
+                  ->Create(*storage_,
+                           [&](uint64_t done, uint64_t) {
+                             copied = done;
+                             return true;
+                           })
+                  .status());
+  EXPECT_EQ(copied, 0u);
+  disk->SetFree(uint64_t{1} << 40);
+  disk->SetLooks(5);
+  expect_full(store->Create(*storage_, nullptr).status());
+  // Room for the files, and none for the manifest.
+  disk->SetLooks(1 << 30);
+  const uint32_t unfinished = store->Create(*storage_, nullptr).value();
+  disk->SetFree(kReserve);
+  EXPECT_EQ(Reason(store->PutManifest(unfinished, "m")), "FULL");
+  EXPECT_TRUE(store->Delete(unfinished).ok());
+  EXPECT_EQ(files(), before);
+  disk->SetFree(uint64_t{1} << 40);
+  EXPECT_GT(MakeBackup(*store, "m"), 0u);
+  // The second one has little to copy.
+  disk->SetFree(2 * kReserve);
+  EXPECT_GT(MakeBackup(*store, "m"), 0u);
+  EXPECT_EQ(store->List()->size(), 2u);
 }
 
 TEST_F(BackupTest, WithADamagedFileIsDataLossAndNamesIt) {
@@ -205,7 +278,7 @@ TEST_F(BackupTest, WithAListOfFilesWithoutEndIsReadOnlySoFar) {
 }
 
 TEST_F(BackupTest, DoesNotGoIntoAForeignFolder) {
-  EXPECT_EQ(Reason(OpenBackupStore(directory_.path() + "/data", Clock::Real()).status()),
+  EXPECT_EQ(Reason(OpenBackupStore(directory_.path() + "/data", Clock::Real(), 0).status()),
             "NOT_A_BACKUP_DIRECTORY");
 }
 

@@ -83,7 +83,7 @@ absl::Status ReadRows(const Storage& storage, uint64_t rows) {
 // A first backup and one more, a copy of the memory, a check of everything.
 absl::Status Care(Storage& storage, const std::string& directory, uint64_t rows) {
   MNEME_ASSIGN_OR_RETURN(std::unique_ptr<BackupStore> store,
-                         OpenBackupStore(directory + "-backups", Clock::Real()));
+                         OpenBackupStore(directory + "-backups", Clock::Real(), 0));
   for (int i = 0; i < 2; ++i) {
     const int64_t start = Clock::Real().NowMonotonicNanos();
     MNEME_ASSIGN_OR_RETURN(const uint32_t id, store->Create(storage, nullptr));
