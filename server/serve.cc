@@ -42,6 +42,8 @@ namespace mneme::server {
 namespace {
 
 constexpr char kVersion[] = MNEME_VERSION;
+// The part of data.disk_bytes_reserve that a file holds, so that others cannot fill it.
+constexpr uint64_t kKeptOfReserve = 4;
 // Another process's OPENBLAS_CORETYPE can halve the speed of every GEMM, so by default it is not
 // listened to.
 void ChooseBlasKernels(const std::string& choice) {
@@ -84,6 +86,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> BeginEngine(
       storage::OpenRocksDbStorage({.directory = config.data_dir,
                                    .memory_bytes_max = shares.storage,
                                    .log_bytes_max = config.write_ahead_log_bytes,
+                                   .disk_bytes_kept = config.disk_bytes_reserve / kKeptOfReserve,
                                    .on_damage = [](const absl::Status& status,
                                                    const std::vector<storage::MemoryUid>& uids) {
                                      spdlog::error("damage on disk, near memories {:x}: {}",

@@ -176,6 +176,12 @@ void Committer::CommitOps(Ops ops) {
     Pass(ready, "prepare");
     const int64_t begin_nanos = clock_.NowMonotonicNanos();
     absl::Status committed = storage_.Commit(std::move(batch), sync);
+    if (absl::IsResourceExhausted(committed)) {
+      for (auto& [memory, before] : group.given_out) memory->TakeBack(before);
+      NoteFull(committed);
+      FailAll(ready, committed);
+      continue;
+    }
     if (!committed.ok()) {
       GoFatal(committed);
       FailAll(ready,
@@ -228,6 +234,11 @@ const absl::Status& Committer::CheckDisk() {
   return disk_;
 }
 
+void Committer::NoteFull(const absl::Status& full) {
+  disk_ = full;
+  next_disk_check_nanos_ = clock_.NowMonotonicNanos() + kDiskCheckMs * 1'000'000;
+}
+
 // A failure leaves outcomes for the next round; a broken log shows itself at the next commit.
 void Committer::ExpireRequests() {
   const absl::StatusOr<uint64_t> dropped =
@@ -250,11 +261,13 @@ void Committer::PublishGroup(CommitGroup& group) {
     // computes it again from the same rows.
     const bool due = memory->rows_since_checkpoint >= kRowsPerCheckpoint;
     absl::Status written;
-    if (save || (due && memory->law() != models::Law::kAnswersAdd)) {
+    const bool rows_are_state = memory->law() == models::Law::kAnswersAdd;
+    // One that is due by its rows may wait for room: the log holds them.
+    if (save || (due && !rows_are_state && disk_.ok())) {
       written = WriteCheckpoint(storage_, *memory, durable ? Sync::kDisk : Sync::kOs);
       MutexLock lock(&mutex_);
       ++counters_.checkpoints;
-    } else if (due) {
+    } else if (due && rows_are_state) {
       // The rows of a scan model are its state: no record of its log is ever read again.
       std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
       batch->TrimLog(memory->uid(), memory->applied_position);
@@ -262,7 +275,11 @@ void Committer::PublishGroup(CommitGroup& group) {
       memory->rows_since_checkpoint = 0;
     }
     if (!written.ok()) {
-      GoFatal(written);
+      if (absl::IsResourceExhausted(written)) {
+        NoteFull(written);
+      } else {
+        GoFatal(written);
+      }
       // What is nowhere but in this checkpoint must not be seen: its op answers that it failed.
       memory->checkpoint_due = durable;
       if (durable) continue;

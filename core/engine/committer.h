@@ -11,9 +11,11 @@
 // While one group is on its way to the disk the next one gathers, so the more writers wait, the
 // larger the group and the fewer fsyncs a write costs. No lock is held over disk or arithmetic.
 //
-// A write that fails in Prepare has changed nothing. After a failed Commit the outcome of the group
-// is unknown: its writes end with Unavailable (OUTCOME_UNKNOWN), every later one with Unavailable
-// (LOG_STOPPED), and `on_fatal` is called once.
+// A write that fails in Prepare has changed nothing. A Commit that finds no room on the disk has
+// changed nothing either: the memories are taken back to where they were, the writes of the group
+// end with ResourceExhausted (FULL), and what grows is refused until there is room. After any other
+// failed Commit the outcome of the group is unknown: its writes end with Unavailable
+// (OUTCOME_UNKNOWN), every later one with Unavailable (LOG_STOPPED), and `on_fatal` is called once.
 //
 // Thread-safe.
 #ifndef MNEME_CORE_ENGINE_COMMITTER_H_
@@ -27,6 +29,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "core/base/clock.h"
@@ -50,6 +53,8 @@ struct CommitGroup {
   // next group, because what it must look up is not on disk yet.
   absl::flat_hash_set<std::string> touched;
   std::vector<std::shared_ptr<Memory>> memories;  // to maintain and publish; may repeat
+  // What the memories had given out before; each is to be noted before it gives out more.
+  absl::flat_hash_map<std::shared_ptr<Memory>, Memory::GivenOut> given_out;
 };
 
 enum class Prepared { kReady, kNextGroup };
@@ -112,6 +117,8 @@ class Committer {
   void CountCommit(size_t writes, Sync sync, int64_t nanos);
   // OK, or why nothing may grow; asks the storage every kDiskCheckMs.
   const absl::Status& CheckDisk();
+  // Nothing grows until the storage is asked again.
+  void NoteFull(const absl::Status& full);
   void PublishGroup(CommitGroup& group);
   void ExpireRequests();
   void FailAll(Ops& ops, const absl::Status& status);

@@ -61,7 +61,9 @@ absl::Status Engine::Close() {
   for (const std::shared_ptr<Memory>& memory : catalogue_.List("", catalogue_.size())) {
     if (!memory->CheckServing().ok()) continue;
     if (memory->law() == models::Law::kAnswersAdd || memory->rows_since_checkpoint == 0) continue;
-    status.Update(WriteCheckpoint(*storage_, *memory, Sync::kOs));
+    const absl::Status saved = WriteCheckpoint(*storage_, *memory, Sync::kOs);
+    // Without room for it the next start replays the log.
+    if (!absl::IsResourceExhausted(saved)) status.Update(saved);
   }
   MNEME_PASS_FAIL_POINT("close.before_flush");
   status.Update(storage_->Flush());

@@ -75,9 +75,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(std::unique_ptr<storage::St
 }
 
 absl::Status Engine::ReadCatalogue() {
-  // Orphans cost room and nothing else; where they cannot be told, they stay.
+  // Orphans cost room and nothing else; where they cannot be told, or a full disk takes nothing,
+  // they stay.
   if (!options_.recovery_mode) {
-    if (absl::Status status = DropOrphans(*storage_); !status.ok() && !absl::IsDataLoss(status))
+    const absl::Status status = DropOrphans(*storage_);
+    if (!status.ok() && !absl::IsDataLoss(status) && !absl::IsResourceExhausted(status))
       return status;
   }
   MNEME_ASSIGN_OR_RETURN(const std::vector<storage::Storage::CatalogueEntry> entries,

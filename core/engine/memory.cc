@@ -205,6 +205,13 @@ void Memory::Publish() {
   CountBytes();
 }
 
+void Memory::TakeBack(const GivenOut& before) {
+  next_position = before.next_position;
+  next_row = before.next_row;
+  item_count = before.item_count;
+  evict_from = 0;  // rows that were to be evicted are there
+}
+
 void Memory::CountIn(MemoryBudget& budget) {
   account_ = MemoryBudget::Account(budget);
   CountBytes();

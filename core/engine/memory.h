@@ -138,6 +138,15 @@ class Memory {
   void Equip(std::unique_ptr<models::Model> model);
   void Serve();
 
+  // Of a write that was prepared and not carried out nothing stays.
+  struct GivenOut {
+    uint64_t next_position = 1;
+    uint64_t next_row = 0;
+    uint64_t item_count = 0;
+  };
+  GivenOut given_out() const { return {next_position, next_row, item_count}; }
+  void TakeBack(const GivenOut& before);
+
   // What has been given out to prepared writes, ahead of what was applied.
   uint64_t next_position = 1;
   uint64_t next_row = 0;

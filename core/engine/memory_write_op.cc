@@ -41,6 +41,7 @@ absl::StatusOr<Prepared> MemoryWriteOp::Prepare(CommitGroup& group) {
   }
   if (refused_when_frozen()) MNEME_RETURN_IF_ERROR(CheckNotFrozen(*memory_));
   if (grows()) MNEME_RETURN_IF_ERROR(group.disk);
+  group.given_out.try_emplace(memory_, memory_->given_out());
   absl::StatusOr<Prepared> prepared = PrepareRows(group);
   // What cannot be read back must not be served either.
   if (absl::IsDataLoss(prepared.status())) memory_->Degrade(prepared.status());

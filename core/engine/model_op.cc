@@ -17,6 +17,7 @@ class ModelOp final : public WriteOp {
 
   size_t bytes() const override { return 1'024; }
   Sync sync() const override { return Sync::kMemory; }
+  bool grows() const override { return checkpoint_; }
 
   absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
     if (IsTouched(group, TouchName(memory_->name()))) return Prepared::kNextGroup;
@@ -27,6 +28,7 @@ class ModelOp final : public WriteOp {
                        .next_step = "Create it again, or use another memory."});
     }
     MNEME_RETURN_IF_ERROR(memory_->CheckServing());
+    if (grows()) MNEME_RETURN_IF_ERROR(group.disk);
     // Writes of the same group that come after this one must see what it changes.
     group.touched.insert(TouchName(memory_->name()));
     group.memories.push_back(memory_);

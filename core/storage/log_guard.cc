@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/storage/disk_room.h"
 #include "core/storage/files.h"
 #include "core/storage/write_ahead_log.h"
 
@@ -15,9 +17,13 @@ namespace mneme::storage {
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
+namespace {
+constexpr std::string_view kTableSuffix = ".sst";
+}  // namespace
+
 // Appends to the log are let through or fail as they do: RocksDB writes no more to a log that took
 // an append badly.
-class LogGuard::Writer final : public rocksdb::FSWritableFileOwnerWrapper {
+class LogGuard::Writer : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   Writer(LogGuard& guard, bool of_the_log, std::unique_ptr<rocksdb::FSWritableFile> file)
       : FSWritableFileOwnerWrapper(std::move(file)), guard_(guard), of_the_log_(of_the_log) {}
@@ -52,6 +58,44 @@ class LogGuard::Writer final : public rocksdb::FSWritableFileOwnerWrapper {
   const bool of_the_log_;
 };
 
+class LogGuard::TableWriter final : public Writer {
+ public:
+  TableWriter(LogGuard& guard, std::string path, std::unique_ptr<rocksdb::FSWritableFile> file)
+      : Writer(guard, /*of_the_log=*/false, std::move(file)),
+        guard_(guard),
+        path_(std::move(path)) {}
+
+  IOStatus Append(const Slice& data, const IOOptions& options, Debug* debug) override {
+    if (IOStatus status = guard_.LeaveLogRoom(path_, data.size()); !status.ok()) return status;
+    return Writer::Append(data, options, debug);
+  }
+  IOStatus Append(const Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& checksum, Debug* debug) override {
+    if (IOStatus status = guard_.LeaveLogRoom(path_, data.size()); !status.ok()) return status;
+    return Writer::Append(data, options, checksum, debug);
+  }
+
+ private:
+  LogGuard& guard_;
+  const std::string path_;
+};
+
+std::unique_ptr<rocksdb::FSWritableFile> LogGuard::Guard(
+    const std::string& path, std::unique_ptr<rocksdb::FSWritableFile> file) {
+  if (path.ends_with(kTableSuffix)) {
+    return std::make_unique<TableWriter>(*this, path, std::move(file));
+  }
+  return std::make_unique<Writer>(*this, LogFileNumber(path).has_value(), std::move(file));
+}
+
+IOStatus LogGuard::LeaveLogRoom(const std::string& path, size_t bytes) const {
+  uint64_t free = 0;
+  // Where the disk does not tell, the write itself will show.
+  if (!target()->GetFreeSpace(path, IOOptions(), &free, nullptr).ok()) return IOStatus::OK();
+  if (free >= bytes + kLogRoomBytes) return IOStatus::OK();
+  return IOStatus::NoSpace("the last of the disk is for the log");
+}
+
 IOStatus LogGuard::failure() const {
   if (!failed_.load()) return IOStatus::OK();
   MutexLock lock(&mutex_);
@@ -74,8 +118,7 @@ IOStatus LogGuard::NewWritableFile(const std::string& path, const rocksdb::FileO
   if (IOStatus status = Writable(); !status.ok()) return status;
   IOStatus status = target()->NewWritableFile(path, options, result, debug);
   if (status.ok()) {
-    *result =
-        std::make_unique<Writer>(*this, LogFileNumber(path).has_value(), std::move(*result));
+    *result = Guard(path, std::move(*result));
   }
   return status;
 }
@@ -86,8 +129,7 @@ IOStatus LogGuard::ReopenWritableFile(const std::string& path, const rocksdb::Fi
   if (IOStatus status = Writable(); !status.ok()) return status;
   IOStatus status = target()->ReopenWritableFile(path, options, result, debug);
   if (status.ok()) {
-    *result =
-        std::make_unique<Writer>(*this, LogFileNumber(path).has_value(), std::move(*result));
+    *result = Guard(path, std::move(*result));
   }
   return status;
 }

@@ -8,6 +8,8 @@
 //      failure() before it acknowledges anything.
 //   2. RocksDB deletes files of the log that are no longer needed newest first. A crash between two
 //      deletions would leave a hole as damage does. Here older files go first.
+//   3. A log that finds no room for all of a record is in doubt. Table files, which may be written
+//      again, therefore leave the last of it (kLogRoomBytes) to the log.
 //
 // Thread-safe.
 #ifndef MNEME_CORE_STORAGE_LOG_GUARD_H_
@@ -45,8 +47,14 @@ class LogGuard final : public rocksdb::FileSystemWrapper {
 
  private:
   class Writer;
+  class TableWriter;
+
+  std::unique_ptr<rocksdb::FSWritableFile> Guard(const std::string& path,
+                                                 std::unique_ptr<rocksdb::FSWritableFile> file);
 
   void Fail(const IOStatus& status);
+  // For bytes of a table file: NoSpace where they would take the log's room.
+  IOStatus LeaveLogRoom(const std::string& path, size_t bytes) const;
   // For what changes the disk: refused once the log has failed.
   IOStatus Writable() const;
   IOStatus DeleteOlderLogFiles(const std::string& path, uint64_t number, const IOOptions& options,

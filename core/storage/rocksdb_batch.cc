@@ -76,6 +76,7 @@ void RocksDbBatch::AppendLog(MemoryUid uid, const LogRecord& record) {
 void RocksDbBatch::PutRow(MemoryUid uid, const RowView& row, const Payload& payload, bool keep_id) {
   CountersChange& change = Change(uid);
   change.rows_end = std::max(change.rows_end, row.row + 1);
+  grows_ = grows_ || (row.flags & kRowRemoved) == 0;
   const std::string key = NumberKey(uid, row.row);
   Put(Family::kRows, key, EncodeRow(key, row));
   if (!payload.empty()) Put(Family::kPayload, key, EncodePayload(key, payload));
@@ -103,6 +104,7 @@ void RocksDbBatch::MarkRowRemoved(MemoryUid uid, const RowView& row) {
 
 void RocksDbBatch::PutState(MemoryUid uid, uint64_t position, std::string_view blob) {
   Change(uid).state_position = position;
+  grows_ = true;
   const std::string prefix = MemoryPrefix(uid);
   DeleteRange(Family::kState, prefix, PrefixEnd(prefix));
   StateChunk chunk{.total_bytes = blob.size(), .chunk_count = StateChunkCount(blob.size())};

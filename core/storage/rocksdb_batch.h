@@ -63,6 +63,9 @@ class RocksDbBatch final : public CommitBatch {
   void PutCounters(MemoryUid uid, const MemoryCounters& counters);
   const std::map<MemoryUid, CountersChange>& counters_changes() const { return changes_; }
   rocksdb::WriteBatch& writes() { return writes_; }
+  bool empty() const { return writes_.Count() == 0; }
+  // Items or states come in: the storage holds more after it.
+  bool grows() const { return grows_; }
   // OK unless RocksDB refused a call above (a value over 4 GiB).
   const absl::Status& status() const { return status_; }
 
@@ -76,6 +79,7 @@ class RocksDbBatch final : public CommitBatch {
   const Database& database_;
   rocksdb::WriteBatch writes_;
   std::map<MemoryUid, CountersChange> changes_;
+  bool grows_ = false;
   absl::Status status_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/base/status.h"
 #include "core/storage/data_directory.h"
+#include "core/storage/disk_room.h"
 #include "core/storage/files.h"
 #include "core/storage/keys.h"
 #include "core/storage/log_guard.h"
@@ -124,6 +125,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const StorageOptions& o
   const bool create = state == DirectoryState::kCreating;
 
   MNEME_ASSIGN_OR_RETURN(out->lock_, DirectoryLock::Take(directory));
+  out->room_ = std::make_unique<DiskRoom>(env->GetFileSystem(), directory, options.disk_bytes_kept);
   MNEME_RETURN_IF_ERROR(PrepareLog(files, directory));
   MNEME_RETURN_IF_ERROR(out->OpenForWriting(options, env, create));
   if (create) {
@@ -147,8 +149,8 @@ absl::Status Database::OpenForWriting(const StorageOptions& options, rocksdb::En
   space_ = std::make_shared<SpaceListener>();
   // The damage listener comes first: what it forgives is no failure.
   db_options.listeners = {damage_, space_};
-  db_options.sst_file_manager.reset(
-      rocksdb::NewSstFileManager(env_.get(), log_guard_));  // waits for room on a full disk
+  // Compactions that found the disk full wait for room with it.
+  db_options.sst_file_manager.reset(rocksdb::NewSstFileManager(env_.get(), log_guard_));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(db_options, DatabasePath(options.directory),
@@ -199,6 +201,19 @@ absl::Status Database::DeleteMemoryFiles(MemoryUid uid) {
 
 bool Database::waits_for_space() const {
   return space_ != nullptr && space_->full() && !space_->failed() && log_failure().ok();
+}
+
+absl::Status Database::GoOn() {
+  const rocksdb::Status resumed = db_->Resume();
+  if (resumed.ok() && !waits_for_space()) return absl::OkStatus();
+  return DiskFull(absl::StrCat("what was written before is not flushed: ", resumed.ToString()));
+}
+
+void Database::StartFlush() {
+  rocksdb::FlushOptions soon;
+  soon.wait = false;
+  soon.allow_write_stall = true;                      // else it would wait for other flushes
+  db_->Flush(soon, handles_).PermitUncheckedError();  // what it lacks shows at the next commit
 }
 
 absl::Status Database::log_failure() const {

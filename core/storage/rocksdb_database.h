@@ -16,6 +16,7 @@
 namespace mneme::storage {
 
 class DamageListener;
+class DiskRoom;
 class LogGuard;
 class SpaceListener;
 
@@ -50,6 +51,12 @@ class Database {
   rocksdb::DB& db() const { return *db_; }
   // RocksDB waits for room and writes nothing meanwhile.
   bool waits_for_space() const;
+  // Has it flush what it could not, now that there is room; FULL when it still cannot.
+  absl::Status GoOn();
+  // Has write buffers flushed, for the room that they owe and that the log takes; soon.
+  void StartFlush();
+  // On the disk of one that is written to.
+  DiskRoom& room() const { return *room_; }
   // How a sync of the log failed, on whatever thread: nothing since then is on the disk. OK while
   // none did.
   absl::Status log_failure() const;
@@ -67,6 +74,7 @@ class Database {
   std::unique_ptr<DirectoryLock> lock_;     // of one that is written to
   std::shared_ptr<DamageListener> damage_;  // of one that is written to
   std::shared_ptr<SpaceListener> space_;    // likewise
+  std::unique_ptr<DiskRoom> room_;          // likewise
   std::shared_ptr<LogGuard> log_guard_;     // likewise
   std::shared_ptr<rocksdb::Env> env_;       // where no one else keeps it
   bool read_only_ = false;

@@ -1,8 +1,12 @@
 #include "core/storage/rocksdb_disk.h"
 
+#include <algorithm>
+
 #include "core/base/status.h"
+#include "core/storage/files.h"
 #include "core/storage/keys.h"
 #include "core/storage/rocksdb_status.h"
+#include "core/storage/write_ahead_log.h"
 #include "rocksdb/file_system.h"
 
 namespace mneme::storage {
@@ -32,6 +36,24 @@ std::vector<DiskBytes> ApproximateMemoryBytes(const Database& database, MemoryUi
 }
 
 uint64_t OwedBytes(const Database& database) {
+  rocksdb::FileSystem& files = *database.db().GetFileSystem();
+  const std::string& path = database.db().GetName();
+  std::vector<std::string> names;
+  if (!files.GetChildren(path, rocksdb::IOOptions(), &names, nullptr).ok()) {
+    return BufferBytes(database);
+  }
+  uint64_t log = 0;
+  for (const std::string& name : names) {
+    uint64_t bytes = 0;
+    const bool there =
+        LogFileNumber(name).has_value() &&
+        files.GetFileSize(JoinPath(path, name), rocksdb::IOOptions(), &bytes, nullptr).ok();
+    if (there) log += bytes;
+  }
+  return std::min(log, BufferBytes(database));
+}
+
+uint64_t BufferBytes(const Database& database) {
   uint64_t owed = 0;
   for (size_t i = 0; i < kFamilyCount; ++i) {
     uint64_t part = 0;

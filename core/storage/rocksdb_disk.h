@@ -16,8 +16,11 @@ namespace mneme::storage {
 // blocks that two memories share count for either.
 std::vector<DiskBytes> ApproximateMemoryBytes(const Database& database, MemoryUid uid);
 
-// Bytes of disk that write buffers will take: what was written and is in the log alone.
+// Bytes of disk that write buffers will take: what was written and is in the log alone. No more
+// than the log, which is looked at (a question to the file system a file of it); as a rule that is
+// less than BufferBytes, as buffers are allocated ahead.
 uint64_t OwedBytes(const Database& database);
+uint64_t BufferBytes(const Database& database);
 
 // Bytes of all files below `path`; what vanishes meanwhile counts nothing.
 uint64_t FileBytesBelow(rocksdb::FileSystem& files, const std::string& path);

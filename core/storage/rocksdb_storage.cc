@@ -7,6 +7,7 @@
 #include "core/base/fail_point.h"
 #include "core/base/mutex.h"
 #include "core/base/status.h"
+#include "core/storage/disk_room.h"
 #include "core/storage/keys.h"
 #include "core/storage/rocksdb_batch.h"
 #include "core/storage/rocksdb_catalogue.h"
@@ -32,16 +33,6 @@ absl::Status InDoubt(const absl::Status& cause) {
                                    "directory reads what it holds."});
 }
 
-absl::Status DiskFull() {
-  constexpr int64_t kRetryAfterMs = 5'000;  // how often RocksDB looks for room
-  return ResourceExhausted("the disk is full: nothing of this was written",
-                           {.reason = "FULL",
-                            .given = "no room to flush what was written before",
-                            .expected = "free space in the data directory",
-                            .next_step = "Make room on the disk; the server goes on by itself.",
-                            .retry_after_ms = kRetryAfterMs});
-}
-
 absl::Status ReadOnly() {
   return FailedPrecondition("the storage is open for reading only",
                             {.reason = "READ_ONLY",
@@ -49,6 +40,13 @@ absl::Status ReadOnly() {
                              .expected = "a storage that is open for writing",
                              .next_step = "Open the data directory for writing."});
 }
+
+// What is written stands in the log and then in a table file, until the log goes.
+constexpr uint64_t kWriteCopies = 2;
+// Notes in the log, the manifest, and the blocks that files do not fill.
+constexpr uint64_t kSmallThings = 256u << 10;
+// Less in write buffers is not flushed for the sake of its room.
+constexpr uint64_t kFlushBytesMin = 1u << 20;
 
 // `write_mutex_` is held over writes (RocksDB lets one writer through at a time anyway): counters
 // are read and written under it, it keeps ExpireRequests from taking away an outcome that a commit
@@ -116,11 +114,11 @@ class RocksDbStorage final : public Storage {
     return FileBytesBelow(*database_->db().GetFileSystem(), database_->db().GetName());
   }
   absl::StatusOr<uint64_t> FreeDiskBytes() const override {
-    MNEME_ASSIGN_OR_RETURN(
-        const uint64_t free,
-        FreeBytesAt(*database_->db().GetFileSystem(), database_->db().GetName()));
+    MNEME_ASSIGN_OR_RETURN(const uint64_t free, FreeBytesAt(*database_->db().GetFileSystem(),
+                                                            database_->db().GetName()));
+    const uint64_t kept = database_->read_only() ? 0 : database_->room().kept();
     const uint64_t owed = OwedBytes(*database_);
-    return free > owed ? free - owed : 0;
+    return free + kept > owed ? free + kept - owed : 0;
   }
   absl::Status Verify(const std::function<void(const Damage&)>& report,
                       const ProgressFn& progress) const override {
@@ -149,9 +147,10 @@ class RocksDbStorage final : public Storage {
 
   // Whether it may be written at all.
   absl::Status Writable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
-    if (database_->read_only()) return ReadOnly();
-    return doubt_.ok() && database_->waits_for_space() ? DiskFull() : doubt_;
+    return database_->read_only() ? ReadOnly() : doubt_;
   }
+  // Whether there is room for so many bytes more: FULL while there is not. `grows` as a batch's.
+  absl::Status AskForRoom(uint64_t bytes, bool grows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   const std::unique_ptr<Database> database_;
   const RocksDbReader reader_{*database_};
@@ -166,12 +165,33 @@ absl::Status RocksDbStorage::Commit(std::unique_ptr<CommitBatch> batch, Sync syn
   MutexLock lock(&write_mutex_);
   MNEME_RETURN_IF_ERROR(Writable());
   MNEME_RETURN_IF_ERROR(mine.status());
+  if (!mine.empty()) MNEME_RETURN_IF_ERROR(AskForRoom(mine.bytes(), mine.grows()));
   MNEME_RETURN_IF_ERROR(MergeCounters(mine));
   MNEME_RETURN_IF_ERROR(MNEME_FAIL_POINT("commit.before_write"));
   MNEME_RETURN_IF_ERROR(Write(mine.writes(), sync));
   MNEME_PASS_FAIL_POINT("commit.after_write");
   commits_.fetch_add(1, std::memory_order_relaxed);
   return DeleteDropped(mine, sync);
+}
+
+// Once in the log it must find its way into table files, too.
+absl::Status RocksDbStorage::AskForRoom(uint64_t bytes, bool grows) {
+  const bool waits = database_->waits_for_space();
+  uint64_t needed = kWriteCopies * bytes + kSmallThings;
+  const bool owes = grows || waits;
+  DiskRoom& room = database_->room();
+  absl::Status asked =
+      room.Ask(needed + (owes ? BufferBytes(*database_) + kLogRoomBytes : 0), /*last=*/!grows);
+  if (!asked.ok() && owes) {
+    const uint64_t owed = OwedBytes(*database_);  // no more than that, at a price
+    asked = room.Ask(needed + owed + kLogRoomBytes, /*last=*/!grows);
+    if (!asked.ok() && !waits && owed > kFlushBytesMin &&
+        room.Ask(owed + kLogRoomBytes, /*last=*/false).ok()) {
+      database_->StartFlush();
+    }
+  }
+  if (!asked.ok()) return asked;
+  return waits ? database_->GoOn() : absl::OkStatus();
 }
 
 // Their files may go once nothing can bring the dropped memories back; and as a file that goes may
@@ -185,7 +205,9 @@ absl::Status RocksDbStorage::DeleteDropped(const RocksDbBatch& batch, Sync sync)
     static_cast<void>(database_->DeleteMemoryFiles(uid));
     MNEME_RETURN_IF_ERROR(AddTombstones(*database_, uid, tombstones));
   }
-  return Write(tombstones, Sync::kOs);
+  const absl::Status again = Write(tombstones, Sync::kOs);
+  // The drop itself stands: no error may say that nothing was written.
+  return absl::IsResourceExhausted(again) ? Doubt(again) : again;
 }
 
 absl::Status RocksDbStorage::MergeCounters(RocksDbBatch& batch) const {
@@ -207,7 +229,7 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
   if (absl::Status status = FromRocksDb(database_->db().Write(options, &writes), "a commit");
       !status.ok()) {
     // Refused before the log was touched: nothing of it is there.
-    return database_->waits_for_space() ? status : Doubt(status);
+    return database_->waits_for_space() ? DiskFull(std::string(status.message())) : Doubt(status);
   }
   if (absl::Status log = database_->log_failure(); !log.ok()) return Doubt(log);
   if (options.sync) Synced();
@@ -215,16 +237,17 @@ absl::Status RocksDbStorage::Write(rocksdb::WriteBatch& writes, Sync sync) {
 }
 
 // Whoever reads the log later sees that all before this note was durable. If that fails this commit
-// stands, and no other can follow it.
+// stands, and no other can follow it. Without room for it, it is left to a later sync.
 void RocksDbStorage::Synced() {
   syncs_.fetch_add(1, std::memory_order_relaxed);
+  if (database_->waits_for_space() || !database_->room().Ask(kSmallThings / 2, false).ok()) return;
   rocksdb::WriteBatch note;
   absl::Status status = AddNote(note, /*synced=*/true);
   if (status.ok()) {
     status =
         FromRocksDb(database_->db().Write(rocksdb::WriteOptions(), &note), "a note in the log");
   }
-  if (!status.ok()) static_cast<void>(Doubt(status));
+  if (!status.ok() && !database_->waits_for_space()) static_cast<void>(Doubt(status));
 }
 
 absl::Status RocksDbStorage::AddNote(rocksdb::WriteBatch& writes, bool synced) const {
@@ -275,6 +298,7 @@ absl::Status RocksDbStorage::CopyMemory(const Storage& source, MemoryUid source_
   const auto write = [this](rocksdb::WriteBatch& writes) {
     MutexLock lock(&write_mutex_);
     MNEME_RETURN_IF_ERROR(Writable());
+    MNEME_RETURN_IF_ERROR(AskForRoom(writes.GetDataSize(), /*grows=*/true));
     return Write(writes, Sync::kOs);
   };
   MNEME_RETURN_IF_ERROR(CopyMemoryRecords(
@@ -294,6 +318,9 @@ absl::StatusOr<uint64_t> RocksDbStorage::ExpireRequests(int64_t before_unix_nano
     MNEME_ASSIGN_OR_RETURN(const bool had_outcome, DropExpired(time_key, writes));
     dropped += had_outcome ? 1 : 0;
   }
+  if (writes.Count() == 0) return dropped;
+  // What is kept for those who take away is not for this.
+  MNEME_RETURN_IF_ERROR(AskForRoom(writes.GetDataSize(), /*grows=*/true));
   MNEME_RETURN_IF_ERROR(Write(writes, Sync::kOs));
   return dropped;
 }

@@ -165,7 +165,8 @@ class Storage {
   // When writing or syncing fails the outcome is unknown: this and every later Commit fails with
   // Unavailable, reason LOG_IN_DOUBT, and nothing more may be acknowledged. Other errors (Internal:
   // positions that do not follow one another; DataLoss: damaged counters; ResourceExhausted FULL:
-  // no room for what was written before; FailedPrecondition READ_ONLY) wrote nothing.
+  // no room for it, or for what was written before; FailedPrecondition READ_ONLY) wrote nothing.
+  // After FULL the same commit does once there is room.
   virtual absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) = 0;
   // Makes every commit so far durable. Errors as Commit's.
   virtual absl::Status Flush() = 0;
@@ -241,7 +242,8 @@ class Storage {
   // ---- care
   virtual std::vector<DiskBytes> MemoryDiskBytes(MemoryUid uid) const = 0;
   virtual uint64_t disk_bytes() const = 0;
-  // Of the file system that holds the data directory: not taken, nor owed by what was written.
+  // Of the file system that holds the data directory: not taken (but by us, to have it kept:
+  // StorageOptions::disk_bytes_kept), nor owed by what was written.
   virtual absl::StatusOr<uint64_t> FreeDiskBytes() const = 0;
   // Reads everything, checks every checksum, and that families agree with each other (ids with
   // rows, payloads with rows, log with counters, state whole). `report` gets each damage; the
@@ -257,6 +259,9 @@ struct StorageOptions {
   uint64_t memory_bytes_max = 256ull << 20;  // all of RocksDB's caches and buffers
   uint64_t log_bytes_max =
       128ull << 20;  // RocksDB's write-ahead log before it is flushed; bounds start-up time
+  // Of the disk, held by a file for commits that take away (CommitBatch: none of its calls but
+  // PutRow of a live row and PutState make the storage hold more), where others fill it.
+  uint64_t disk_bytes_kept = 0;
   // Nothing is written: no lock, no recovery of the write-ahead log to disk. The directory must be
   // there. Commit and CopyMemory fail (FailedPrecondition READ_ONLY).
   bool read_only = false;

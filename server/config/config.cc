@@ -307,7 +307,9 @@ std::vector<ConfigKey> MakeKeys() {
           "Where backups lie; empty: a folder beside the data directory, with -backups at its end.",
           &Config::backup_dir),
       Number(
-          "data.disk_bytes_reserve", "Stores are refused while fewer bytes of the disk are free.",
+          "data.disk_bytes_reserve",
+          "Stores are refused while fewer bytes of the disk are free, and backups leave as many on "
+          "theirs. A file holds a quarter of them, for deleting where others fill the disk.",
           0, 1ull << 50, [](Config& c) -> uint64_t& { return c.disk_bytes_reserve; }, true),
       Number(
           "data.storage_memory_bytes",

@@ -1,5 +1,6 @@
 // The daemon's disk is slow, full, or fails to sync: reads go on, writes are shed, refused or end
-// the daemon with its own exit code, and nothing that was acknowledged is lost.
+// the daemon with its own exit code, and nothing that was acknowledged is lost. A full one is
+// emptied by deleting.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,10 +49,10 @@ class Shim {
   const std::string path_;
 };
 
-void MakeMemory(v1::MemoryService::Stub& stub) {
+void MakeMemory(v1::MemoryService::Stub& stub, const std::string& name = "m", int dim = kDim) {
   v1::CreateMemoryRequest create;
-  create.set_memory_id("m");
-  create.mutable_memory()->set_key_dim(kDim);
+  create.set_memory_id(name);
+  create.mutable_memory()->set_key_dim(static_cast<uint32_t>(dim));
   create.mutable_memory()->mutable_dense()->set_beta(16);
   v1::Memory memory;
   const grpc::Status status = MNEME_CALL(&stub, CreateMemory, create, &memory);
@@ -147,8 +148,8 @@ TEST(Disk, FailedSyncEndsTheDaemonWithItsOwnCode) {
 // A small disk of its own where we may mount one; else the shim plays it.
 class SmallDisk {
  public:
-  explicit SmallDisk(const std::string& path)
-      : path_(path), mounted_(mount("none", path.c_str(), "tmpfs", 0, "size=96m") == 0) {
+  explicit SmallDisk(const std::string& path, const char* size = "size=96m")
+      : path_(path), mounted_(mount("none", path.c_str(), "tmpfs", 0, size) == 0) {
     if (!mounted_) shim_ = std::make_unique<Shim>(path + "/shim");
   }
   ~SmallDisk() {
@@ -217,6 +218,73 @@ TEST(Disk, FullOneRefusesWritesUntilThereIsRoomAgain) {
     CheckKept(flood, *stub, tally);
     if (daemon->Stop(SIGTERM) != 0) tally.Report(Finding::kWrong, 0, "it did not stop well");
   });
+}
+
+// Items, then the whole memory.
+void EmptyByDeleting(v1::MemoryService::Stub& stub, const std::string& memory, Tally& tally) {
+  v1::DeleteItemsRequest items;
+  items.set_memory("memories/" + memory);
+  for (uint64_t id = 0; id < 8; ++id) items.add_ids()->set_number(id);
+  v1::DeleteItemsResponse deleted;
+  const grpc::Status item = MNEME_CALL(&stub, DeleteItems, items, &deleted);
+  if (!item.ok()) tally.Report(Finding::kWrong, 0, "a DeleteItems: " + item.error_message());
+  v1::DeleteMemoryRequest drop;
+  drop.set_name("memories/" + memory);
+  google::protobuf::Empty dropped;
+  const grpc::Status whole = MNEME_CALL(&stub, DeleteMemory, drop, &dropped);
+  if (!whole.ok()) tally.Report(Finding::kWrong, 0, "a DeleteMemory: " + whole.error_message());
+}
+
+// Filled by what is stored, with no reserve at all; and by others, to the last block.
+TEST(Disk, FullOneIsEmptiedByDeleting) {
+  constexpr int kRows = 64;
+  constexpr int kWideDim = 256;
+  for (const bool by_others : {false, true}) {
+    const TemporaryDirectory directory;
+    const SmallDisk disk(directory.path(), "size=48m");
+    if (!disk.mounted()) GTEST_SKIP() << "no file system may be mounted here";
+    RunSchedules(
+        by_others ? "disk filled by others" : "disk filled by Stores", 1,
+        [&](uint64_t, Tally& tally) {
+          const std::vector<std::string> flags = {
+              "--log.level=error", "--data.write_ahead_log_bytes=8M",
+              "--data.storage_memory_bytes=16M",
+              by_others ? "--data.disk_bytes_reserve=16M" : "--data.disk_bytes_reserve=0"};
+          auto daemon = Daemon::Mnemed(MNEMED_PATH, directory.path(), flags);
+          if (daemon->port() == 0)
+            return tally.Report(Finding::kWrong, 0, "the daemon did not start");
+          const auto stub = v1::MemoryService::NewStub(daemon->Connect());
+          MakeMemory(*stub);
+          MakeMemory(*stub, "n", kWideDim);
+          Flood kept(*daemon, "memories/m", 8, kDim, 1);
+          Flood victim(*daemon, "memories/n", kRows, kWideDim, 1);
+          if (!StoreUntil(kept, "")) tally.Report(Finding::kWrong, 0, "nothing is stored");
+          if (by_others) {
+            for (int i = 0; i < 20; ++i) victim.Send(100);
+            victim.Wait();
+            disk.Fill();
+          }
+          const auto start = steady_clock::now();
+          while (victim.refused("FULL") == 0 && daemon->running() &&
+                 steady_clock::now() - start < kStuckMax) {
+            victim.Send(8);
+          }
+          victim.Wait();
+          if (victim.refused("FULL") == 0 || !victim.wrong().empty() || victim.unknown() > 0) {
+            return tally.Report(Finding::kWrong, 0, "writes are not refused: " + victim.wrong());
+          }
+          const grpc::Status read = Read(*stub);
+          if (!read.ok()) tally.Report(Finding::kWrong, 0, "a read: " + read.error_message());
+          EmptyByDeleting(*stub, "n", tally);
+          if (by_others) disk.Empty();
+          if (!StoreUntil(kept, "")) tally.Report(Finding::kWrong, 0, "writes did not come back");
+          CheckKept(kept, *stub, tally);
+          if (daemon->Stop(SIGTERM) != 0) tally.Report(Finding::kWrong, 0, "it did not stop well");
+          daemon = Daemon::Mnemed(MNEMED_PATH, directory.path(), flags);
+          if (daemon->port() == 0) return tally.Report(Finding::kLost, 0, "it did not start again");
+          CheckKept(kept, *v1::MemoryService::NewStub(daemon->Connect()), tally);
+        });
+  }
 }
 
 }  // namespace

@@ -268,5 +268,73 @@ TEST_F(BudgetTest, ANearlyFullDiskRefusesWhatGrowsAndNothingElse) {
   EXPECT_TRUE(Drop("m").ok());
 }
 
+// Finds no room for a commit while a test says so.
+class FullDisk final : public StorageWrapper {
+ public:
+  FullDisk(std::unique_ptr<storage::Storage> inner, const std::atomic<bool>& full)
+      : StorageWrapper(std::move(inner)), full_(full) {}
+  absl::Status Commit(std::unique_ptr<storage::CommitBatch> batch, storage::Sync sync) override {
+    if (!full_) return StorageWrapper::Commit(std::move(batch), sync);
+    return ResourceExhausted("full", {.reason = "FULL", .retry_after_ms = 0});
+  }
+
+ private:
+  const std::atomic<bool>& full_;
+};
+
+TEST_F(BudgetTest, ACommitThatFindsNoRoomChangesNothingAndEndsNothing) {
+  std::atomic<bool> full{false};
+  std::atomic<int> fatal{0};
+  wrap_ = [&full](std::unique_ptr<storage::Storage> storage) {
+    return std::make_unique<FullDisk>(std::move(storage), full);
+  };
+  options_.on_fatal = [&fatal](const absl::Status&) { ++fatal; };
+  Reopen(true);
+  const auto wait = [this] { clock_.Advance(kDiskCheckMs * 1'000'000); };
+  constexpr uint64_t kItemsMax = 6;
+  ASSERT_TRUE(
+      Create({.name = "m",
+              .spec = DenseSpecOf(kDim),
+              .item_policy = {.items_max = kItemsMax, .full_policy = FullPolicy::kEvictOldest}})
+          .ok());
+  const Matrix keys = UnitRows(4, kDim, 1);
+  const StoreCommand first{.memory = "m", .keys = keys.view(), .ids = Numbers(0, 4)};
+  const auto before = Store(first);
+  ASSERT_TRUE(before.ok());
+
+  // It replaces one of the four items and takes the place of another.
+  const StoreCommand command{.memory = "m",
+                             .keys = keys.view(),
+                             .ids = Numbers(3, 4),
+                             .upsert = true,
+                             .request_id = "once"};
+  full = true;
+  EXPECT_EQ(Reason(Store(command).status()), "FULL");  // by its commit
+  EXPECT_EQ(Reason(Store(command).status()), "FULL");  // before it is prepared
+  EXPECT_EQ(Reason(Delete({.memory = "m", .ids = Numbers(0, 1)}).status()), "FULL");
+  EXPECT_EQ(Reason(Drop("m").status()), "FULL");
+  wait();
+  EXPECT_EQ(Reason(Create("n", DenseSpecOf(kDim)).status()), "FULL");
+  EXPECT_FALSE(engine_->GetMemory("n").ok());
+  EXPECT_TRUE(GetItem("m", ItemId(0)).ok());
+
+  full = false;
+  EXPECT_TRUE(Delete({.memory = "m", .ids = Numbers(1, 1)}).ok()) << "at once";
+  wait();
+  const auto stored = Store(command);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_FALSE(stored->replayed);
+  EXPECT_EQ(stored->position, before->position + 2);
+  EXPECT_EQ(stored->replaced, 1u);
+  EXPECT_EQ(stored->item_count, kItemsMax);
+  EXPECT_TRUE(Store(command)->replayed);
+  // The oldest goes, although its turn came before, in a commit that was not.
+  ASSERT_TRUE(Store({.memory = "m", .keys = keys.view(), .ids = Numbers(10, 4)}).ok());
+  EXPECT_EQ(Reason(GetItem("m", ItemId(0)).status()), "ITEM_NOT_FOUND");
+  EXPECT_EQ(fatal, 0);
+  Reopen(false);
+  EXPECT_EQ(engine_->GetMemory("m")->stats.items, kItemsMax);
+}
+
 }  // namespace
 }  // namespace mneme::engine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/storage/disk_room.h"
 #include "gtest/gtest.h"
 #include "tests/support/fault_file_system.h"
 
@@ -93,6 +94,16 @@ TEST_F(LogGuardTest, ALogFileThatWentWithANewerOneIsNoError) {
   EXPECT_TRUE(guard_.DeleteFile("/db/000045.log", IOOptions(), nullptr).ok());
   EXPECT_TRUE(guard_.DeleteFile("/db/000044.log", IOOptions(), nullptr).ok());
   EXPECT_FALSE(guard_.DeleteFile("/db/000044.sst", IOOptions(), nullptr).ok());
+}
+
+TEST_F(LogGuardTest, TableFilesLeaveTheLastOfTheDiskToTheLog) {
+  const auto log = Create("/db/000007.log");
+  const auto table = Create("/db/000009.sst");
+  disk_->SetFreeBytes(kLogRoomBytes + 4);
+  EXPECT_TRUE(Append(*table).IsNoSpace());  // five bytes
+  EXPECT_TRUE(Append(*log).ok());
+  disk_->SetFreeBytes(kLogRoomBytes + 5);
+  EXPECT_TRUE(Append(*table).ok());
 }
 
 }  // namespace
