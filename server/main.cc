@@ -1,5 +1,6 @@
 // mnemed: flags and configuration; then serves, or looks at what is there without serving.
 #include <absl/synchronization/mutex.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -152,6 +153,9 @@ absl::Status UnknownKey(const std::vector<std::string>& rest) {
 }
 
 int Main(int argc, char** argv) {
+  // A reload that is asked for before there is one is not the end: the configuration is read
+  // anyway.
+  signal(SIGHUP, SIG_IGN);
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app{"mnemed: the mneme associative-memory daemon"};
   app.footer(kFooter);
@@ -204,7 +208,9 @@ int Main(int argc, char** argv) {
     return kExitOk;
   }
   for (const CLI::App* offline : {commands.fsck, commands.dump, commands.upgrade_check}) {
-    if (offline->parsed()) return RunOffline(*config, commands);
+    if (!offline->parsed()) continue;
+    signal(SIGHUP, SIG_DFL);
+    return RunOffline(*config, commands);
   }
   return Serve(*config, load, commands.recovery);
 }

@@ -145,10 +145,10 @@ int Fail(ExitCode code, const absl::Status& status) {
 }
 
 int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
+  const sigset_t signals = BlockSignals();
   InitLog(config.log_level, config.log_format);
   BoundAllocator();
   ChooseBlasKernels(config.blas_kernel);
-  const sigset_t signals = BlockSignals();
   const int64_t start = Clock::Real().NowUnixNanos();
   spdlog::info("mnemed {} starting: data in {}, kernels {}, BLAS {}", kVersion, config.data_dir,
                math::InstructionSet(), math::BlasKernelName());
@@ -260,7 +260,7 @@ int Serve(const Config& config, Reloader::Load load, bool recovery_mode) {
     TellStopping("stopping");
     SetHealth(*server, false, false);
     if (*door != nullptr) (*door)->SetDraining();
-    if (in_order) Drain(signals, std::chrono::seconds(now.drain_seconds));
+    if (in_order && watch.served()) Drain(signals, std::chrono::seconds(now.drain_seconds));
     const std::chrono::seconds grace(in_order ? now.grace_seconds : 1);
     spdlog::info("stopping: calls under way have {} s", grace.count());
     if (*door != nullptr) (*door)->StopCalls();

@@ -169,6 +169,7 @@ absl::Status Watch::BeginServing() {
     LogRecovered(engine_);
   }
   SetHealth(server_, !recovery_mode_, true);
+  served_ = true;
   TellReady(Serving());
   const std::string port_file = reloader_.config().port_file;
   if (port_file.empty() || WritePortFile(port_file, port_)) return absl::OkStatus();

@@ -65,6 +65,8 @@ class Watch {
 
   // Until a signal says stop, or the memories cannot be read.
   absl::Status Await(const sigset_t& signals);
+  // Whether the memories were served by then: who never came for them need not be drained.
+  bool served() const { return served_; }
 
  private:
   absl::Status BeginServing();
@@ -76,6 +78,7 @@ class Watch {
   engine::Engine& engine_;
   grpc::Server& server_;
   const int port_;
+  bool served_ = false;
   Recovery recovery_;  // last: starts when all else is there
 };
 

@@ -55,14 +55,16 @@ class CreateOp final : public WriteOp {
     if (IsTouched(group, TouchName(command_.name))) return Prepared::kNextGroup;
     if (!key_.request_id.empty() && IsTouched(group, TouchRequest(key_)))
       return Prepared::kNextGroup;
-    if (absl::StatusOr<std::shared_ptr<Memory>> there = catalogue_.Find(command_.name);
-        there.ok()) {
-      MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
-                             FindOutcome(group, key_, command_.body_hash, (*there)->uid()));
-      if (!earlier.has_value()) return catalogue_.CheckFree(command_.name);
+    // Looked up whether or not the name is there: what was carried out is not carried out again.
+    MNEME_ASSIGN_OR_RETURN(const std::optional<WriteReply> earlier,
+                           FindOutcome(group, key_, command_.body_hash, std::nullopt));
+    absl::StatusOr<std::shared_ptr<Memory>> there = catalogue_.Find(command_.name);
+    if (earlier.has_value()) {
+      if (!there.ok() || (*there)->uid() != earlier->uid) return GoneSince();
       memory_ = *std::move(there);
       return Prepared::kReady;
     }
+    if (there.ok()) return catalogue_.CheckFree(command_.name);
     if (catalogue_.size() + group.memories_created >= memories_max_) {
       return ResourceExhausted(
           absl::StrFormat("%d memories are held already", memories_max_),
@@ -111,6 +113,16 @@ class CreateOp final : public WriteOp {
   }
 
  private:
+  absl::Status GoneSince() const {
+    return FailedPrecondition(
+        absl::StrFormat("request id '%s' made memory '%s', which was deleted since",
+                        command_.request_id, command_.name),
+        {.reason = "DELETED_SINCE",
+         .given = command_.request_id,
+         .expected = "a new request id",
+         .next_step = "To make the memory anew, send the request under a new id."});
+  }
+
   // The time is mixed in, so that a generator that starts again from its seed does not give a
   // deleted memory's uid again.
   MemoryUid NewUid(int64_t now_unix_nanos) {

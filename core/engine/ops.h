@@ -59,12 +59,13 @@ std::unique_ptr<WriteOp> MakeModelOp(std::shared_ptr<Memory> memory,
 
 // ---- shared by the verbs
 
-// A request that was carried out before on the memory of that uid: its reply, if the body is the
-// same; InvalidArgument (REQUEST_ID_REUSED) if not. What was done to an earlier memory of the same
-// name does not count.
+// A request that was carried out before on the memory of that uid, or on any: its reply, if the
+// body is the same; InvalidArgument (REQUEST_ID_REUSED) if not. What was done to an earlier memory
+// of the same name does not count.
 absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
                                                       const storage::RequestKey& key,
-                                                      uint64_t body_hash, MemoryUid uid);
+                                                      uint64_t body_hash,
+                                                      std::optional<MemoryUid> uid);
 // FailedPrecondition (FROZEN).
 absl::Status CheckNotFrozen(const Memory& memory);
 // Aborted (ETAG) unless the item is there, in the row that the etag names.

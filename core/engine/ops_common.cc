@@ -6,13 +6,14 @@ namespace mneme::engine {
 
 absl::StatusOr<std::optional<WriteReply>> FindOutcome(CommitGroup& group,
                                                       const storage::RequestKey& key,
-                                                      uint64_t body_hash, MemoryUid uid) {
+                                                      uint64_t body_hash,
+                                                      std::optional<MemoryUid> uid) {
   if (key.request_id.empty()) return std::optional<WriteReply>();
   MNEME_ASSIGN_OR_RETURN(const std::optional<storage::RequestOutcome> outcome,
                          group.storage.FindRequest(key));
   if (!outcome.has_value()) return std::optional<WriteReply>();
   MNEME_ASSIGN_OR_RETURN(WriteReply reply, DecodeWriteReply(outcome->reply));
-  if (reply.uid != uid) return std::optional<WriteReply>();
+  if (uid.has_value() && reply.uid != *uid) return std::optional<WriteReply>();
   if (outcome->body_hash != body_hash) {
     return InvalidArgument(
         absl::StrFormat("request id '%s' was used before with another body", key.request_id),

@@ -48,8 +48,15 @@ T LargestCoordinate(std::span<const T> x) {
 
 template <typename T>
 void NormaliseRow(std::span<T> x) {
-  const T norm = std::sqrt(math::SquaredNorm(x.data(), x.size()));
-  if (norm > 0) math::Scale(1 / norm, x.data(), x.size());
+  T squared = math::SquaredNorm(x.data(), x.size());
+  // The direction is there even where the squares leave the range of T.
+  if (!std::isfinite(squared) || squared < 1 / std::sqrt(std::numeric_limits<T>::max())) {
+    const T largest = LargestCoordinate<T>(x);
+    if (largest == 0) return;
+    for (T& value : x) value /= largest;
+    squared = math::SquaredNorm(x.data(), x.size());
+  }
+  math::Scale(1 / std::sqrt(squared), x.data(), x.size());
 }
 
 template <typename T>
@@ -66,13 +73,7 @@ absl::Status EncodeCue(const KnownCoordinates& known, size_t cue, bool unit,
     if (!any) return NothingKnown(cue);
   }
   if (!unit) return absl::OkStatus();
-  const T squared = math::SquaredNorm(state.data(), state.size());
-  // The direction is there even where the squares leave the range of T.
-  if (!std::isfinite(squared) || squared < 1 / std::sqrt(std::numeric_limits<T>::max())) {
-    const T largest = LargestCoordinate<T>(state);
-    if (largest == 0) return ZeroCue(cue);
-    for (T& x : state) x /= largest;
-  }
+  if (LargestCoordinate<T>(state) == 0) return ZeroCue(cue);
   NormaliseRow(state);
   return absl::OkStatus();
 }

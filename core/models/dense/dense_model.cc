@@ -147,7 +147,8 @@ absl::Status DenseModel::Check(const RowBlock& rows) const {
                             .next_step = "Leave weights out for 1 each."});
   }
   if (dense().state == StateSpace::kBinary) return CheckSigns(rows.keys);
-  if (dense().similarity != Similarity::kCosine && !index_) return absl::OkStatus();
+  const bool sphere = dense().state == StateSpace::kSphere;
+  if (dense().similarity != Similarity::kCosine && !sphere && !index_) return absl::OkStatus();
   for (size_t i = 0; i < rows.keys.rows; ++i) {
     MNEME_RETURN_IF_ERROR(CheckKey(i, rows.keys.row(i)));
   }
@@ -173,7 +174,15 @@ absl::Status DenseModel::CheckKey(size_t row, std::span<const float> key) const 
          .next_step = zero ? "Leave this item out, or use a memory with similarity L2."
                            : "Scale the keys: under COSINE their lengths do not count."});
   }
-  if (square <= kIndexedSquareMax) return absl::OkStatus();
+  if (!std::isfinite(square)) {
+    return InvalidArgument(
+        absl::StrCat("key ", row, " is too long for float32"),
+        {.reason = "KEY_LENGTH",
+         .given = absl::StrCat("a key of squared length ", square),
+         .expected = "a key of finite squared length, for state SPHERE or an index",
+         .next_step = "Scale the keys."});
+  }
+  if (!index_ || square <= kIndexedSquareMax) return absl::OkStatus();
   return InvalidArgument(absl::StrCat("key ", row, " is too long for the memory's index"),
                          {.reason = "KEY_LENGTH",
                           .given = absl::StrCat("a key of squared length ", square),

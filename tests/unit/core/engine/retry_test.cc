@@ -28,6 +28,17 @@ TEST_F(RetryTest, ACreateIsDoneOnce) {
   other = command;
   other.body_hash = 2;
   EXPECT_EQ(Reason(Create(other).status()), "REQUEST_ID_REUSED");
+  other.name = "elsewhere";
+  EXPECT_EQ(Reason(Create(other).status()), "REQUEST_ID_REUSED");
+  // Nor does it make again what was deleted in between.
+  ASSERT_TRUE(Drop("m").ok());
+  LoseTheAnswer();
+  EXPECT_EQ(Reason(Create(command).status()), "DELETED_SINCE");
+  clock_.Advance(1);  // of the uid
+  other = command;
+  other.request_id = "another";
+  ASSERT_TRUE(Create(other).ok());
+  EXPECT_EQ(Reason(Create(command).status()), "DELETED_SINCE");
 }
 
 TEST_F(RetryTest, AStoreIsDoneOnce) {

@@ -293,7 +293,13 @@ TEST(DenseModel, BadQueriesAndRowsAreRefusedInWords) {
     EXPECT_EQ(GetErrorDetail(model->Check({.keys = keys, .row_numbers = numbers}))->reason,
               "KEY_LENGTH");
   }
+  const auto on_sphere =
+      Make(Spec(2, {.similarity = Similarity::kDot, .state = StateSpace::kSphere}));
+  keys.at(1, 0) = 1e20f;
+  EXPECT_EQ(GetErrorDetail(on_sphere->Check({.keys = keys, .row_numbers = numbers}))->reason,
+            "KEY_LENGTH");
   keys.at(1, 0) = 1;
+  EXPECT_TRUE(on_sphere->Check({.keys = keys, .row_numbers = numbers}).ok());
   EXPECT_TRUE(model->Check({.keys = keys, .row_numbers = numbers}).ok());
   const std::vector<float> weights = {1, 0};
   EXPECT_EQ(GetErrorDetail(model->Check({.keys = keys, .weights = weights, .row_numbers = numbers}))
