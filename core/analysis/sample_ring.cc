@@ -5,12 +5,13 @@
 
 namespace mneme::analysis {
 
-std::vector<std::function<void()>> SampleRing::TakeWatchers() {
-  return std::exchange(watchers_, {});
+std::vector<Waiter<>> SampleRing::TakeWatchers() {
+  return watchers_.Take(
+      [ended = ended_, added = added_](uint64_t number) { return ended || number < added; });
 }
 
 void SampleRing::Add(uint64_t step, std::span<const double> values) {
-  std::vector<std::function<void()>> watchers;
+  std::vector<Waiter<>> watchers;
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
@@ -26,17 +27,17 @@ void SampleRing::Add(uint64_t step, std::span<const double> values) {
     if (added_ - oldest_ > kSamplesKept) ++oldest_;
     watchers = TakeWatchers();
   }
-  for (const auto& ready : watchers) ready();
+  for (const Waiter<>& watcher : watchers) watcher.Call();
 }
 
 void SampleRing::End() {
-  std::vector<std::function<void()>> watchers;
+  std::vector<Waiter<>> watchers;
   {
     MutexLock lock(&mutex_);
     ended_ = true;
     watchers = TakeWatchers();
   }
-  for (const auto& ready : watchers) ready();
+  for (const Waiter<>& watcher : watchers) watcher.Call();
 }
 
 void SampleRing::Drop() {
@@ -65,16 +66,12 @@ bool SampleRing::IsOver(uint64_t next) const {
   return ended_ && !Has(std::max(next, oldest_));
 }
 
-bool SampleRing::WhenReady(uint64_t next, std::function<void()> ready) {
+bool SampleRing::WhenReady(uint64_t next, Waiter<> watcher) {
   {
     MutexLock lock(&mutex_);
-    if (!ended_ && !Has(next)) {
-      if (watchers_.size() >= kWatchersMax) return false;
-      watchers_.push_back(std::move(ready));
-      return true;
-    }
+    if (!ended_ && !Has(next)) return watchers_.Add(next, std::move(watcher));
   }
-  ready();
+  watcher.Call();
   return true;
 }
 

@@ -2,13 +2,12 @@
 // read them, each at its own pace. The newest kSamplesKept are there; a watcher that comes late or
 // reads slowly is told how many it missed. Nobody who watches holds up the one who adds.
 //
-// Thread-safe. Callbacks run on the adding thread, or at once; they must not block.
+// Thread-safe. Watchers are called on the adding thread, or at once; they must not block.
 #ifndef MNEME_CORE_ANALYSIS_SAMPLE_RING_H_
 #define MNEME_CORE_ANALYSIS_SAMPLE_RING_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/waiters.h"
 
 namespace mneme::analysis {
 
@@ -49,13 +49,14 @@ class SampleRing {
   std::optional<Sample> Take(uint64_t& next) const;
   // Whether there will be none with this number or a later one.
   bool IsOver(uint64_t next) const;
-  // Calls `ready` once, as soon as the sample with this number is there or will never be. False,
-  // and no call, where too many watch already.
-  bool WhenReady(uint64_t next, std::function<void()> ready);
+  // Calls `watcher` as soon as the sample with this number is there or will never be, unless he
+  // leaves before. False, and no call, where too many watch already.
+  bool WhenReady(uint64_t next, Waiter<> watcher);
 
  private:
   bool Has(uint64_t next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return next < added_; }
-  std::vector<std::function<void()>> TakeWatchers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Those who need wait no longer.
+  std::vector<Waiter<>> TakeWatchers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::vector<std::string> observables_;
   mutable Mutex mutex_;                                  // a leaf
@@ -64,7 +65,7 @@ class SampleRing {
   uint64_t added_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t oldest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::function<void()>> watchers_ ABSL_GUARDED_BY(mutex_);
+  Waiters<uint64_t> watchers_ ABSL_GUARDED_BY(mutex_){kWatchersMax};  // for samples, by number
 };
 
 }  // namespace mneme::analysis

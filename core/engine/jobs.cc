@@ -36,6 +36,15 @@ absl::Status StillRunning(const JobInfo& job, std::string_view next_step) {
                              .next_step = std::string(next_step)});
 }
 
+absl::Status TooManyWait() {
+  return ResourceExhausted("too many callers wait for jobs to end",
+                           {.reason = "BUSY",
+                            .given = "one more",
+                            .expected = absl::StrCat("at most ", kJobWaitersMax),
+                            .next_step = "Ask how the job is without waiting, or retry.",
+                            .retry_after_ms = kBusyRetryMs});
+}
+
 }  // namespace
 
 JobRunner::JobRunner(const Clock& clock, int nice) : clock_(clock) {
@@ -189,19 +198,17 @@ absl::Status JobRunner::Forget(std::string_view id) {
   return absl::OkStatus();
 }
 
-absl::Status JobRunner::Wait(std::string_view id, std::function<void(JobInfo)> done) {
+absl::Status JobRunner::Wait(std::string_view id, JobWaiter waiter) {
   JobInfo info;
   {
     MutexLock lock(&mutex_);
     MNEME_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job, FindOrError(id));
-    if (!job->info.done && waiters_ < kJobWaitersMax) {
-      ++waiters_;
-      job->waiters.push_back(std::move(done));
-      return absl::OkStatus();
+    if (!job->info.done) {
+      return waiters_.Add(job.get(), std::move(waiter)) ? absl::OkStatus() : TooManyWait();
     }
     info = job->info;
   }
-  done(std::move(info));
+  waiter.Call(info);
   return absl::OkStatus();
 }
 
@@ -219,7 +226,7 @@ bool JobRunner::Note(Job& job, const JobProgress& progress) {
 }
 
 JobRunner::Work JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<JobResult> result) {
-  std::vector<std::function<void(JobInfo)>> waiters;
+  std::vector<JobWaiter> waiters;
   JobInfo info;
   {
     MutexLock lock(&mutex_);
@@ -236,13 +243,12 @@ JobRunner::Work JobRunner::End(const std::shared_ptr<Job>& job, absl::StatusOr<J
       job->info.progress.share = 1;
       job->info.result = *std::move(result);
     }
-    waiters = std::move(job->waiters);
-    waiters_ -= waiters.size();
+    waiters = waiters_.Take([&job](const Job* waited_for) { return waited_for == job.get(); });
     info = job->info;
     ForgetOldest();
   }
   if (info.samples != nullptr) info.samples->End();
-  for (const auto& waiter : waiters) waiter(info);
+  for (const JobWaiter& waiter : waiters) waiter.Call(info);
   return nullptr;
 }
 

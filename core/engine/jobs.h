@@ -7,8 +7,7 @@
 // One job a memory at a time, besides one on its index and one analysis; the making of a backup is
 // a job of "backups/new", so there is one of these at a time too.
 //
-// Thread-safe. `done` callbacks of Wait are called on a job's thread, or at once; they must not
-// block.
+// Thread-safe. Who waits for a job is called on its thread, or at once, and must not block.
 #ifndef MNEME_CORE_ENGINE_JOBS_H_
 #define MNEME_CORE_ENGINE_JOBS_H_
 
@@ -27,6 +26,7 @@
 #include "core/analysis/sample_ring.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/base/waiters.h"
 #include "core/engine/types.h"
 
 namespace mneme::engine {
@@ -37,7 +37,7 @@ inline constexpr size_t kPendingJobsMax = 64;
 inline constexpr size_t kJobsKept = 1'000;
 // ... and of these analyses, with their reports and samples.
 inline constexpr size_t kAnalysesKept = 64;
-// Callers waiting for jobs to end: further ones are answered at once.
+// Callers waiting for jobs to end, of all jobs: further ones are BUSY.
 inline constexpr size_t kJobWaitersMax = 1'024;
 
 enum class JobKind { kTrain, kClone, kBackup, kRestore, kIndex, kAnalyze };
@@ -85,6 +85,9 @@ struct JobInfo {
   std::vector<std::string> names() const;
 };
 
+// Is told how the job ended.
+using JobWaiter = Waiter<JobInfo>;
+
 class JobRunner {
  public:
   // Tells how far it is; false: stop.
@@ -112,8 +115,9 @@ class JobRunner {
   absl::Status Cancel(std::string_view id);
   // FailedPrecondition (JOB_RUNNING) until it has ended.
   absl::Status Forget(std::string_view id);
-  // Calls `done` once the job has ended; at once if it has.
-  absl::Status Wait(std::string_view id, std::function<void(JobInfo)> done);
+  // Calls `waiter` once the job has ended, unless he leaves before; at once if it has ended.
+  // NotFound; ResourceExhausted (BUSY): too many wait. He is not called after an error.
+  absl::Status Wait(std::string_view id, JobWaiter waiter);
   // Cancels what waits and what runs, and refuses more; returns at once.
   void CancelAll();
   // CancelAll, then ends the threads.
@@ -126,7 +130,6 @@ class JobRunner {
     bool cancelled = false;
     bool running = false;
     int64_t run_start_unix_nanos = 0;
-    std::vector<std::function<void(JobInfo)>> waiters;
   };
 
   // Carries out the jobs of a lane.
@@ -149,7 +152,7 @@ class JobRunner {
   std::list<std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);  // newest first
   uint64_t made_ ABSL_GUARDED_BY(mutex_) = 0;
   std::array<JobEnds, kJobKinds> ended_ ABSL_GUARDED_BY(mutex_);
-  size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
+  Waiters<const Job*, JobInfo> waiters_ ABSL_GUARDED_BY(mutex_){kJobWaitersMax};  // for its end
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // last: they start when all else is there
 };

@@ -85,6 +85,8 @@ constexpr NamedLimit kInnerLimits[] = {
     {"active_batches_max", kActiveBatchesMax, "batches", "Scans under way at once."},
     {"pending_reads_max", kPendingReadsMax, "reads",
      "Reads of items waiting for a thread; further ones are refused with BUSY."},
+    {"job_waiters_max", kJobWaitersMax, "callers",
+     "Callers waiting for operations to end; further ones are refused with BUSY."},
     {"analyses_kept", kAnalysesKept, "analyses",
      "Analyses that ended and whose reports can still be read."},
     {"samples_kept", analysis::kSamplesKept, "samples",

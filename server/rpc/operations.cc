@@ -20,8 +20,8 @@ namespace {
 constexpr std::string_view kOperationPrefix = "operations/";
 constexpr int kPageDefault = 100;
 
-// A wait that ends when the job does, when the time is over, or when the caller has gone: whichever
-// comes first answers.
+// A wait that ends when the job does, when the time is over, or when the caller has gone: whoever
+// comes first answers, and the place among those who wait is free again.
 class WaitReactor final : public grpc::ServerUnaryReactor {
  public:
   WaitReactor(engine::JobRunner& jobs, std::string id, int64_t timeout_nanos,
@@ -32,14 +32,8 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
         gate_(bounds.gate),
         caller_(std::move(caller)),
         meter_(bounds.observer, RpcOf<google::longrunning::WaitOperationRequest>()) {
-    shared_->reactor = this;
-    const absl::Status waiting = jobs_.Wait(id_, [shared = shared_](engine::JobInfo job) {
-      if (shared->answered.exchange(true)) return;
-      EncodeJob(job, shared->reactor->response_);
-      shared->reactor->End(grpc::Status::OK);
-    });
+    const absl::Status waiting = jobs_.Wait(id_, waiter_);
     if (!waiting.ok()) {
-      shared_->answered = true;
       parties_ = 1;  // there is no alarm
       End(ToGrpc(waiting));
       return;
@@ -55,13 +49,8 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
   }
 
  private:
-  struct Shared {
-    std::atomic<bool> answered{false};
-    WaitReactor* reactor = nullptr;
-  };
-
   void AnswerAsItIs() {
-    if (!shared_->answered.exchange(true)) {
+    if (waiter_.Leave()) {
       const absl::StatusOr<engine::JobInfo> job = jobs_.Get(id_);
       if (job.ok()) EncodeJob(*job, response_);
       End(ToGrpc(job.status()));
@@ -90,7 +79,10 @@ class WaitReactor final : public grpc::ServerUnaryReactor {
   const Gate& gate_;
   const Caller caller_;
   CallMeter meter_;
-  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  const engine::JobWaiter waiter_{[this](const engine::JobInfo& job) {
+    EncodeJob(job, response_);
+    End(grpc::Status::OK);
+  }};
   grpc::Alarm alarm_;
   std::atomic<int> parties_{2};
 };

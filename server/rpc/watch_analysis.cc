@@ -25,11 +25,6 @@ absl::Status TooManyWatchers() {
 
 }  // namespace
 
-bool WatchReactor::Waiting::Take() {
-  MutexLock lock(&mutex);
-  return std::exchange(waiting, false);
-}
-
 WatchReactor::WatchReactor(std::shared_ptr<analysis::SampleRing> samples,
                            const grpc::Status& refusal, const CallBounds& bounds, Caller caller)
     : samples_(std::move(samples)),
@@ -72,17 +67,15 @@ void WatchReactor::Wait() {
   const std::shared_ptr<Waiting> waiting = waiting_;
   const std::shared_ptr<analysis::SampleRing> samples = samples_;
   const uint64_t next = next_;
+  const Waiter<> watcher([this] { Advance(); });
   bool cancelled = false;
   {
     MutexLock lock(&waiting->mutex);
     cancelled = waiting->cancelled;
-    waiting->waiting = !cancelled;
+    if (!cancelled) waiting->last = watcher;
   }
   if (cancelled) return End(ToGrpc(ClientGone()));
-  const bool watching = samples->WhenReady(next, [this, waiting] {
-    if (waiting->Take()) Advance();
-  });
-  if (!watching && waiting->Take()) End(ToGrpc(TooManyWatchers()));
+  if (!samples->WhenReady(next, watcher) && watcher.Leave()) End(ToGrpc(TooManyWatchers()));
 }
 
 void WatchReactor::OnWriteDone(bool ok) {
@@ -91,13 +84,13 @@ void WatchReactor::OnWriteDone(bool ok) {
 }
 
 void WatchReactor::OnCancel() {
-  bool ends = false;
+  std::optional<Waiter<>> watcher;
   {
     MutexLock lock(&waiting_->mutex);
     waiting_->cancelled = true;
-    ends = std::exchange(waiting_->waiting, false);
+    watcher = waiting_->last;
   }
-  if (ends) End(ToGrpc(ClientGone()));
+  if (watcher.has_value() && watcher->Leave()) End(ToGrpc(ClientGone()));
 }
 
 }  // namespace mneme::server

@@ -5,17 +5,19 @@
 // stream waits in the ring, for the next sample or the end, and costs nothing.
 //
 // Invariants: (1) at most one write is under way, and while it is nothing else is started.
-// (2) Whoever takes `waiting` away, under its lock, goes on: the ring's thread, or the one that
-// tells that the client is gone. (3) After Finish nothing is touched.
+// (2) Of a wait the first one goes on: the ring's thread, which calls the waiter, or the one that
+// tells that the client is gone, which leaves in his name. (3) After Finish nothing is touched.
 #ifndef MNEME_SERVER_RPC_WATCH_ANALYSIS_H_
 #define MNEME_SERVER_RPC_WATCH_ANALYSIS_H_
 
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 
 #include "core/analysis/sample_ring.h"
 #include "core/base/mutex.h"
+#include "core/base/waiters.h"
 #include "mneme/v1/admin_service.pb.h"
 #include "mneme/v1/analysis.pb.h"
 #include "server/rpc/call.h"
@@ -35,13 +37,11 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
   void OnDone() override { delete this; }
 
  private:
-  // Outlives the reactor: the ring calls what it holds.
+  // May outlive the reactor: who begins a wait may be the last to let go of the lock.
   struct Waiting {
     Mutex mutex;
-    bool waiting ABSL_GUARDED_BY(mutex) = false;
+    std::optional<Waiter<>> last ABSL_GUARDED_BY(mutex);
     bool cancelled ABSL_GUARDED_BY(mutex) = false;
-    // True for one caller only, if there is a wait to end.
-    bool Take();
   };
 
   ~WatchReactor() override = default;

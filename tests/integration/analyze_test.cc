@@ -1,5 +1,6 @@
 // Analyses over the wire: each on a small memory, watched, cancelled, and with bad input.
 #include <cmath>
+#include <future>
 #include <map>
 
 #include "google/longrunning/operations.grpc.pb.h"
@@ -76,6 +77,12 @@ class AnalyzeTest : public ::testing::Test {
     v1::AnalyzeResponse response;
     EXPECT_TRUE(ended.response().UnpackTo(&response));
     return response.report();
+  }
+  void Cancel(const Operation& operation) {
+    google::longrunning::CancelOperationRequest cancel;
+    cancel.set_name(operation.name());
+    google::protobuf::Empty empty;
+    ASSERT_TRUE(MNEME_CALL(operations_, CancelOperation, cancel, &empty).ok());
   }
   // The reason of an analysis that fails after it has begun.
   std::string FailureOf(const v1::AnalyzeRequest& request) {
@@ -213,10 +220,7 @@ TEST_F(AnalyzeTest, ACancelledOneEndsForItsWatchersToo) {
   const auto reader = admin_->WatchAnalysis(&context, watch);
   v1::AnalysisSample sample;
   ASSERT_TRUE(reader->Read(&sample));  // it runs
-  google::longrunning::CancelOperationRequest cancel;
-  cancel.set_name(operation.name());
-  google::protobuf::Empty empty;
-  ASSERT_TRUE(MNEME_CALL(operations_, CancelOperation, cancel, &empty).ok());
+  Cancel(operation);
   while (reader->Read(&sample)) continue;
   EXPECT_TRUE(reader->Finish().ok());
   EXPECT_EQ(Wait(operation.name()).error().code(), grpc::StatusCode::CANCELLED);
@@ -240,6 +244,54 @@ TEST_F(AnalyzeTest, AWatcherThatLeavesHarmsNobody) {
   google::protobuf::Empty empty;
   ASSERT_TRUE(MNEME_CALL(stub_, DeleteMemory, drop, &empty).ok());
   EXPECT_EQ(Wait(operation.name()).error().code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(AnalyzeTest, WatchersThatLeaveBeforeTheFirstSampleKeepNobodyOut) {
+  Operation running, queued;
+  ASSERT_TRUE(Begin(Long(), &running).ok());
+  v1::AnalyzeRequest second = Request("reals");
+  second.mutable_recall()->set_beta(8);
+  SetMatrix(UnitRows(kSeed, 1, kDim), kDim, second.mutable_recall()->mutable_cues());
+  ASSERT_TRUE(Begin(second, &queued).ok());
+  v1::WatchAnalysisRequest watch;
+  watch.set_operation(queued.name());
+  v1::AnalysisSample sample;
+  constexpr int kMoreThanMayWatch = 70;
+  for (int i = 0; i < kMoreThanMayWatch; ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
+    const auto reader = admin_->WatchAnalysis(&context, watch);
+    EXPECT_FALSE(reader->Read(&sample));
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << i;
+  }
+  Cancel(running);
+  Cancel(queued);
+}
+
+TEST_F(AnalyzeTest, WaitsThatGaveUpKeepNobodyFromWaiting) {
+  Operation running;
+  ASSERT_TRUE(Begin(Long(), &running).ok());
+  google::longrunning::WaitOperationRequest wait;
+  wait.set_name(running.name());
+  Operation now;
+  constexpr int kMoreThanMayWait = 1'030;
+  wait.mutable_timeout();  // none
+  for (int i = 0; i < kMoreThanMayWait; ++i) {
+    const grpc::Status status = MNEME_CALL(operations_, WaitOperation, wait, &now);
+    ASSERT_TRUE(status.ok()) << i << ": " << status.error_message();
+    ASSERT_FALSE(now.done());
+  }
+  wait.clear_timeout();
+  auto patient = std::async(std::launch::async, [&] {
+    Operation ended;
+    EXPECT_TRUE(MNEME_CALL(operations_, WaitOperation, wait, &ended).ok());
+    return ended;
+  });
+  google::longrunning::WaitOperationRequest meanwhile = wait;  // he has begun to wait by then
+  meanwhile.mutable_timeout()->set_nanos(200'000'000);
+  ASSERT_TRUE(MNEME_CALL(operations_, WaitOperation, meanwhile, &now).ok());
+  Cancel(running);
+  EXPECT_TRUE(patient.get().done());
 }
 
 TEST_F(AnalyzeTest, BadInputIsRefusedWithAReason) {

@@ -69,6 +69,31 @@ TEST(SampleRing, RefusesMoreWatchersThanItsBound) {
   EXPECT_EQ(calls, kWatchersMax);
 }
 
+TEST(SampleRing, AWatcherThatLeftIsNotCalledAndKeepsNobodyElseOut) {
+  SampleRing ring({"x"});
+  size_t calls = 0, calls_of_gone = 0;
+  for (size_t i = 0; i < kWatchersMax + 2; ++i) {
+    const Waiter<> gone([&] { ++calls_of_gone; });
+    ASSERT_TRUE(ring.WhenReady(0, gone)) << i;
+    ASSERT_TRUE(gone.Leave());
+    EXPECT_FALSE(gone.Leave());
+  }
+  EXPECT_TRUE(ring.WhenReady(0, [&] { ++calls; }));
+  AddOne(ring, 1);
+  EXPECT_EQ(calls, 1u);
+  EXPECT_EQ(calls_of_gone, 0u);
+}
+
+TEST(SampleRing, AWatcherWaitsForTheSampleOfHisNumber) {
+  SampleRing ring({"x"});
+  int calls = 0;
+  EXPECT_TRUE(ring.WhenReady(1, [&] { ++calls; }));
+  AddOne(ring, 1);
+  EXPECT_EQ(calls, 0);
+  AddOne(ring, 2);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(SampleRing, DroppedItHoldsNothingAndIsOver) {
   SampleRing ring({"x"});
   AddOne(ring, 1);

@@ -158,6 +158,52 @@ TEST_F(JobRunnerTest, ACancelledJobIsNotJoined) {
   EXPECT_EQ(ReasonOf(WaitFor(jobs_, job->id).status), "CANCELLED");
 }
 
+TEST_F(JobRunnerTest, WhoHasLeftIsNotCalledAndKeepsNobodyElseOut) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
+  int left = 0;
+  for (size_t i = 0; i < kJobWaitersMax + 6; ++i) {
+    const JobWaiter impatient([&left](const JobInfo&) { ++left; });
+    ASSERT_TRUE(jobs_.Wait(job->id, impatient).ok()) << i;
+    ASSERT_TRUE(impatient.Leave());
+  }
+  std::promise<JobInfo> end;
+  const JobWaiter patient([&end](const JobInfo& ended) { end.set_value(ended); });
+  ASSERT_TRUE(jobs_.Wait(job->id, patient).ok());
+  EXPECT_FALSE(patient.is_over());
+  gate.go.set_value();
+  EXPECT_TRUE(end.get_future().get().done);
+  EXPECT_FALSE(patient.Leave());
+  EXPECT_EQ(left, 0);
+}
+
+TEST_F(JobRunnerTest, MoreThanMayWaitAreBusyNotDone) {
+  Gate gate;
+  const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
+  std::atomic<size_t> called = 0;
+  const auto count = [&called](const JobInfo&) { ++called; };
+  const JobWaiter first(count);
+  ASSERT_TRUE(jobs_.Wait(job->id, first).ok());
+  for (size_t i = 1; i < kJobWaitersMax; ++i) ASSERT_TRUE(jobs_.Wait(job->id, count).ok());
+  bool answered = false;
+  const auto answer = [&answered](const JobInfo&) { answered = true; };
+  EXPECT_EQ(ReasonOf(jobs_.Wait(job->id, answer)), "BUSY");
+  // A job that has ended needs no place.
+  const absl::StatusOr<JobInfo> ended = jobs_.Submit(JobKind::kTrain, "digits", Gives);
+  ASSERT_TRUE(jobs_.Cancel(ended->id).ok());
+  EXPECT_FALSE(answered);
+  EXPECT_TRUE(jobs_.Wait(ended->id, answer).ok());
+  EXPECT_TRUE(answered);
+
+  ASSERT_TRUE(first.Leave());
+  EXPECT_EQ(called, 0u);
+  std::promise<JobInfo> end;
+  ASSERT_TRUE(jobs_.Wait(job->id, [&end](const JobInfo& info) { end.set_value(info); }).ok());
+  gate.go.set_value();
+  end.get_future().get();  // who waits last is called last
+  EXPECT_EQ(called, kJobWaitersMax - 1);
+}
+
 TEST_F(JobRunnerTest, TakesOneJobAMemory) {
   Gate gate;
   const absl::StatusOr<JobInfo> job = jobs_.Submit(JobKind::kTrain, "faces", gate.Work());
