@@ -138,7 +138,7 @@ absl::StatusOr<std::vector<BackupInfo>> Engine::ListBackups() {
 
 absl::Status Engine::DeleteBackup(uint32_t id) {
   MNEME_ASSIGN_OR_RETURN(storage::BackupStore* const store, Backups());
-  const std::vector<JobInfo> jobs = jobs_->List("", kJobKinds * kPendingJobsMax + kJobsKept);
+  const std::vector<JobInfo> jobs = jobs_->List(0, kJobKinds * kPendingJobsMax + kJobsKept);
   for (const JobInfo& job : jobs) {
     if (job.done || job.memory != BackupName(id)) continue;
     return FailedPrecondition(absl::StrFormat("backup %d is being restored", id),

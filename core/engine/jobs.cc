@@ -136,7 +136,9 @@ absl::StatusOr<JobInfo> JobRunner::Add(JobKind kind, std::string memory, Work wo
   }
   auto job = std::make_shared<Job>();
   const int64_t now = clock_.NowUnixNanos();
-  job->info = {.id = absl::StrFormat("%x-%x", now, ++made_),
+  ++made_;
+  job->info = {.id = absl::StrFormat("%x-%x", now, made_),
+               .number = made_,
                .kind = kind,
                .memory = std::move(memory),
                .others = std::move(extras.others),
@@ -154,13 +156,12 @@ absl::StatusOr<JobInfo> JobRunner::Get(std::string_view id) const {
   return job->info;
 }
 
-std::vector<JobInfo> JobRunner::List(std::string_view after, size_t most) const {
+std::vector<JobInfo> JobRunner::List(uint64_t before, size_t most) const {
   MutexLock lock(&mutex_);
   std::vector<JobInfo> out;
-  bool past = after.empty();
   for (const std::shared_ptr<Job>& job : jobs_) {
-    if (past && out.size() < most) out.push_back(job->info);
-    past = past || job->info.id == after;
+    if (out.size() == most) break;
+    if (before == 0 || job->info.number < before) out.push_back(job->info);
   }
   return out;
 }

@@ -69,6 +69,7 @@ struct JobExtras {
 
 struct JobInfo {
   std::string id;
+  uint64_t number = 0;  // 1, 2, ... in the order in which they came
   JobKind kind = JobKind::kTrain;
   std::string memory;  // what it is about: a memory, or backups/7, or backups/new
   // Further memories whose names it tells, in its result or in an error.
@@ -105,8 +106,8 @@ class JobRunner {
   // for what they asked. Several such works that wait are one, the latest.
   absl::StatusOr<JobInfo> SubmitOrJoin(JobKind kind, std::string memory, Work work);
   absl::StatusOr<JobInfo> Get(std::string_view id) const;  // NotFound
-  // Newest first, those after the id `after` (empty: from the start), at most `most`.
-  std::vector<JobInfo> List(std::string_view after, size_t most) const;
+  // Newest first, those that came before the one of this number (0: all), at most `most`.
+  std::vector<JobInfo> List(uint64_t before, size_t most) const;
   // Jobs of the kind that wait or run.
   size_t CountPending(JobKind kind) const;
   // How jobs of the kind have ended, since the start.

@@ -12,6 +12,7 @@
 #include "server/rpc/limits.h"
 #include "server/rpc/operations_service.h"
 #include "server/rpc/status.h"
+#include "server/rpc/tokens.h"
 #include "server/rpc/visible.h"
 
 namespace mneme::server {
@@ -113,19 +114,23 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::ListOperations(
   return ServeNow(
       bounds_, context, request, response,
       [this](const google::longrunning::ListOperationsRequest& from,
-             google::longrunning::ListOperationsResponse* to, const Caller& caller) {
+             google::longrunning::ListOperationsResponse* to,
+             const Caller& caller) -> absl::Status {
+        uint64_t before = 0;
+        if (!from.page_token().empty()) {
+          MNEME_ASSIGN_OR_RETURN(before, DecodeJobToken(from.page_token()));
+        }
         const size_t size = static_cast<size_t>(
             from.page_size() <= 0 ? kPageDefault
                                   : std::min(from.page_size(), static_cast<int>(kPageMax)));
-        const auto id_of = [](const engine::JobInfo& job) { return job.id; };
         const std::vector<engine::JobInfo> jobs = ListVisible(
-            from.page_token(), size + 1,
-            [this](const std::string& after, size_t most) { return jobs_.List(after, most); },
-            id_of, [&](const engine::JobInfo& job) { return MaySee(caller, job.names()); });
+            before, size + 1, [this](uint64_t last, size_t most) { return jobs_.List(last, most); },
+            [](const engine::JobInfo& job) { return job.number; },
+            [&](const engine::JobInfo& job) { return MaySee(caller, job.names()); });
         for (size_t i = 0; i < std::min(size, jobs.size()); ++i) {
           EncodeJob(jobs[i], to->add_operations());
         }
-        if (jobs.size() > size) to->set_next_page_token(jobs[size - 1].id);
+        if (jobs.size() > size) to->set_next_page_token(EncodeJobToken(jobs[size - 1].number));
         return absl::OkStatus();
       });
 }

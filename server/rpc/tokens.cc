@@ -10,7 +10,7 @@
 namespace mneme::server {
 namespace {
 
-enum Kind : uint8_t { kRead = 'r', kItems = 'i', kNames = 'n', kItemEtag = 'e' };
+enum Kind : uint8_t { kRead = 'r', kItems = 'i', kNames = 'n', kJobs = 'o', kItemEtag = 'e' };
 
 // kind, body, crc: so that what is not ours is told from what is.
 std::string Seal(Kind kind, std::string_view body) {
@@ -92,6 +92,21 @@ absl::StatusOr<std::string> DecodeNameToken(std::string_view text) {
   MNEME_ASSIGN_OR_RETURN(const std::string bytes, FromText("page token", text));
   MNEME_ASSIGN_OR_RETURN(const std::string_view body, Open(kNames, "page token", bytes));
   return std::string(body);
+}
+
+std::string EncodeJobToken(uint64_t last_number) {
+  ByteWriter out;
+  out.Put(last_number);
+  return ToText(Seal(kJobs, out.Take()));
+}
+
+absl::StatusOr<uint64_t> DecodeJobToken(std::string_view text) {
+  MNEME_ASSIGN_OR_RETURN(const std::string bytes, FromText("page token", text));
+  MNEME_ASSIGN_OR_RETURN(const std::string_view body, Open(kJobs, "page token", bytes));
+  ByteReader in(body);
+  const uint64_t last_number = in.Get<uint64_t>();
+  if (!in.done()) return BadToken("page token");
+  return last_number;
 }
 
 std::string FormatUid(uint64_t uid) { return absl::StrCat(absl::Hex(uid, absl::kZeroPad16)); }

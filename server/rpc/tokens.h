@@ -29,6 +29,10 @@ absl::StatusOr<ItemPageToken> DecodeItemPageToken(std::string_view text);
 std::string EncodeNameToken(std::string_view last_name);
 absl::StatusOr<std::string> DecodeNameToken(std::string_view text);
 
+// Of ListOperations: the number of the page's last job (engine/jobs.h).
+std::string EncodeJobToken(uint64_t last_number);
+absl::StatusOr<uint64_t> DecodeJobToken(std::string_view text);
+
 // Memory.uid and Memory.etag.
 std::string FormatUid(uint64_t uid);
 std::string FormatEtag(const engine::Etag& etag);

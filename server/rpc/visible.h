@@ -3,7 +3,6 @@
 #define MNEME_SERVER_RPC_VISIBLE_H_
 
 #include <cstddef>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,8 +11,8 @@ namespace mneme::server {
 // The first `most` entries after `after` that are visible. list: (after, most) -> vector of
 // entries, in order; key_of: entry -> what `after` would be to go on behind it; visible: entry ->
 // bool. Cost  all entries that are not visible are passed over, `most` at a time.
-template <typename List, typename KeyOf, typename Visible>
-auto ListVisible(std::string after, size_t most, List list, KeyOf key_of, Visible visible) {
+template <typename Key, typename List, typename KeyOf, typename Visible>
+auto ListVisible(Key after, size_t most, List list, KeyOf key_of, Visible visible) {
   decltype(list(after, most)) out;
   while (out.size() < most) {
     auto page = list(after, most);

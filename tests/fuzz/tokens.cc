@@ -17,6 +17,7 @@ bool Same(const server::ItemPageToken& a, const server::ItemPageToken& b) {
          a.filter_hash == b.filter_hash;
 }
 bool Same(const std::string& a, const std::string& b) { return a == b; }
+bool Same(uint64_t a, uint64_t b) { return a == b; }
 bool Same(const engine::Etag& a, const engine::Etag& b) { return a == b; }
 bool Same(const engine::ItemEtag& a, const engine::ItemEtag& b) { return a == b; }
 
@@ -54,6 +55,7 @@ void TestOne(std::string_view bytes) {
               server::DecodeItemPageToken);
   CheckDecode(bytes, StatusCode::kInvalidArgument, server::EncodeNameToken,
               server::DecodeNameToken);
+  CheckDecode(bytes, StatusCode::kInvalidArgument, server::EncodeJobToken, server::DecodeJobToken);
   CheckDecode(bytes, StatusCode::kAborted, server::FormatEtag, server::ParseEtag);
   CheckDecode(bytes, StatusCode::kAborted, server::FormatItemEtag, ParseItemEtag);
   if (const auto etag = server::ParseEtag(bytes); etag.ok()) {
@@ -68,6 +70,7 @@ void TestOne(std::string_view bytes) {
               server::DecodeReadToken);
   CheckSealed(engine::ItemEtag{.uid = uid, .row = number}, bit, server::FormatItemEtag,
               ParseItemEtag);
+  CheckSealed(number, bit, server::EncodeJobToken, server::DecodeJobToken);
   CheckSealed(
       server::ItemPageToken{
           .uid = uid, .next_row = number, .options = in.Byte(), .filter_hash = number ^ uid},
@@ -82,6 +85,7 @@ std::vector<Seed> Seeds() {
            server::EncodePageToken({.uid = kUid, .next_row = 17, .options = 3, .filter_hash = 5})},
           {"item_etag", server::FormatItemEtag({.uid = kUid, .row = 4})},
           {"name", server::EncodeNameToken("faces")},
+          {"job", server::EncodeJobToken(12)},
           {"etag", server::FormatEtag({.uid = kUid, .revision = 7})},
           {"empty", ""}};
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "gmock/gmock.h"
+#include "google/longrunning/operations.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "tests/integration/live.h"
 
@@ -331,6 +332,11 @@ TEST_F(WireTest, PageTokensAreOnlyOnesThatWereGiven) {
   memories.set_page_token("!!");
   v1::ListMemoriesResponse listed;
   EXPECT_EQ(Unpack(MNEME_CALL(stub_, ListMemories, memories, &listed)).reason, "TOKEN");
+  google::longrunning::ListOperationsRequest operations;
+  operations.set_page_token("garbage");
+  google::longrunning::ListOperationsResponse jobs;
+  const auto stub = google::longrunning::Operations::NewStub(daemon_->Connect());
+  EXPECT_EQ(Unpack(MNEME_CALL(stub, ListOperations, operations, &jobs)).reason, "TOKEN");
 }
 
 TEST_F(WireTest, BytesThatAreNoMessageAtAll) {

@@ -31,6 +31,8 @@ TEST(Tokens, OneKindIsNotAnother) {
   EXPECT_EQ(back->next_row, 2u);
   EXPECT_FALSE(DecodeNameToken(page).ok());
   EXPECT_EQ(*DecodeNameToken(EncodeNameToken("faces")), "faces");
+  EXPECT_FALSE(DecodeJobToken(EncodeNameToken("faces")).ok());
+  EXPECT_EQ(*DecodeJobToken(EncodeJobToken(7)), 7u);
 }
 
 TEST(Etag, CarriesTheRevision) {

@@ -121,7 +121,7 @@ TEST_F(AnalyzeTest, RefusesBeforeAJobIsMade) {
   StoreSigns("m", 8);
   EXPECT_TRUE(absl::IsNotFound(Analyze("none", analysis::BasinsSpec{}).status()));
   EXPECT_EQ(Reason(Analyze("m", analysis::BasinsSpec{.items = 0}).status()), "RANGE");
-  EXPECT_TRUE(engine_->jobs().List("", 10).empty());
+  EXPECT_TRUE(engine_->jobs().List(0, 10).empty());
   // One analysis holds no more than its bound, whatever the limit of main memory.
   ASSERT_TRUE(Create("wide", {.key_dim = 1'024, .model = models::DenseSpec{}}).ok());
   const auto job = Analyze("wide", analysis::SedamSpec{.patterns = {.generated = 1'000'000}});

@@ -79,7 +79,7 @@ class IndexTest : public EngineTest {
   }
   // The job on an index that waits or runs; empty: none.
   std::string Pending() {
-    for (const JobInfo& job : engine_->jobs().List("", 100)) {
+    for (const JobInfo& job : engine_->jobs().List(0, 100)) {
       if (job.kind == JobKind::kIndex && !job.done) return job.id;
     }
     return "";

@@ -263,19 +263,21 @@ TEST_F(JobRunnerTest, CopiesGoBeforeTheTrainingsThatWait) {
 
 TEST_F(JobRunnerTest, ListsTheNewestFirstInPages) {
   std::vector<std::string> ids;
-  for (const char* name : {"a", "b", "c"}) {
+  for (const char* name : {"a", "b", "c", "d"}) {
     Gate gate;
     gate.go.set_value();
     ids.push_back(jobs_.Submit(JobKind::kTrain, name, gate.Work())->id);
     WaitFor(jobs_, ids.back());
   }
-  const std::vector<JobInfo> page = jobs_.List("", 2);
+  const std::vector<JobInfo> page = jobs_.List(0, 2);
   ASSERT_EQ(page.size(), 2u);
-  EXPECT_EQ(page[0].id, ids[2]);
-  EXPECT_EQ(page[1].id, ids[1]);
-  const std::vector<JobInfo> rest = jobs_.List(page[1].id, 2);
-  ASSERT_EQ(rest.size(), 1u);
-  EXPECT_EQ(rest[0].id, ids[0]);
+  EXPECT_EQ(page[0].id, ids[3]);
+  EXPECT_EQ(page[1].id, ids[2]);
+  ASSERT_TRUE(jobs_.Forget(page[1].id).ok());  // the listing goes on all the same
+  const std::vector<JobInfo> rest = jobs_.List(page[1].number, 3);
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].id, ids[1]);
+  EXPECT_EQ(rest[1].id, ids[0]);
 }
 
 TEST_F(JobRunnerTest, CancelsEverythingWhenItStops) {
