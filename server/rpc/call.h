@@ -1,6 +1,5 @@
 // A unary call on its way, and the one path that all handlers take: admit, decode, hand over,
-// encode, answer. The gate (server/auth/gate.h) decides at its beginning who may make it, and is
-// told at its end how it went.
+// encode, answer (call_entry.h: how it begins and ends).
 //
 // A call is charged to the budget with its request from the start, with its answer from Answer on,
 // until gRPC has let go of both; with what decoding could not borrow, from then until the answer.
@@ -13,7 +12,6 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
-#include <atomic>
 #include <memory>
 #include <new>
 #include <optional>
@@ -23,78 +21,55 @@
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
 #include "core/base/status.h"
-#include "server/auth/gate.h"
-#include "server/net/deliveries.h"
 #include "server/rpc/budget.h"
-#include "server/rpc/call_meter.h"
+#include "server/rpc/call_entry.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/self_owned.h"
 
 namespace mneme::server {
-
-// What all calls share. Outlives them.
-struct CallBounds {
-  uint64_t message_bytes_max = 0;               // of a request
-  std::atomic<int64_t> answer_seconds_max = 0;  // for a client to take a large answer; may change
-  ByteBudget& budget;
-  CallObserver& observer;
-  const Gate& gate;
-  Deliveries& deliveries;
-};
-
-// Requests up to this size are parsed whoever sends them, and take about as much main memory as
-// they have bytes; of larger ones it is looked up what they take.
-inline constexpr uint64_t kSmallRequestBytes = 64 * 1024;
-
-// OK, or RESOURCE_EXHAUSTED (LIMIT) for a request over the configured size.
-absl::Status CheckMessageBytes(uint64_t bytes, uint64_t most);
 
 // RESOURCE_EXHAUSTED (FULL): there was no main memory. gRPC answers what a handler throws itself,
 // without a word, and what the call holds would be held for ever.
 absl::Status OutOfMemory();
 
-// Owns itself: gone when gRPC is done with it.
-class UnaryCall final : public grpc::ServerUnaryReactor {
+class UnaryCall : public grpc::ServerUnaryReactor, protected SelfOwned {
  public:
   // `method`: its place in AllRpcs.
   UnaryCall(CallBounds& bounds, grpc::CallbackServerContext* context, size_t method)
-      : bounds_(bounds), context_(context), meter_(bounds.observer, method, context) {}
+      : bounds_(bounds), context_(context), entry_(bounds, context, method) {}
 
-  // Whether the request may be handled at all. It must live until the call is done, as gRPC's do.
-  absl::Status Admit(const google::protobuf::Message& request);
-  // Answers a call whose message was not parsed with `why`, unless its caller may not call at all;
-  // `request`: an empty one in its place.
+  absl::Status Admit(const google::protobuf::Message& request) { return entry_.Admit(request); }
+  // Answers a call whose message was not parsed (CallEntry::Refuse).
   void Refuse(const google::protobuf::Message& request, google::protobuf::Message* response,
-              const absl::Status& why);
-  // Who makes it; of one that was admitted.
-  const Caller& caller() const { return passage_.caller; }
+              const absl::Status& why) {
+    Answer(entry_.Refuse(request, why), response, false);
+  }
+  const Caller& caller() const { return entry_.caller(); }
   // Answers, once. An answer that does not fit into the budget becomes BUSY, unless the call
   // changed something (`is_write`): then it is sent whatever it takes.
   void Answer(const absl::Status& status, google::protobuf::Message* response, bool is_write);
 
   // For what decoding could not borrow; lives until the answer.
   DecodeArena& arena() { return *arena_; }
-  CallMeter& meter() { return meter_; }
+  CallMeter& meter() { return entry_.meter(); }
 
   void OnDone() override;
   // OnDone is short and waits for nothing: it needs no thread of gRPC's executor, which would be
   // woken for each call.
   bool InternalInlineable() override { return true; }
 
- private:
+ protected:
   ~UnaryCall() override = default;
-  void Leave();
-  // Counts the answer, tells the audit log, and hands it to gRPC.
+
+ private:
+  // Ends the call, and hands the answer to gRPC.
   void End(const absl::Status& status, const google::protobuf::Message* response);
 
   CallBounds& bounds_;
   grpc::CallbackServerContext* const context_;
-  CallMeter meter_;
-  Passage passage_;
-  const google::protobuf::Message* request_ = nullptr;  // from Admit on
+  CallEntry entry_;
   std::optional<DecodeArena> arena_{std::in_place, bounds_.budget};
-  uint64_t charged_bytes_ = 0;
   std::unique_ptr<grpc::Alarm> patience_;  // with large answers
-  std::atomic<int> parties_{1};            // the call, and the alarm
   Mutex mutex_;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -77,8 +77,8 @@ void CallMeter::End(int code, const Message* request, const Message* response) {
   const int64_t nanos = observer_.clock.NowMonotonicNanos() - begin_nanos_;
   observer_.counters.End(method_, code, nanos, bytes_in_, bytes_out_);
   const bool slow = slow_nanos() > 0 && nanos >= slow_nanos();
-  const bool waits = request == nullptr || AllRpcs()[method_].streams();
-  if (slow && !waits) Log(nanos, code, *request, response);
+  if (slow && request != nullptr && !AllRpcs()[method_].waits())
+    Log(nanos, code, *request, response);
   if (watched_ != nullptr && watched_->traced) EndTrace(nanos, code, request, response);
 }
 

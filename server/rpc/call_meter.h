@@ -67,7 +67,8 @@ class CallMeter {
     if (watched_ != nullptr) watched_->timeline.Pass(name);
   }
   // Once. The messages say what was asked of what, and how the answer came about, where the call is
-  // logged or traced; they may be null. Streams are not logged: they take long by their nature.
+  // logged or traced; they may be null. Streams and waits are not logged: they take long by their
+  // nature.
   void End(int code, const google::protobuf::Message* request = nullptr,
            const google::protobuf::Message* response = nullptr);
 

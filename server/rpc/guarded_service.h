@@ -24,7 +24,6 @@
 #include "absl/status/statusor.h"
 #include "server/rpc/call.h"
 #include "server/rpc/rpc_table.h"
-#include "server/rpc/status.h"
 
 namespace mneme::server {
 
@@ -68,12 +67,19 @@ class GuardedHandler final : public grpc::internal::MethodHandler {
   const Method method_;
 };
 
-// A stream of answers that ends without one. Owns itself.
-template <typename Response>
+// A stream of answers that ends without one, as UnaryCall::Refuse ends a call. Owns itself.
+template <typename Request, typename Response>
 class RefusedStream final : public grpc::ServerWriteReactor<Response> {
  public:
-  explicit RefusedStream(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+  RefusedStream(CallBounds& bounds, grpc::CallbackServerContext* context, const Request& request,
+                const absl::Status& why)
+      : entry_(bounds, context, RpcOf<Request>()) {
+    this->Finish(entry_.End(entry_.Refuse(request, why), nullptr));
+  }
   void OnDone() override { delete this; }
+
+ private:
+  CallEntry entry_;
 };
 
 // `Service`: a CallbackService as generated. What derives from it names its methods to Guard.
@@ -126,26 +132,20 @@ class GuardedService : public Service {
   void GuardOne(CallBounds& bounds, Self* self,
                 grpc::ServerWriteReactor<Response>* (Self::*method)(Context*, const Request*)) {
     using Handler = grpc::internal::CallbackServerStreamingHandler<Request, Response>;
-    const auto serve = [self, method](Context* context, const Request* request) {
-      return (self->*method)(context, request);
-    };
-    Replace<Request>(bounds,
-                     {.serving = std::make_unique<Handler>(serve),
-                      .refusing =
-                          [&bounds, serve](absl::Status why) {
-                            return std::make_unique<Handler>(
-                                [&bounds, serve, why = std::move(why)](
-                                    Context* context,
-                                    const Request* request) -> grpc::ServerWriteReactor<Response>* {
-                                  // An empty request of a stranger is refused, and his refusal
-                                  // noted.
-                                  if (!bounds.gate.CheckCaller(*context).ok()) {
-                                    return serve(context, request);
-                                  }
-                                  return new RefusedStream<Response>(why);
-                                });
-                          },
-                      .discard = [](void*) {}});
+    Replace<Request>(
+        bounds,
+        {.serving =
+             std::make_unique<Handler>([self, method](Context* context, const Request* request) {
+               return (self->*method)(context, request);
+             }),
+         .refusing =
+             [&bounds](absl::Status why) {
+               return std::make_unique<Handler>(
+                   [&bounds, why = std::move(why)](Context* context, const Request* request) {
+                     return new RefusedStream<Request, Response>(bounds, context, *request, why);
+                   });
+             },
+         .discard = [](void*) {}});
   }
 
   template <typename Request>

@@ -2,8 +2,7 @@
 #include <grpcpp/alarm.h>
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
+#include <chrono>
 #include <utility>
 
 #include "core/base/status.h"
@@ -11,7 +10,6 @@
 #include "server/rpc/convert_admin.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/operations_service.h"
-#include "server/rpc/status.h"
 #include "server/rpc/tokens.h"
 #include "server/rpc/visible.h"
 
@@ -23,69 +21,56 @@ constexpr int kPageDefault = 100;
 
 // A wait that ends when the job does, when the time is over, or when the caller has gone: whoever
 // comes first answers, and the place among those who wait is free again.
-class WaitReactor final : public grpc::ServerUnaryReactor {
+class OperationWait final : public UnaryCall {
  public:
-  WaitReactor(engine::JobRunner& jobs, std::string id, int64_t timeout_nanos,
-              google::longrunning::Operation* response, const CallBounds& bounds, Caller caller)
-      : jobs_(jobs),
-        id_(std::move(id)),
-        response_(response),
-        gate_(bounds.gate),
-        caller_(std::move(caller)),
-        meter_(bounds.observer, RpcOf<google::longrunning::WaitOperationRequest>()) {
-    const absl::Status waiting = jobs_.Wait(id_, waiter_);
-    if (!waiting.ok()) {
-      parties_ = 1;  // there is no alarm
-      End(ToGrpc(waiting));
-      return;
-    }
-    alarm_.Set(std::chrono::system_clock::now() + std::chrono::nanoseconds(timeout_nanos),
-               [this](bool) { AnswerAsItIs(); });
+  using Request = google::longrunning::WaitOperationRequest;
+
+  OperationWait(engine::JobRunner& jobs, CallBounds& bounds, grpc::CallbackServerContext* context,
+                google::longrunning::Operation* response)
+      : UnaryCall(bounds, context, RpcOf<Request>()), jobs_(jobs), response_(response) {}
+
+  void Begin(const Request& request) {
+    const absl::Status waiting = Wait(request);
+    if (!waiting.ok()) return Answer(waiting, response_, false);
+    SetAlarm(alarm_, TimeOf(request), [this](bool) { AnswerAsItIs(); });
   }
 
   void OnCancel() override { alarm_.Cancel(); }
   void OnDone() override {
     alarm_.Cancel();
-    Leave();
+    UnaryCall::OnDone();
   }
 
  private:
+  static std::chrono::nanoseconds TimeOf(const Request& request) {
+    constexpr std::chrono::nanoseconds kMost = std::chrono::seconds(kWaitSecondsMax);
+    if (!request.has_timeout()) return kMost;
+    const int64_t seconds = std::clamp<int64_t>(request.timeout().seconds(), 0, kWaitSecondsMax);
+    const int nanos = std::clamp(request.timeout().nanos(), 0, 999'999'999);
+    return std::min(kMost, std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanos));
+  }
+
+  absl::Status Wait(const Request& request) {
+    MNEME_RETURN_IF_ERROR(Admit(request));
+    MNEME_ASSIGN_OR_RETURN(id_, DecodeOperationName(request.name()));
+    return jobs_.Wait(id_, waiter_);
+  }
+
   void AnswerAsItIs() {
-    if (waiter_.Leave()) {
-      const absl::StatusOr<engine::JobInfo> job = jobs_.Get(id_);
-      if (job.ok()) EncodeJob(*job, response_);
-      End(ToGrpc(job.status()));
-    }
-    Leave();
-  }
-
-  void End(const grpc::Status& status) {
-    if (status.ok()) {
-      const uint64_t bytes = response_->ByteSizeLong();
-      meter_.AddOut(bytes);
-      gate_.Charge(caller_, bytes);
-    }
-    meter_.End(status.error_code());
-    Finish(status);
-  }
-
-  // Call and alarm each leave once, and look at nothing afterwards.
-  void Leave() {
-    if (parties_.fetch_sub(1) == 1) delete this;
+    if (!waiter_.Leave()) return;
+    const absl::StatusOr<engine::JobInfo> job = jobs_.Get(id_);
+    if (job.ok()) EncodeJob(*job, response_);
+    Answer(job.status(), response_, false);
   }
 
   engine::JobRunner& jobs_;
-  const std::string id_;
   google::longrunning::Operation* const response_;
-  const Gate& gate_;
-  const Caller caller_;
-  CallMeter meter_;
+  std::string id_;
   const engine::JobWaiter waiter_{[this](const engine::JobInfo& job) {
     EncodeJob(job, response_);
-    End(grpc::Status::OK);
+    Answer(absl::OkStatus(), response_, false);
   }};
-  grpc::Alarm alarm_;
-  std::atomic<int> parties_{2};
+  grpc::Alarm alarm_;  // the end of its time; not set where it was refused
 };
 
 }  // namespace
@@ -173,22 +158,9 @@ OperationsServiceImpl::Reactor* OperationsServiceImpl::CancelOperation(
 OperationsServiceImpl::Reactor* OperationsServiceImpl::WaitOperation(
     Context* context, const google::longrunning::WaitOperationRequest* request,
     google::longrunning::Operation* response) {
-  const Passage passage = bounds_.gate.Admit(*context, *request, request->ByteSizeLong());
-  bounds_.gate.Note(*context, passage, *request, passage.status, nullptr);
-  const absl::StatusOr<std::string> id =
-      passage.status.ok() ? DecodeOperationName(request->name()) : passage.status;
-  if (!id.ok()) {
-    Reactor* reactor = context->DefaultReactor();
-    reactor->Finish(ToGrpc(id.status()));
-    return reactor;
-  }
-  int64_t nanos = kWaitSecondsMax * 1'000'000'000;
-  if (request->has_timeout()) {
-    const int64_t seconds = std::clamp<int64_t>(request->timeout().seconds(), 0, kWaitSecondsMax);
-    nanos = std::min(
-        nanos, seconds * 1'000'000'000 + std::clamp(request->timeout().nanos(), 0, 999'999'999));
-  }
-  return new WaitReactor(jobs_, *id, nanos, response, bounds_, passage.caller);
+  auto* call = new OperationWait(jobs_, bounds_, context, response);
+  call->Begin(*request);
+  return call;
 }
 
 }  // namespace mneme::server

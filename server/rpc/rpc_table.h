@@ -24,6 +24,8 @@ struct Rpc {
   // Its name alone, which no other RPC has: "Retrieve".
   const std::string& name() const { return descriptor->name(); }
   bool streams() const { return descriptor->client_streaming() || descriptor->server_streaming(); }
+  // Whether it takes long by its nature.
+  bool waits() const { return streams() || name() == "WaitOperation"; }
 };
 
 // Service by service, in the order of the .proto files.

@@ -83,16 +83,12 @@ absl::Status StoreStreamReactor::Admit(const v1::StoreStreamRequest& message, ui
 
 void StoreStreamReactor::AwaitFirst() {
   StartRead(&incoming_);
-  parties_ = 2;
-  opening_time_.Set(std::chrono::system_clock::now() + std::chrono::milliseconds(kStreamOpeningMs),
-                    [this](bool over) {
-                      if (over) {
-                        mutex_.Lock();
-                        overdue_ = true;
-                        Advance();
-                      }
-                      LeaveReactor();
-                    });
+  SetAlarm(opening_time_, std::chrono::milliseconds(kStreamOpeningMs), [this](bool over) {
+    if (!over) return;
+    mutex_.Lock();
+    overdue_ = true;
+    Advance();
+  });
 }
 
 void StoreStreamReactor::End(const absl::Status& status, uint64_t position) {
@@ -108,11 +104,7 @@ void StoreStreamReactor::OnDone() {
     streams_.Leave(*place_);
     opening_time_.Cancel();
   }
-  LeaveReactor();
-}
-
-void StoreStreamReactor::LeaveReactor() {
-  if (parties_.fetch_sub(1) == 1) delete this;
+  Leave();
 }
 
 void StoreStreamReactor::OnCancel() {

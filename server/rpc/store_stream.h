@@ -20,7 +20,6 @@
 #ifndef MNEME_SERVER_RPC_STORE_STREAM_H_
 #define MNEME_SERVER_RPC_STORE_STREAM_H_
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -34,13 +33,14 @@
 #include "core/engine/engine.h"
 #include "mneme/v1/memory_service.pb.h"
 #include "server/rpc/call.h"
+#include "server/rpc/self_owned.h"
 #include "server/rpc/stream_counts.h"
 
 namespace mneme::server {
 
-// Owns itself: gone when gRPC is done with it.
 class StoreStreamReactor final
-    : public grpc::ServerBidiReactor<grpc::ByteBuffer, v1::StoreStreamResponse> {
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, v1::StoreStreamResponse>,
+      private SelfOwned {
  public:
   // `context`: of the call; outlives the reactor.
   StoreStreamReactor(engine::Engine& engine, CallBounds& bounds, StreamCounts& streams,
@@ -69,8 +69,6 @@ class StoreStreamReactor final
   };
 
   ~StoreStreamReactor() override = default;
-  // gRPC and the alarm each leave once, and look at nothing afterwards.
-  void LeaveReactor();
 
   // Asks the gate about a message, as part of a stream to the memory that was opened.
   // `stores` that it holds count as so many calls.
@@ -110,7 +108,6 @@ class StoreStreamReactor final
   const grpc::CallbackServerContext& context_;
   std::optional<StreamCounts::Place> place_;  // none: it was not let in
   grpc::Alarm opening_time_;                  // until the first message
-  std::atomic<int> parties_{1};               // gRPC, and the alarm
 
   // Set by the reads, which come one after another, before the chunk that they brought is settled.
   v1::StoreStreamRequest opening_;  // `open` alone; what the gate is shown

@@ -5,7 +5,7 @@
 #include "core/base/status.h"
 #include "core/engine/limits.h"
 #include "server/rpc/convert_analysis.h"
-#include "server/rpc/status.h"
+#include "server/rpc/operations_service.h"
 
 namespace mneme::server {
 namespace {
@@ -23,24 +23,35 @@ absl::Status TooManyWatchers() {
                             .retry_after_ms = engine::kBusyRetryMs});
 }
 
+absl::StatusOr<std::shared_ptr<analysis::SampleRing>> FindSamples(const engine::JobRunner& jobs,
+                                                                  const std::string& operation) {
+  MNEME_ASSIGN_OR_RETURN(const std::string id, DecodeOperationName(operation));
+  MNEME_ASSIGN_OR_RETURN(const engine::JobInfo job, jobs.Get(id));
+  if (job.samples != nullptr) return job.samples;
+  return FailedPrecondition(
+      absl::StrFormat("operation '%s' is no analysis: it gives no samples", operation),
+      {.reason = "NOT_AN_ANALYSIS",
+       .given = operation,
+       .expected = "an operation that Analyze began",
+       .next_step = "Wait for it with WaitOperation."});
+}
+
 }  // namespace
 
-WatchReactor::WatchReactor(std::shared_ptr<analysis::SampleRing> samples,
-                           const grpc::Status& refusal, const CallBounds& bounds, Caller caller)
-    : samples_(std::move(samples)),
-      gate_(bounds.gate),
-      caller_(std::move(caller)),
-      meter_(bounds.observer, RpcOf<v1::WatchAnalysisRequest>()) {
-  if (samples_ == nullptr) {
-    End(refusal);
+WatchReactor::WatchReactor(engine::JobRunner& jobs, CallBounds& bounds,
+                           grpc::CallbackServerContext* context,
+                           const v1::WatchAnalysisRequest& request)
+    : gate_(bounds.gate), entry_(bounds, context, RpcOf<v1::WatchAnalysisRequest>()) {
+  const auto begin = [&]() -> absl::Status {
+    MNEME_RETURN_IF_ERROR(entry_.Admit(request));
+    MNEME_ASSIGN_OR_RETURN(samples_, FindSamples(jobs, request.operation()));
+    return absl::OkStatus();
+  };
+  if (const absl::Status begun = begin(); !begun.ok()) {
+    End(begun);
   } else {
     Advance();
   }
-}
-
-void WatchReactor::End(const grpc::Status& status) {
-  meter_.End(status.error_code());
-  Finish(status);
 }
 
 void WatchReactor::Advance() {
@@ -52,11 +63,11 @@ void WatchReactor::Advance() {
       named_ = true;
     }
     const uint64_t bytes = message_.ByteSizeLong();
-    meter_.AddOut(bytes);
-    gate_.Charge(caller_, bytes);
+    entry_.meter().AddOut(bytes);
+    gate_.Charge(entry_.caller(), bytes);
     StartWrite(&message_);
   } else if (samples_->IsOver(next_)) {
-    End(grpc::Status::OK);
+    End(absl::OkStatus());
   } else {
     Wait();
   }
@@ -74,13 +85,13 @@ void WatchReactor::Wait() {
     cancelled = waiting->cancelled;
     if (!cancelled) waiting->last = watcher;
   }
-  if (cancelled) return End(ToGrpc(ClientGone()));
-  if (!samples->WhenReady(next, watcher) && watcher.Leave()) End(ToGrpc(TooManyWatchers()));
+  if (cancelled) return End(ClientGone());
+  if (!samples->WhenReady(next, watcher) && watcher.Leave()) End(TooManyWatchers());
 }
 
 void WatchReactor::OnWriteDone(bool ok) {
   if (ok) return Advance();
-  End(ToGrpc(ClientGone()));
+  End(ClientGone());
 }
 
 void WatchReactor::OnCancel() {
@@ -90,7 +101,7 @@ void WatchReactor::OnCancel() {
     waiting_->cancelled = true;
     watcher = waiting_->last;
   }
-  if (watcher.has_value() && watcher->Leave()) End(ToGrpc(ClientGone()));
+  if (watcher.has_value() && watcher->Leave()) End(ClientGone());
 }
 
 }  // namespace mneme::server

@@ -18,19 +18,19 @@
 #include "core/analysis/sample_ring.h"
 #include "core/base/mutex.h"
 #include "core/base/waiters.h"
+#include "core/engine/jobs.h"
 #include "mneme/v1/admin_service.pb.h"
 #include "mneme/v1/analysis.pb.h"
-#include "server/rpc/call.h"
-#include "server/rpc/call_meter.h"
+#include "server/rpc/call_entry.h"
 
 namespace mneme::server {
 
 // Owns itself: gone when gRPC is done with it.
 class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
  public:
-  // `samples` null: refused with the status.
-  WatchReactor(std::shared_ptr<analysis::SampleRing> samples, const grpc::Status& refusal,
-               const CallBounds& bounds, Caller caller);
+  // `request` outlives it, as gRPC's do.
+  WatchReactor(engine::JobRunner& jobs, CallBounds& bounds, grpc::CallbackServerContext* context,
+               const v1::WatchAnalysisRequest& request);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -45,15 +45,14 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::AnalysisSample> {
   };
 
   ~WatchReactor() override = default;
-  void End(const grpc::Status& status);
+  void End(const absl::Status& status) { Finish(entry_.End(status, nullptr)); }
   // Writes the next sample, ends, or waits.
   void Advance();
   void Wait();
 
-  const std::shared_ptr<analysis::SampleRing> samples_;
   const Gate& gate_;
-  const Caller caller_;  // pays for the samples
-  CallMeter meter_;
+  CallEntry entry_;
+  std::shared_ptr<analysis::SampleRing> samples_;  // from the beginning, unless it is refused
   const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
   uint64_t next_ = 0;
   bool named_ = false;  // the observables were told
