@@ -1,10 +1,8 @@
 #include "server/http/http_server.h"
 
+#include <fcntl.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <string_view>
@@ -96,29 +94,11 @@ uint64_t ConnectionsOf(MHD_Daemon* daemon) {
   return info == nullptr ? 0 : info->num_connections;
 }
 
-// host:port as an address to listen on.
-struct Address {
-  sockaddr_storage storage = {};
-};
-
-absl::StatusOr<Address> Resolve(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  std::string host = listen.substr(0, colon);
-  const std::string port = listen.substr(colon + 1);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  addrinfo hints = {};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-  if (error != 0) {
-    return Unavailable(absl::StrFormat("http.listen: %s: %s", listen, gai_strerror(error)),
-                       {.reason = "LISTEN", .next_step = "Correct --http.listen."});
-  }
-  Address out;
-  memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  return out;
+absl::Status CannotListen(const std::string& why) {
+  return Unavailable(
+      why, {.reason = "LISTEN",
+            .next_step = "Is another mnemed running there? Choose another --http.listen, or none: "
+                         "--http.listen=none."});
 }
 
 }  // namespace
@@ -313,34 +293,37 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions&
                                                               const Clock& clock,
                                                               ByteBudget& budget,
                                                               HttpHandler handler) {
-  MNEME_ASSIGN_OR_RETURN(const Address address, Resolve(options.listen));
+  absl::StatusOr<std::vector<Socket>> sockets = ListenOn(options.listen);
+  if (!sockets.ok()) return CannotListen(std::string(sockets.status().message()));
   std::unique_ptr<HttpServer> server(new HttpServer(options, clock, budget, std::move(handler)));
-  const auto* to = reinterpret_cast<const sockaddr*>(&address.storage);
-  MHD_Daemon* const daemon = server->StartDaemon(options.tls, to, -1);
-  if (daemon == nullptr) {
-    return Unavailable(
-        absl::StrFormat("cannot listen on %s", options.listen),
-        {.reason = "LISTEN",
-         .next_step = "Is another mnemed running there? Choose another --http.listen, or none: "
-                      "--http.listen=none."});
-  }
-  const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
-  if (info != nullptr) server->port_ = info->port;
+  server->port_ = PortOf(sockets->front());
   MutexLock lock(&server->mutex_);
-  server->daemons_.push_back(daemon);
+  server->listening_ = sockets->size();
+  server->daemons_ = server->StartDaemons(options.tls, *std::move(sockets));
+  if (server->daemons_.empty()) {
+    return CannotListen(absl::StrFormat("cannot serve on %s", options.listen));
+  }
   return server;
 }
 
-MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, const sockaddr* address,
-                                    int socket) {
-  std::vector<MHD_OptionItem> more;
-  if (address != nullptr) {
-    more.push_back({MHD_OPTION_SOCK_ADDR, 0, const_cast<sockaddr*>(address)});
-  } else {
-    more.push_back({MHD_OPTION_LISTEN_SOCKET, socket, nullptr});
+std::vector<MHD_Daemon*> HttpServer::StartDaemons(const HttpCertificate& tls,
+                                                  std::vector<Socket> sockets) {
+  std::vector<MHD_Daemon*> out;
+  for (Socket& socket : sockets) {
+    // libmicrohttpd closes the socket, even where the daemon does not start.
+    MHD_Daemon* const daemon = socket ? StartDaemon(tls, socket.Release()) : nullptr;
+    if (daemon == nullptr) {
+      for (MHD_Daemon* started : out) MHD_stop_daemon(started);
+      return {};
+    }
+    out.push_back(daemon);
   }
+  return out;
+}
+
+MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, int socket) {
+  std::vector<MHD_OptionItem> more = {{MHD_OPTION_LISTEN_SOCKET, socket, nullptr}};
   unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
-  if (address != nullptr && address->sa_family == AF_INET6) flags |= MHD_USE_IPv6;
   if (!tls.certificate.empty()) {
     flags |= MHD_USE_TLS;
     more.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, const_cast<char*>(tls.certificate.c_str())});
@@ -361,7 +344,7 @@ MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, const sockaddr* 
 absl::Status HttpServer::Renew(const HttpCertificate& tls) {
   MutexLock lock(&mutex_);
   // Those that nobody is connected to any more.
-  for (size_t i = 0; i + 1 < daemons_.size();) {
+  for (size_t i = 0; i + listening_ < daemons_.size();) {
     if (ConnectionsOf(daemons_[i]) > 0) {
       ++i;
       continue;
@@ -369,24 +352,28 @@ absl::Status HttpServer::Renew(const HttpCertificate& tls) {
     MHD_stop_daemon(daemons_[i]);
     daemons_.erase(daemons_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  if (daemons_.size() >= kHttpRenewalsMax) {
-    return FailedPrecondition("connections of too many earlier certificates are open",
-                              {.reason = "RENEWALS",
-                               .given = absl::StrCat(daemons_.size(), " certificates in use"),
-                               .expected = absl::StrCat("fewer than ", kHttpRenewalsMax),
-                               .next_step = "Wait until their clients have left."});
+  if (daemons_.size() >= kHttpRenewalsMax * listening_) {
+    return FailedPrecondition(
+        "connections of too many earlier certificates are open",
+        {.reason = "RENEWALS",
+         .given = absl::StrCat(daemons_.size() / listening_, " certificates in use"),
+         .expected = absl::StrCat("fewer than ", kHttpRenewalsMax),
+         .next_step = "Wait until their clients have left."});
   }
-  const MHD_DaemonInfo* listening = MHD_get_daemon_info(daemons_.back(), MHD_DAEMON_INFO_LISTEN_FD);
-  const int socket = dup(listening->listen_fd);
-  MHD_Daemon* const daemon = socket < 0 ? nullptr : StartDaemon(tls, nullptr, socket);
-  if (daemon == nullptr) {
-    if (socket >= 0) close(socket);
+  const std::vector<MHD_Daemon*> before(daemons_.end() - static_cast<std::ptrdiff_t>(listening_),
+                                        daemons_.end());
+  std::vector<Socket> sockets;
+  for (MHD_Daemon* daemon : before) {
+    const int socket = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
+    sockets.emplace_back(fcntl(socket, F_DUPFD_CLOEXEC, 0));
+  }
+  const std::vector<MHD_Daemon*> renewed = StartDaemons(tls, std::move(sockets));
+  if (renewed.empty()) {
     return Unavailable("the HTTP port does not take the certificate",
                        {.reason = "LISTEN", .next_step = "Correct tls.certificate and tls.key."});
   }
-  const int before = MHD_quiesce_daemon(daemons_.back());
-  if (before >= 0) close(before);
-  daemons_.push_back(daemon);
+  for (MHD_Daemon* daemon : before) Socket(MHD_quiesce_daemon(daemon)).Close();
+  daemons_.insert(daemons_.end(), renewed.begin(), renewed.end());
   return absl::OkStatus();
 }
 

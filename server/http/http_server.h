@@ -1,10 +1,10 @@
 // The HTTP port: connections, bounds, and one handler that is given whole requests.
 //
-// One thread of libmicrohttpd's takes and sends bytes for all connections. A request is handed over
-// once its body is there; its connection is then suspended until the handler responds, from
-// whatever thread, so nobody waits. Bodies and answers are charged to the byte budget that gRPC's
-// calls are charged to, for as long as they are held; answers to half of it at most, so that those
-// who read slowly leave room for the others.
+// A thread of libmicrohttpd's for each address takes and sends bytes for all its connections. A
+// request is handed over once its body is there; its connection is then suspended until the handler
+// responds, from whatever thread, so nobody waits. Bodies and answers are charged to the byte
+// budget that gRPC's calls are charged to, for as long as they are held; answers to half of it at
+// most, so that those who read slowly leave room for the others.
 //
 // A request that has an Origin header comes from a page in a browser, and is refused: a page that
 // its reader happens to visit must not reach a server on his loopback address. What has none may
@@ -28,11 +28,11 @@
 #include "core/base/mutex.h"
 #include "server/http/hosts.h"
 #include "server/http/patience.h"
+#include "server/net/socket.h"
 #include "server/rpc/budget.h"
 
 struct MHD_Connection;
 struct MHD_Daemon;
-struct sockaddr;
 
 namespace mneme::server {
 
@@ -149,8 +149,9 @@ class HttpServer {
   bool TakeBody(Exchange& exchange, const char* data, size_t size);
   bool Handle(Exchange& exchange);
   bool Send(Exchange& exchange);
-  // Listens on `address`, or on a socket that listens already. Null: it cannot.
-  MHD_Daemon* StartDaemon(const HttpCertificate& tls, const sockaddr* address, int socket);
+  // One for each socket that listens; none where one of them cannot be.
+  std::vector<MHD_Daemon*> StartDaemons(const HttpCertificate& tls, std::vector<Socket> sockets);
+  MHD_Daemon* StartDaemon(const HttpCertificate& tls, int socket);
 
   const HttpOptions options_;
   const Clock& clock_;
@@ -168,7 +169,8 @@ class HttpServer {
   mutable Mutex mutex_;  // a leaf
   CondVar idle_;         // nothing is under way any more
   uint64_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
-  // The last one listens; those before it have connections of earlier certificates.
+  size_t listening_ ABSL_GUARDED_BY(mutex_) = 0;  // addresses
+  // The last `listening_` listen; those before them have connections of earlier certificates.
   std::vector<MHD_Daemon*> daemons_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -43,7 +43,7 @@ LAYERS = {
     "server/net":        ([*BASE, "server/observe"],                       ["absl", "grpc", "json"]),
     "server/rpc":        (["server/auth", "server/config", "server/net", "server/observe", "server/tracing", "proto", *ENGINE], ["absl", "grpc", "xxhash"]),
     "server/peer":       (["server/auth", "server/config", "server/net", "server/observe", "server/rpc", "proto", *ENGINE], ["absl", "grpc"]),
-    "server/http":       ([*BASE, "core/engine", "server/observe", "server/rpc", "proto"],
+    "server/http":       ([*BASE, "core/engine", "server/net", "server/observe", "server/rpc", "proto"],
                                                                            ["absl", "grpc", "json", "microhttpd", "prometheus"]),
     "server/offline":    (["server/config", *ENGINE],                       ["absl", "json"]),
     "server":            (["server/auth", "server/config", "server/http", "server/net", "server/observe", "server/offline", "server/peer", "server/rpc", "server/tracing", *ENGINE],

@@ -60,10 +60,15 @@ struct Server {
 
 class Client {
  public:
-  explicit Client(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    MNEME_CHECK(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
+  explicit Client(int port) : Client(port, AF_INET) {}
+  Client(int port, int family) : socket_(socket(family, SOCK_STREAM, 0)) {
+    sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(static_cast<uint16_t>(port))};
+    v6.sin6_addr = in6addr_loopback;
+    MNEME_CHECK((family == AF_INET
+                     ? connect(socket_, reinterpret_cast<sockaddr*>(&v4), sizeof(v4))
+                     : connect(socket_, reinterpret_cast<sockaddr*>(&v6), sizeof(v6))) == 0);
   }
   ~Client() { close(socket_); }
   void Send(std::string_view text) { EXPECT_TRUE(TrySend(text)); }
@@ -214,6 +219,24 @@ TEST(HttpServer, RefusesAnAddressThatIsTakenOrIsNone) {
     ASSERT_FALSE(second.ok()) << listen;
     EXPECT_EQ(GetErrorDetail(second.status())->reason, "LISTEN");
     EXPECT_THAT(GetErrorDetail(second.status())->next_step, HasSubstr("--http.listen"));
+  }
+}
+
+TEST(HttpServer, ServesOnAllAddressesOfWhatItListensOnAndGoesOnWithThemWhenRenewed) {
+  if (!ListenOn("[::1]:0").ok()) GTEST_SKIP() << "this machine has no IPv6";
+  for (const char* listen : {"0.0.0.0:0", "localhost:0"}) {
+    if (const auto found = ListenOn(listen); listen[0] == 'l' && found->size() < 2) continue;
+    HttpOptions options = kOptions;
+    options.listen = listen;
+    Server server(options);
+    for (int renewals = 0; renewals < 2; ++renewals) {
+      for (const int family : {AF_INET, AF_INET6}) {
+        Client client(server.http->port(), family);
+        client.Send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        EXPECT_THAT(client.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200")) << listen << family;
+      }
+      ASSERT_TRUE(server.http->Renew({}).ok());
+    }
   }
 }
 
