@@ -4,6 +4,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/json.h"
+#include "client/cli/say.h"
 #include "client/cli/text.h"
 
 namespace mneme::cli {
@@ -75,15 +76,7 @@ void AddDelete(CLI::App& alias, Context& context) {
     context.action = [&context, name, allow_missing]() -> absl::Status {
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
-      if (absl::Status s = client->DeleteAlias(*name, *allow_missing, context.call()); !s.ok()) {
-        return s;
-      }
-      if (context.json) {
-        context.io.out << Dump({{"deleted", *name}}) << "\n";
-      } else {
-        context.io.out << *name << " deleted\n";
-      }
-      return absl::OkStatus();
+      return SayDeleted(client->DeleteAlias(*name, *allow_missing, context.call()), *name, context);
     };
   });
 }

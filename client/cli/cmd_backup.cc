@@ -6,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/json.h"
 #include "client/cli/operations.h"
+#include "client/cli/say.h"
 #include "client/cli/text.h"
 
 namespace mneme::cli {
@@ -97,13 +98,7 @@ void AddDelete(CLI::App& backup, Context& context) {
     context.action = [&context, name]() -> absl::Status {
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
-      if (absl::Status s = client->DeleteBackup(*name, context.call()); !s.ok()) return s;
-      if (context.json) {
-        context.io.out << Dump({{"deleted", *name}}) << "\n";
-      } else {
-        context.io.out << *name << " deleted\n";
-      }
-      return absl::OkStatus();
+      return SayDeleted(client->DeleteBackup(*name, context.call()), *name, context);
     };
   });
 }

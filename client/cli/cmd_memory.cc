@@ -9,6 +9,7 @@
 #include "client/cli/describe.h"
 #include "client/cli/item_policy_flags.h"
 #include "client/cli/json.h"
+#include "client/cli/say.h"
 #include "client/cli/spec_flags.h"
 #include "client/cli/text.h"
 
@@ -189,13 +190,7 @@ void AddDelete(CLI::App& memory, Context& context) {
       auto client = MakeClient(context);
       if (!client.ok()) return client.status();
       options->call = context.call();
-      if (absl::Status s = client->DeleteMemory(*name, *options); !s.ok()) return s;
-      if (context.json) {
-        context.io.out << Dump({{"deleted", *name}}) << "\n";
-      } else {
-        context.io.out << *name << " deleted\n";
-      }
-      return absl::OkStatus();
+      return SayDeleted(client->DeleteMemory(*name, *options), *name, context);
     };
   });
 }

@@ -6,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/json.h"
 #include "client/cli/operations.h"
+#include "client/cli/say.h"
 #include "client/cli/text.h"
 
 namespace mneme::cli {
@@ -63,18 +64,6 @@ void AddOne(CLI::App& operation, Context& context, const std::string& verb,
   });
 }
 
-// What was done to an operation.
-absl::Status Say(const absl::Status& status, const std::string& verb, const std::string& name,
-                 const std::string& sentence, const Context& context) {
-  if (!status.ok()) return status;
-  if (context.json) {
-    context.io.out << Dump({{verb, name}}) << "\n";
-  } else {
-    context.io.out << sentence << "\n";
-  }
-  return status;
-}
-
 }  // namespace
 
 void AddOperationCommands(CLI::App& app, Context& context) {
@@ -100,8 +89,7 @@ void AddOperationCommands(CLI::App& app, Context& context) {
          });
   AddOne(*operation, context, "delete", "Forget one that has ended",
          [&context](client::Client& client, const std::string& name) {
-           return Say(client.DeleteOperation(name, context.call()), "deleted", name,
-                      name + " deleted", context);
+           return SayDeleted(client.DeleteOperation(name, context.call()), name, context);
          });
 }
 
