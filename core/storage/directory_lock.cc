@@ -9,6 +9,7 @@
 
 #include "core/base/status.h"
 #include "core/storage/data_directory.h"
+#include "rocksdb/status.h"
 
 namespace mneme::storage {
 namespace {
@@ -28,6 +29,15 @@ absl::Status Locked(const std::string& directory) {
        .given = directory,
        .expected = "a data directory that no one else has open",
        .next_step = "Stop the other mnemed, or name another data directory."});
+}
+
+// RocksDB has no code for this; these are its two messages, for another process and for this one.
+bool IsHeld(const rocksdb::Status& lock) {
+  if (!lock.IsIOError()) return false;
+  const std::string text = lock.ToString();
+  return text.find("lock hold by current process") != std::string::npos ||
+         (text.find("While lock file") != std::string::npos &&
+          text.ends_with(std::generic_category().message(EAGAIN)));
 }
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& directory) {

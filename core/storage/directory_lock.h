@@ -12,6 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+namespace rocksdb {
+class Status;
+}
+
 namespace mneme::storage {
 
 class DirectoryLock {
@@ -37,6 +41,10 @@ class DirectoryLock {
 
 // What is said where somebody else has `directory`.
 absl::Status Locked(const std::string& directory);
+
+// Whether RocksDB did not get the lock of a file because somebody has it, this process included:
+// any other failure (no right to write, no such locks) is the system's to explain.
+bool IsHeld(const rocksdb::Status& lock);
 
 }  // namespace mneme::storage
 

@@ -10,6 +10,7 @@
 #include "core/base/mutex.h"
 #include "core/base/status.h"
 #include "core/storage/backup_directory.h"
+#include "core/storage/directory_lock.h"
 #include "core/storage/files.h"
 #include "core/storage/keys.h"
 #include "core/storage/metered_file_system.h"
@@ -122,6 +123,9 @@ absl::Status RocksDbBackupStore::Lock() {
       files().LockFile(JoinPath(directory_, "LOCK"), IOOptions(), &lock_, nullptr);
   if (locked.ok()) return absl::OkStatus();
   lock_ = nullptr;
+  if (!IsHeld(locked)) {
+    return FromRocksDb(locked, absl::StrCat("locking backup directory '", directory_, "'"));
+  }
   return FailedPrecondition(
       absl::StrCat("backup directory '", directory_, "' is in use: ", locked.ToString()),
       {.reason = "LOCKED",

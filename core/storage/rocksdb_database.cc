@@ -30,7 +30,8 @@ absl::Status PrepareLog(rocksdb::FileSystem& files, const std::string& directory
   rocksdb::FileLock* lock = nullptr;
   const rocksdb::IOStatus locked =
       files.LockFile(JoinPath(path, "LOCK"), rocksdb::IOOptions(), &lock, nullptr);
-  if (!locked.ok()) return Locked(directory);
+  if (IsHeld(locked)) return Locked(directory);
+  MNEME_RETURN_IF_ERROR(FromRocksDb(locked, "locking the data directory"));
   const absl::Status checked = CheckWriteAheadLog(files, path, /*repair=*/true);
   const absl::Status unlocked = FromRocksDb(files.UnlockFile(lock, rocksdb::IOOptions(), nullptr),
                                             "unlocking the data directory");
@@ -38,11 +39,8 @@ absl::Status PrepareLog(rocksdb::FileSystem& files, const std::string& directory
 }
 
 absl::Status FromOpen(const rocksdb::Status& status, const std::string& directory) {
-  // RocksDB has no code for this; these are its two messages, for another process and for this one.
+  if (IsHeld(status)) return Locked(directory);
   const std::string text = status.ToString();
-  const bool locked = text.find("While lock file") != std::string::npos ||
-                      text.find("lock hold by current process") != std::string::npos;
-  if (status.IsIOError() && locked) return Locked(directory);
   const std::string doing =
       absl::StrCat("opening the database of data directory '", directory, "'");
   // With `create_if_missing` off: the database, a family or a file of it is not there.

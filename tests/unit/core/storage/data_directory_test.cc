@@ -120,5 +120,17 @@ TEST(DataDirectory, ThatCannotBeMadeSaysSo) {
   }
 }
 
+// A directory in place of the lock's file: it cannot be opened, whoever asks (root may do what
+// rights forbid). Nobody else has it.
+TEST(DataDirectory, WhoseLockCannotBeTakenSaysWhy) {
+  TempDirectory temp;
+  ASSERT_TRUE(OpenStatus(temp.path()).ok());
+  fs::remove(temp.path() + "/db/LOCK");
+  fs::create_directory(temp.path() + "/db/LOCK");
+  const absl::Status status = OpenStatus(temp.path());
+  EXPECT_EQ(Reason(status), "STORAGE_IO") << status;
+  EXPECT_NE(StdView(status.message()).find("Is a directory"), std::string_view::npos) << status;
+}
+
 }  // namespace
 }  // namespace mneme::storage
