@@ -24,6 +24,8 @@ constexpr MarkerKind kMarkerKind = {.file = "MNEME-BACKUPS",
                                     .foreign_reason = "NOT_A_BACKUP_DIRECTORY"};
 constexpr std::string_view kReady = "ready";
 constexpr size_t kManifestBytesMax = 256u << 20;
+constexpr std::string_view kLastNumberFile = "last";
+constexpr size_t kLastNumberBytesMax = 64;
 
 std::string ManifestFolder(const std::string& directory) { return JoinPath(directory, "manifest"); }
 std::string ManifestPath(const std::string& directory, uint32_t id) {
@@ -64,6 +66,30 @@ absl::Status DeleteManifest(rocksdb::FileSystem& files, const std::string& direc
   MNEME_RETURN_IF_ERROR(FromRocksDb(files.DeleteFile(path, IOOptions(), nullptr),
                                     absl::StrCat("deleting '", path, "'")));
   return SyncDirectory(files, ManifestFolder(directory));
+}
+
+absl::StatusOr<uint32_t> ReadLastNumber(rocksdb::FileSystem& files, const std::string& directory) {
+  const std::string path = JoinPath(directory, kLastNumberFile);
+  if (files.FileExists(path, IOOptions(), nullptr).IsNotFound()) return 0;
+  MNEME_ASSIGN_OR_RETURN(const std::string value, ReadWhole(files, path, kLastNumberBytesMax));
+  const absl::StatusOr<uint64_t> id = DecodeIdRow(kLastNumberFile, value);
+  if (!id.ok())
+    return Annotate(id.status(), absl::StrCat("the last backup's number in '", path, "'"));
+  return static_cast<uint32_t>(*id);
+}
+
+absl::Status WriteLastNumber(rocksdb::FileSystem& files, const std::string& directory,
+                             uint32_t id) {
+  return WriteWhole(files, JoinPath(directory, kLastNumberFile), EncodeIdRow(kLastNumberFile, id));
+}
+
+absl::Status KeepNumberTaken(rocksdb::FileSystem& files, const std::string& directory,
+                             uint32_t id) {
+  const std::string folder = JoinPath(directory, "meta");
+  const std::string path = JoinPath(folder, absl::StrCat(id));
+  if (id == 0 || files.FileExists(path, IOOptions(), nullptr).ok()) return absl::OkStatus();
+  MNEME_RETURN_IF_ERROR(MakeDirectory(files, folder));
+  return WriteWhole(files, path, "");
 }
 
 absl::StatusOr<std::map<uint32_t, absl::StatusOr<BackupEntry>>> ReadManifests(

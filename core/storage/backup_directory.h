@@ -29,6 +29,16 @@ absl::Status WriteManifest(rocksdb::FileSystem& files, const std::string& direct
                            const BackupEntry& entry);
 absl::Status DeleteManifest(rocksdb::FileSystem& files, const std::string& directory, uint32_t id);
 
+// The highest number that a backup of the folder ever had, as it was noted; 0 where none was.
+// DataLoss where the note is damaged.
+absl::StatusOr<uint32_t> ReadLastNumber(rocksdb::FileSystem& files, const std::string& directory);
+// Durable on return.
+absl::Status WriteLastNumber(rocksdb::FileSystem& files, const std::string& directory, uint32_t id);
+// BackupEngine counts on from the highest number whose list of files it finds when it is opened: an
+// empty list keeps `id` taken where there is none. It is no backup, and is cleared away as one that
+// was not finished.
+absl::Status KeepNumberTaken(rocksdb::FileSystem& files, const std::string& directory, uint32_t id);
+
 // All there are, by id; DataLoss for one that is damaged. Clears half-written ones away.
 absl::StatusOr<std::map<uint32_t, absl::StatusOr<BackupEntry>>> ReadManifests(
     rocksdb::FileSystem& files, const std::string& directory);

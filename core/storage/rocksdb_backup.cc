@@ -53,6 +53,9 @@ class RocksDbBackupStore final : public BackupStore {
   rocksdb::FileSystem& files() const { return *env_->GetFileSystem(); }
   absl::Status Lock();
   absl::Status OpenEngine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  // So that the engine goes on above every number that was given here, to backups that are gone
+  // too.
+  absl::Status KeepNumbersTaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_, entries_mutex_);
   // Brings manifests and backups together; clears away what was not finished.
   absl::Status LoadEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_, entries_mutex_);
   // FULL unless so many bytes more leave the reserve of the folder's disk free.
@@ -70,6 +73,7 @@ class RocksDbBackupStore final : public BackupStore {
 
   mutable Mutex work_mutex_;  // held over long work
   std::unique_ptr<rocksdb::BackupEngine> engine_ ABSL_GUARDED_BY(work_mutex_);
+  uint32_t last_id_ ABSL_GUARDED_BY(work_mutex_) = 0;  // the next backup's number is one above
 
   mutable Mutex entries_mutex_;
   std::map<uint32_t, absl::StatusOr<BackupEntry>> entries_ ABSL_GUARDED_BY(entries_mutex_);
@@ -114,8 +118,16 @@ absl::Status RocksDbBackupStore::Open() {
   MutexLock entries_lock(&entries_mutex_);
   MNEME_RETURN_IF_ERROR(ClaimBackupDirectory(files(), directory_));
   MNEME_RETURN_IF_ERROR(Lock());
+  MNEME_ASSIGN_OR_RETURN(entries_, ReadManifests(files(), directory_));
+  MNEME_RETURN_IF_ERROR(KeepNumbersTaken());
   MNEME_RETURN_IF_ERROR(OpenEngine());
   return LoadEntries();
+}
+
+absl::Status RocksDbBackupStore::KeepNumbersTaken() {
+  MNEME_ASSIGN_OR_RETURN(last_id_, ReadLastNumber(files(), directory_));
+  if (!entries_.empty()) last_id_ = std::max(last_id_, entries_.rbegin()->first);
+  return KeepNumberTaken(files(), directory_, last_id_);
 }
 
 absl::Status RocksDbBackupStore::Lock() {
@@ -146,7 +158,6 @@ absl::Status RocksDbBackupStore::OpenEngine() {
 }
 
 absl::Status RocksDbBackupStore::LoadEntries() {
-  MNEME_ASSIGN_OR_RETURN(entries_, ReadManifests(files(), directory_));
   std::vector<rocksdb::BackupInfo> infos;
   std::vector<rocksdb::BackupID> damaged;
   engine_->GetBackupInfo(&infos);
@@ -155,6 +166,7 @@ absl::Status RocksDbBackupStore::LoadEntries() {
   std::set<uint32_t> held(damaged.begin(), damaged.end());
   for (const rocksdb::BackupInfo& info : infos) whole.insert(info.backup_id);
   held.insert(whole.begin(), whole.end());
+  if (!held.empty()) last_id_ = std::max(last_id_, *held.rbegin());
   for (uint32_t id : held) {
     if (entries_.contains(id)) continue;
     MNEME_RETURN_IF_ERROR(FromRocksDb(engine_->DeleteBackup(id),
@@ -199,6 +211,8 @@ absl::StatusOr<uint32_t> RocksDbBackupStore::Create(Storage& storage, const Prog
   const std::string doing = absl::StrCat("a backup into '", directory_, "'");
   if (!go_on(0)) return Stopped(doing);
   MNEME_RETURN_IF_ERROR(AskForRoom(NewTableBytes(files(), directory_, *database)));
+  // Before anyone can hear of it.
+  MNEME_RETURN_IF_ERROR(WriteLastNumber(files(), directory_, last_id_ + 1));
   rocksdb::BackupID id = 0;
   bool stopped = false;
   absl::Status room;  // others fill the disk meanwhile
@@ -216,6 +230,7 @@ absl::StatusOr<uint32_t> RocksDbBackupStore::Create(Storage& storage, const Prog
     if (!room.ok()) return room;
     return created.IsNoSpace() ? Full(created.ToString()) : FromRocksDb(created, doing);
   }
+  last_id_ = id;
   rocksdb::BackupInfo info;
   MNEME_RETURN_IF_ERROR(FromRocksDb(engine_->GetBackupInfo(id, &info), doing));
   MutexLock entries_lock(&entries_mutex_);

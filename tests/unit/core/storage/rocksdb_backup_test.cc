@@ -141,6 +141,61 @@ TEST_F(BackupTest, SurvivesReopeningOfTheFolderUnlessItWasNotFinished) {
   EXPECT_FALSE(fs::exists(backups() + "/private/" + std::to_string(unfinished)));
 }
 
+TEST_F(BackupTest, HasANumberThatNoOtherEverHad) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  uint32_t last = 0;
+  const auto make = [&](BackupStore& store) {
+    const uint32_t id = MakeBackup(store, "m");
+    EXPECT_GT(id, last);
+    last = id;
+  };
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    for (int i = 0; i < 3; ++i) make(*store);
+    ASSERT_TRUE(store->Delete(last).ok());  // the newest
+  }
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    make(*store);
+    const std::vector<BackupEntry> all = store->List().value();
+    EXPECT_EQ(all.size(), 3u);
+    for (const BackupEntry& entry : all) ASSERT_TRUE(store->Delete(entry.id).ok());
+  }
+  for (int opened = 0; opened < 3; ++opened) {  // it is kept however often nothing is made
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    EXPECT_TRUE(store->List()->empty());
+    EXPECT_EQ(Reason(store->Get(last).status()), "BACKUP_NOT_FOUND");
+    EXPECT_TRUE(fs::is_empty(backups() + "/meta"));
+  }
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  make(*store);
+  EXPECT_TRUE(store->VerifyFiles(last, nullptr).ok());
+}
+
+TEST_F(BackupTest, WithoutItsListOfFilesKeepsItsNumber) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  uint32_t id = 0;
+  {
+    const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+    id = MakeBackup(*store, "m");
+  }
+  fs::remove(backups() + "/meta/" + std::to_string(id));
+  fs::remove(backups() + "/last");  // as a folder of before there was one
+  const std::unique_ptr<BackupStore> store = OpenBackups(backups());
+  EXPECT_TRUE(absl::IsDataLoss(store->Get(id).status())) << store->Get(id).status();
+  EXPECT_GT(MakeBackup(*store, "m"), id);
+  EXPECT_TRUE(store->Delete(id).ok());
+}
+
+TEST_F(BackupTest, IsRefusedWhereTheLastNumberIsDamaged) {
+  ASSERT_TRUE(CommitNumber(*storage_, 1).ok());
+  MakeBackup(*OpenBackups(backups()), "m");
+  std::fstream(backups() + "/last", std::ios::in | std::ios::out | std::ios::binary) << "xx";
+  const absl::Status status = OpenBackupStore(backups(), Clock::Real(), 0).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(StdView(status.message()).find("/last'"), std::string_view::npos) << status;
+}
+
 TEST_F(BackupTest, IsStoppedWhenTheCallerSaysSoAndLeavesNothing) {
   for (uint64_t n = 1; n <= 100; ++n) ASSERT_TRUE(CommitNumber(*storage_, n).ok());
   const std::unique_ptr<BackupStore> store = OpenBackups(backups());
@@ -178,10 +233,10 @@ TEST_F(BackupTest, LeavesTheReserveOfItsDiskAndNothingOfItself) {
   const auto disk = std::make_shared<FillingDisk>();
   const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
   const auto store = *OpenBackupStore(backups(), Clock::Real(), kReserve, env.get());
-  const auto files = [this] {
+  const auto files = [this] {  // but for the number, which is not given again
     size_t count = 0;
     for (const auto& entry : fs::recursive_directory_iterator(backups())) {
-      count += entry.is_regular_file() ? 1 : 0;
+      count += entry.is_regular_file() && entry.path().filename() != "last" ? 1 : 0;
     }
     return count;
   };
