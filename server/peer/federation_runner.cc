@@ -287,10 +287,12 @@ void FederationRunner::TakeEvent(StreamEvent event) {
   MutexLock lock(&mutex_);
   const auto link = links_.find(event.peer);
   if (node_ == nullptr || link == links_.end() || link->second.serial != event.serial) return;
+  // Over already: what else came of it came too late.
+  if (link->second.stream == nullptr) return;
   if (std::holds_alternative<std::monostate>(event.what)) {
+    const std::shared_ptr<PeerStream> stream = link->second.stream;
     Handle(fed::StreamUp{event.peer});
-    if (link->second.stream != nullptr) link->second.stream->Next();
-    return;
+    return stream->Next();  // of none where the node has closed it
   }
   if (std::holds_alternative<std::string>(event.what)) {
     link->second.wire_bytes_before += link->second.stream->bytes_sent();
@@ -345,6 +347,7 @@ PeerCallbacks FederationRunner::CallbacksFor(const std::string& peer, uint64_t s
   };
   return {.delivered = nullptr,
           .frame = [put](absl::StatusOr<fed::Frame> frame) { put(std::move(frame)); },
+          .up = [put] { put(std::monostate()); },
           .down = put};
 }
 
@@ -369,7 +372,6 @@ void FederationRunner::KeepLinks() {
     link.dial_at = now + kRedialNanos;
     const fed::PlanNode& node = plan_->nodes[*fed::FindNode(*plan_, peer)];
     link.stream = options_.dial(node, limits(), CallbacksFor(peer, link.serial));
-    inbox_->Put(StreamEvent{.peer = peer, .serial = link.serial, .what = {}});
   }
 }
 
@@ -406,7 +408,6 @@ absl::StatusOr<AcceptedStream> FederationRunner::Accept(
   callbacks.delivered = std::move(delivered);
   AcceptedStream accepted = AcceptPeerStream(limits(), std::move(callbacks));
   link.stream = accepted.stream;
-  inbox_->Put(StreamEvent{.peer = peer, .serial = link.serial, .what = {}});
   return accepted;
 }
 

@@ -108,7 +108,7 @@ class FederationRunner {
   using Input = std::variant<StreamEvent, TakenRows, std::shared_ptr<const federation::Plan>,
                              federation::PlanLost, federation::Drain>;
   struct Link {
-    std::shared_ptr<PeerStream> stream;  // null: none
+    std::shared_ptr<PeerStream> stream;  // null: none; the node hears of it once it is up
     uint64_t serial = 0;
     int64_t dial_at = 0;             // monotonic
     uint64_t wire_bytes_before = 0;  // of earlier streams

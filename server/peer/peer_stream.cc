@@ -64,7 +64,7 @@ class StreamReactor : public Reactor, public PeerStream {
       reading_ = false;
       if (over_) return;
     }
-    if (!ok) return GoDown("the peer closed the stream");
+    if (!ok) return Broke("the peer closed the stream");
     if (callbacks_.delivered) callbacks_.delivered(incoming_.ByteSizeLong());
     absl::StatusOr<bool> whole = joiner_.Take(std::move(incoming_));
     if (!whole.ok()) return callbacks_.frame(whole.status());
@@ -73,21 +73,36 @@ class StreamReactor : public Reactor, public PeerStream {
   }
 
   void OnWriteDone(bool ok) override {
-    if (!ok) return GoDown("a frame could not be sent");
-    WriteNext();
+    if (ok) WriteNext();  // else there is no other: the call is over, and its end is told
   }
 
  protected:
   // Ends the call, once.
   virtual void End(const std::string& reason) = 0;
+  // Nothing more can be read.
+  virtual void Broke(const std::string& reason) = 0;
 
-  void GoDown(const std::string& reason) {
+  void ComeUp() {
     {
       MutexLock lock(&mutex_);
-      if (std::exchange(over_, true)) return;
+      if (over_) return;
+    }
+    if (callbacks_.up) callbacks_.up();
+  }
+  void GoDown(const std::string& reason) {
+    bool ends = false;
+    {
+      MutexLock lock(&mutex_);
+      if (std::exchange(told_, true)) return;
+      ends = !std::exchange(over_, true);
     }
     callbacks_.down(reason);
-    End(reason);
+    if (ends) End(reason);
+  }
+  // No read and no write is begun any more, and `down` is still to come. False: so it was before.
+  bool StopWork() {
+    MutexLock lock(&mutex_);
+    return !std::exchange(over_, true);
   }
 
  private:
@@ -135,6 +150,7 @@ class StreamReactor : public Reactor, public PeerStream {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;  // that it is down
 };
 
 class OpenedStream final : public StreamReactor<ClientReactor> {
@@ -152,7 +168,8 @@ class OpenedStream final : public StreamReactor<ClientReactor> {
   }
 
   void OnReadInitialMetadataDone(bool ok) override {
-    if (!ok) GoDown("the peer is out of reach");
+    if (!ok) return Broke("the peer is out of reach");
+    ComeUp();
   }
   void OnDone(const grpc::Status& status) override {
     GoDown(status.ok() ? "the peer closed the stream" : status.error_message());
@@ -164,6 +181,10 @@ class OpenedStream final : public StreamReactor<ClientReactor> {
     context_.TryCancel();
     RemoveHold();
   }
+  // The call is over at the other end: OnDone has its word on why.
+  void Broke(const std::string&) override {
+    if (StopWork()) RemoveHold();
+  }
 
   grpc::ClientContext context_;
   std::shared_ptr<OpenedStream> self_;  // until OnDone
@@ -172,7 +193,13 @@ class OpenedStream final : public StreamReactor<ClientReactor> {
 class TakenStream final : public StreamReactor<ServerReactor> {
  public:
   using StreamReactor::StreamReactor;
-  void Own(std::shared_ptr<TakenStream> self) { self_ = std::move(self); }
+  void Own(std::shared_ptr<TakenStream> self) {
+    self_ = std::move(self);
+    StartSendInitialMetadata();  // the peer waits for an answer before it says anything
+  }
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (ok) ComeUp();
+  }
   void OnCancel() override { GoDown("the peer is gone"); }
   void OnDone() override { self_.reset(); }
 
@@ -180,6 +207,7 @@ class TakenStream final : public StreamReactor<ServerReactor> {
   void End(const std::string& reason) override {
     Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, reason));
   }
+  void Broke(const std::string& reason) override { GoDown(reason); }
 
   std::shared_ptr<TakenStream> self_;  // until OnDone
 };

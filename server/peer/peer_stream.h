@@ -10,7 +10,9 @@
 //
 // Invariants
 //   1. At most one read and one write are under way.
-//   2. `down` is called once, and nothing after it.
+//   2. `down` is called once, and no frame after it; `up` at most once, before any frame. Where
+//   Close
+//      meets the peer's answer, `up` may come behind `down`.
 #ifndef MNEME_SERVER_PEER_PEER_STREAM_H_
 #define MNEME_SERVER_PEER_PEER_STREAM_H_
 
@@ -42,7 +44,10 @@ struct PeerCallbacks {
   std::function<void(uint64_t bytes)> delivered;
   // InvalidArgument (FRAME): bytes that are no frame.
   std::function<void(absl::StatusOr<federation::Frame>)> frame;
-  // The stream is over: why.
+  // May be empty: the other end has answered. A stream that was only opened may lead nowhere. Where
+  // the answer was a refusal the next read fails.
+  std::function<void()> up;
+  // The stream is over: why. A peer's own words, or gRPC's, may be part of it.
   std::function<void(const std::string& reason)> down;
 };
 
@@ -50,14 +55,14 @@ class PeerStream {
  public:
   virtual ~PeerStream() = default;
   virtual void Send(federation::Frame frame) = 0;
-  // Reads the next frame. Once at the start, then once after each.
+  // Reads the next frame. Once at the start, when it is up or before; then once after each.
   virtual void Next() = 0;
   virtual void Close(const std::string& reason) = 0;
   // Of whole frames sent so far, as protobuf has them.
   virtual uint64_t bytes_sent() const = 0;
 };
 
-// Opens a stream to the peer; `down` is called where that fails. Next has to be called.
+// Opens a stream to the peer; `down` is called where that fails.
 std::shared_ptr<PeerStream> OpenPeerStream(v1::PeerService::Stub& stub, std::string_view federation,
                                            std::string_view node, FrameLimits limits,
                                            PeerCallbacks callbacks);

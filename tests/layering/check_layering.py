@@ -71,7 +71,8 @@ UNIT_ALSO = {
     "core/engine": ["tests/unit/core/filter"],  # attributes as they are stored
     "core/models": ["tests/unit/core/models/dense", "tests/unit/core/models/index"],  # rows and their plain truth
     "core/storage": ["tests/support"],  # the disk that fails
-    "server": ["proto", "tests/sim", "tests/support"],  # the contract of a coordinator, and a real etcd
+    # The contract of a coordinator, and a real etcd; an engine beside a neighbour that is made up.
+    "server": ["proto", "tests/sim", "tests/support", "tests/unit/core/engine"],
     "client/cli": ["tests/support"],  # certificates
     "server/auth": ["proto", "tests/support"],  # certificates, and connections
     "server/tracing": ["tests/support"],  # a collector

@@ -29,10 +29,17 @@ struct End {
                   frames.push_back(std::move(frame));
                   changed.NotifyAll();
                 },
+            .up =
+                [this] {
+                  MutexLock lock(&mutex);
+                  is_up = true;
+                  changed.NotifyAll();
+                },
             .down =
-                [this](const std::string&) {
+                [this](const std::string& reason) {
                   MutexLock lock(&mutex);
                   is_down = true;
+                  why = reason;
                   changed.NotifyAll();
                 }};
   }
@@ -47,6 +54,12 @@ struct End {
     frames.pop_front();
     return first;
   }
+  bool AwaitUp() {
+    MutexLock lock(&mutex);
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!is_up && std::chrono::steady_clock::now() < end) changed.WaitFor(&mutex, kPatience);
+    return is_up;
+  }
   bool AwaitDown() {
     MutexLock lock(&mutex);
     const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -56,7 +69,9 @@ struct End {
   Mutex mutex;
   CondVar changed;
   std::deque<absl::StatusOr<fed::Frame>> frames ABSL_GUARDED_BY(mutex);
+  bool is_up ABSL_GUARDED_BY(mutex) = false;
   bool is_down ABSL_GUARDED_BY(mutex) = false;
+  std::string why ABSL_GUARDED_BY(mutex);  // it is down
 };
 
 class Service final : public v1::PeerService::CallbackService {
@@ -177,6 +192,48 @@ TEST_F(PeerStreamTest, AStreamThatEndsInTheMiddleOfAFrameGivesNothingOfIt) {
   EXPECT_TRUE(there_.AwaitDown());
   MutexLock lock(&there_.mutex);
   for (const auto& frame : there_.frames) EXPECT_EQ(*frame, Memory(1, 200'000)) << "whole";
+}
+
+TEST_F(PeerStreamTest, BothEndsAreUpBeforeAnythingIsSaidAndHearWhyItEnded) {
+  Open();
+  EXPECT_TRUE(here_.AwaitUp());
+  EXPECT_TRUE(there_.AwaitUp());
+  yours_->Send(Memory(1, 10));
+  EXPECT_TRUE(here_.Take().ok());
+  mine_->Next();
+  yours_->Close("another spec");
+  ASSERT_TRUE(here_.AwaitDown());
+  MutexLock lock(&here_.mutex);
+  EXPECT_EQ(here_.why, "another spec");
+}
+
+TEST_F(PeerStreamTest, OfAPeerThatIsNotThereOnlyTheEndIsHeard) {
+  const auto stub = v1::PeerService::NewStub(
+      grpc::CreateChannel("unix:no-such-socket", grpc::InsecureChannelCredentials()));
+  mine_ = OpenPeerStream(*stub, "f", "a", kLimits, here_.Callbacks());
+  ASSERT_TRUE(here_.AwaitDown());
+  MutexLock lock(&here_.mutex);
+  EXPECT_FALSE(here_.is_up);
+  EXPECT_NE(here_.why, "");
+}
+
+TEST_F(PeerStreamTest, OneThatIsRefusedHearsWhy) {
+  class Refusing final : public v1::PeerService::CallbackService {
+    grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>* Exchange(
+        grpc::CallbackServerContext*) override {
+      return RefusePeerStream(Unavailable("no plan yet", {.reason = "NO_PLAN"}));
+    }
+  } refusing;
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&refusing);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const auto stub = v1::PeerService::NewStub(server->InProcessChannel({}));
+  mine_ = OpenPeerStream(*stub, "f", "a", kLimits, here_.Callbacks());
+  mine_->Next();
+  ASSERT_TRUE(here_.AwaitDown());
+  server->Shutdown();
+  MutexLock lock(&here_.mutex);
+  EXPECT_EQ(here_.why, "no plan yet");
 }
 
 }  // namespace
