@@ -85,7 +85,7 @@ void AddFederationMetrics(const FederationHost* host, MetricFamilies& families) 
   AddFor(all,
          AddCounter(families, "mneme_federation_sent_bytes_total", "Bytes sent to neighbours."),
          [](const Status& s) {
-           uint64_t sum = 0;
+           uint64_t sum = s.wire_bytes_gone;
            for (const auto& [peer, bytes] : s.wire_bytes_sent) sum += bytes;
            return sum;
          });

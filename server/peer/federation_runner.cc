@@ -133,7 +133,7 @@ void FederationRunner::Run() {
   {
     MutexLock lock(&mutex_);
     if (node_ != nullptr) Handle(fed::Stop{});
-    while (!links_.empty()) CloseLink(links_.begin()->first, "this node leaves");
+    CloseLinks(absl::StrFormat("node '%s' stops", options_.node));
     last = std::exchange(next_, {});
   }
   if (last.state != nullptr) ExchangeNow(std::move(last)).IgnoreError();
@@ -229,7 +229,7 @@ void FederationRunner::Exchange() {
 
 void FederationRunner::StartOver() {
   MutexLock lock(&mutex_);
-  while (!links_.empty()) CloseLink(links_.begin()->first, "this node starts over");
+  CloseLinks(absl::StrFormat("node '%s' starts over", options_.node));
   node_ = nullptr;
   next_ = {};
   published_ = nullptr;
@@ -295,9 +295,7 @@ void FederationRunner::TakeEvent(StreamEvent event) {
     return stream->Next();  // of none where the node has closed it
   }
   if (std::holds_alternative<std::string>(event.what)) {
-    link->second.wire_bytes_before += link->second.stream->bytes_sent();
-    link->second.stream = nullptr;
-    link->second.dial_at = clock_.NowMonotonicNanos() + kRedialNanos;
+    EndStream(link->second);
     return Handle(fed::StreamDown{event.peer});
   }
   auto& frame = std::get<absl::StatusOr<fed::Frame>>(event.what);
@@ -359,10 +357,14 @@ void FederationRunner::KeepLinks() {
     for (const fed::NodeIndex node : fed::PlaceOf(*plan_, *me).neighbours)
       neighbours_.push_back(plan_->nodes[node].name);
   }
-  std::vector<std::string> gone;
-  for (const auto& [peer, link] : links_)
-    if (std::ranges::find(neighbours_, peer) == neighbours_.end()) gone.push_back(peer);
-  for (const std::string& peer : gone) CloseLink(peer, "no neighbours any more");
+  for (auto& [peer, link] : links_)
+    if (std::ranges::find(neighbours_, peer) == neighbours_.end())
+      CloseLink(peer, "no neighbours any more");
+  std::erase_if(links_, [&](const auto& entry) {
+    if (fed::FindNode(*plan_, entry.first).has_value()) return false;
+    wire_bytes_gone_ += entry.second.wire_bytes_before;
+    return true;
+  });
   const int64_t now = clock_.NowMonotonicNanos();
   for (const std::string& peer : neighbours_) {
     if (peer < options_.node) continue;  // it opens the stream
@@ -377,12 +379,20 @@ void FederationRunner::KeepLinks() {
 
 void FederationRunner::CloseLink(const std::string& peer, const std::string& reason) {
   const auto link = links_.find(peer);
-  if (link == links_.end()) return;
-  const std::shared_ptr<PeerStream> stream = link->second.stream;
-  links_.erase(link);
-  if (stream == nullptr) return;
-  stream->Close(reason);
+  if (link == links_.end() || link->second.stream == nullptr) return;
+  link->second.stream->Close(reason);
+  EndStream(link->second);
   if (node_ != nullptr) Handle(fed::StreamDown{peer});
+}
+
+void FederationRunner::CloseLinks(const std::string& reason) {
+  for (const auto& [peer, link] : links_) CloseLink(peer, reason);
+}
+
+void FederationRunner::EndStream(Link& link) {
+  link.wire_bytes_before += link.stream->bytes_sent();
+  link.stream = nullptr;
+  link.dial_at = clock_.NowMonotonicNanos() + kRedialNanos;
 }
 
 absl::StatusOr<AcceptedStream> FederationRunner::Accept(
@@ -413,7 +423,9 @@ absl::StatusOr<AcceptedStream> FederationRunner::Accept(
 
 RunnerStatus FederationRunner::Status() const {
   MutexLock lock(&mutex_);
-  RunnerStatus status{.waiting_for = waiting_for_, .rows_missed = rows_missed_};
+  RunnerStatus status{.waiting_for = waiting_for_,
+                      .wire_bytes_gone = wire_bytes_gone_,
+                      .rows_missed = rows_missed_};
   if (node_ != nullptr) status.node = node_->Status(clock_.NowUnixNanos());
   if (status.waiting_for.empty() && plan_ == nullptr) {
     status.waiting_for = "a plan; until it comes this node learns its own items only";

@@ -69,7 +69,8 @@ struct RunnerStatus {
   std::string waiting_for;   // empty: at work
   std::string coordination;  // what is wrong with the coordinator; empty: nothing
   federation::NodeStatus node;
-  std::map<std::string, uint64_t> wire_bytes_sent;  // by neighbour, whole frames
+  std::map<std::string, uint64_t> wire_bytes_sent;  // by node of the plan, whole frames
+  uint64_t wire_bytes_gone = 0;                     // to those that no plan names any more
   uint64_t rows_missed = 0;  // stored rows that were never learned: too many at once
 };
 
@@ -129,8 +130,12 @@ class FederationRunner {
   void Handle(const federation::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CarryOut(federation::Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveItems(const models::FederatedRows& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Streams to neighbours that are not there yet; none to those that are neighbours no more.
+  // Streams to neighbours that are not there yet; none to those that are neighbours no more. What
+  // is known of a link is kept while the plan names the peer.
   void KeepLinks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CloseLinks(const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The link has no stream any more, and gets no other before kRedialPause.
+  void EndStream(Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLink(const std::string& peer, const std::string& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FrameLimits limits() const {
@@ -148,7 +153,8 @@ class FederationRunner {
   std::unique_ptr<federation::Node> node_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const federation::Plan> plan_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> neighbours_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Link> links_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Link> links_ ABSL_GUARDED_BY(mutex_);        // by peer, of the plan
+  uint64_t wire_bytes_gone_ ABSL_GUARDED_BY(mutex_) = 0;             // of links that were
   std::vector<federation::Action> actions_ ABSL_GUARDED_BY(mutex_);  // scratch
   std::string waiting_for_ ABSL_GUARDED_BY(mutex_) = "its first round";
   uint64_t serials_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -225,6 +225,22 @@ TEST_F(FederationTest, FramesThatAreNoneEndTheStreamAndChangeNothing) {
   }));
 }
 
+TEST_F(FederationTest, BytesSentDoNotFallWhenANeighbourComesAgain) {
+  constexpr uint64_t kBytesLeast = 50'000;  // more than a new stream begins with
+  ASSERT_TRUE(StoreUntil({"north", "south"}, [&] {
+    const v1::FederationStatus north = Status("north");
+    return north.edges_size() == 1 && north.edges(0).wire_bytes_sent() > kBytesLeast;
+  }));
+  const uint64_t before = Status("north").edges(0).wire_bytes_sent();
+  sites_["mid"].daemon->Stop(SIGKILL);
+  Start("mid");  // it opens the stream to north
+  ASSERT_TRUE(StoreUntil({"north"}, [&] {
+    const v1::FederationStatus mid = Status("mid");
+    return mid.edges_size() == 2 && mid.edges(0).up() && mid.edges(1).up();
+  }));
+  EXPECT_GE(Status("north").edges(0).wire_bytes_sent(), before);
+}
+
 TEST(FederationAlone, AServerWithoutAFileSaysSo) {
   const TemporaryDirectory directory;
   const auto daemon = Daemon::Mnemed(MNEMED_PATH, directory.path());

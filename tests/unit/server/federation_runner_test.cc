@@ -43,14 +43,17 @@ class FakeStream final : public PeerStream {
     }
     callbacks_.down(reason);
   }
-  uint64_t bytes_sent() const override { return 0; }
+  uint64_t bytes_sent() const override { return kBytes; }
 
   // What the neighbour does.
   void Answer() { callbacks_.up(); }
+  void Say(fed::Frame frame) { callbacks_.frame(std::move(frame)); }
   size_t sent() const {
     MutexLock lock(&mutex_);
     return sent_;
   }
+
+  static constexpr uint64_t kBytes = 100;
 
  private:
   const PeerCallbacks callbacks_;
@@ -63,8 +66,7 @@ class FakeStream final : public PeerStream {
 class FederationRunnerTest : public engine::EngineTest {
  protected:
   FederationRunnerTest() {
-    EXPECT_TRUE(
-        Create("m", engine::LinearSpecOf(kDim, kDim, models::LinearRule::kFederated)).ok());
+    EXPECT_TRUE(Create("m", engine::LinearSpecOf(kDim, kDim, models::LinearRule::kFederated)).ok());
   }
 
   // `dialled` is what the neighbour makes of each stream, before the runner has it in hand.
@@ -104,6 +106,12 @@ class FederationRunnerTest : public engine::EngineTest {
     spec.privacy = {.min_contributors = 1, .min_items = 1};
     return spec;
   }
+  // The neighbour's first frame, where the federation is another one to it.
+  static fed::Frame HelloOfAnotherSpec(const Clock& clock) {
+    return {.header = {.epoch = 1, .sender = 1, .incarnation = IncarnationByTime(clock)},
+            .body = fed::Hello{.spec_hash = fed::Hash(Spec()) + 1, .wants_reply = true}};
+  }
+
   // The node ends another round.
   void PassRound() {
     const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -164,6 +172,27 @@ TEST_F(FederationRunnerTest, IsLinkedOnceTheNeighbourHasAnswered) {
   stream()->Answer();
   PassTwoRounds();
   EXPECT_FALSE(Linked());
+}
+
+TEST_F(FederationRunnerTest,
+       ANeighbourOfAnotherSpecIsDialledAgainAfterThePauseAndItsBytesStayCounted) {
+  Start([this](FakeStream& stream) {
+    stream.Answer();
+    stream.Say(HelloOfAnotherSpec(clock_));
+  });
+  constexpr int kRounds = 60;
+  uint64_t bytes = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    PassRound();
+    const uint64_t now = runner_->Status().wire_bytes_sent["b"];
+    EXPECT_GE(now, bytes) << "the counter fell in round " << round;
+    bytes = now;
+  }
+  PassTwoRounds();
+  EXPECT_FALSE(Linked());
+  EXPECT_GE(dials(), 2u);
+  EXPECT_LE(dials(), 2 + kRounds * kRound / kRedialPause);
+  EXPECT_EQ(runner_->Status().wire_bytes_sent["b"], dials() * FakeStream::kBytes);
 }
 
 }  // namespace
