@@ -214,6 +214,13 @@ void Database::StartFlush() {
   db_->Flush(soon, handles_).PermitUncheckedError();  // what it lacks shows at the next commit
 }
 
+absl::Status Database::FlushTables() {
+  rocksdb::FlushOptions options;
+  options.allow_write_stall = true;  // else it may wait for compactions, which may rest
+  return FromRocksDb(db_->Flush(options, handles_),
+                     "writing tables of commits that are durable in the log");
+}
+
 absl::Status Database::log_failure() const {
   return log_guard_ == nullptr ? absl::OkStatus()
                                : FromRocksDb(log_guard_->failure(), "a sync of the log");

@@ -55,6 +55,9 @@ class Database {
   absl::Status GoOn();
   // Has write buffers flushed, for the room that they owe and that the log takes; soon.
   void StartFlush();
+  // Writes what the log was synced for into table files, family by family: until the last one is
+  // done the log holds all.
+  absl::Status FlushTables();
   // On the disk of one that is written to.
   DiskRoom& room() const { return *room_; }
   // How a sync of the log failed, on whatever thread: nothing since then is on the disk. OK while

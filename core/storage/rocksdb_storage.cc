@@ -60,6 +60,7 @@ class RocksDbStorage final : public Storage {
   }
   absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) override;
   absl::Status Flush() override;
+  absl::Status FlushTables() override;
 
   absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const override {
     return storage::ReadCatalogue(*database_);
@@ -260,6 +261,16 @@ absl::Status RocksDbStorage::Flush() {
   MutexLock lock(&write_mutex_);
   MNEME_RETURN_IF_ERROR(Writable());
   return FlushLocked();
+}
+
+absl::Status RocksDbStorage::FlushTables() {
+  MutexLock lock(&write_mutex_);
+  MNEME_RETURN_IF_ERROR(Writable());
+  MNEME_RETURN_IF_ERROR(FlushLocked());
+  MNEME_RETURN_IF_ERROR(
+      database_->room().Ask(OwedBytes(*database_) + kLogRoomBytes, /*last=*/false));
+  if (database_->waits_for_space()) MNEME_RETURN_IF_ERROR(database_->GoOn());
+  return database_->FlushTables();
 }
 
 absl::Status RocksDbStorage::FlushLocked() {

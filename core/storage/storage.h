@@ -170,6 +170,12 @@ class Storage {
   virtual absl::Status Commit(std::unique_ptr<CommitBatch> batch, Sync sync) = 0;
   // Makes every commit so far durable. Errors as Commit's.
   virtual absl::Status Flush() = 0;
+  // Flush, and then nothing lies in the log alone: what comes to the log while nobody has the
+  // storage open takes no commit away. Cost: writes at most the write buffers, a quarter of
+  // memory_bytes_max. Errors as Flush's; besides, where only the second half failed and every
+  // commit is durable, in the log: ResourceExhausted FULL (no room for the tables), Unavailable
+  // STORAGE_IO.
+  virtual absl::Status FlushTables() = 0;
 
   // ---- catalogue
   struct CatalogueEntry {

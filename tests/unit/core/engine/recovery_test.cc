@@ -1,5 +1,6 @@
 // Answers after a restart equal answers before, for every model and every way of keeping rows.
 #include <cmath>
+#include <filesystem>
 
 #include "tests/unit/core/engine/engine_fixture.h"
 
@@ -189,6 +190,29 @@ TEST_F(EngineTest, RowsThatAreNotKeptLeaveTheDiskWithACheckpoint) {
 
 INSTANTIATE_TEST_SUITE_P(Stops, RecoveryTest, ::testing::Bool(),
                          [](const auto& param) { return param.param ? "Clean" : "Killed"; });
+
+// After a clean stop it does not matter what becomes of the log's files.
+TEST_F(EngineTest, CloseLeavesNothingInTheLogAlone) {
+  const models::MemorySpec linear = LinearSpecOf(8, 8, models::LinearRule::kRidge);
+  for (const bool full : {false, true}) {  // what is closed first may have come from an empty log
+    ASSERT_TRUE(Create(full ? "c" : "a", DenseSpecOf(8)).ok());
+    ASSERT_TRUE(Create(full ? "d" : "b", linear).ok());
+    const Matrix keys = UnitRows(20, 8, 3);
+    ASSERT_TRUE(Store({.memory = full ? "c" : "a", .keys = keys}).ok());
+    ASSERT_TRUE(Store({.memory = full ? "d" : "b", .keys = keys, .responses = keys}).ok());
+    ASSERT_TRUE(engine_->Close().ok());
+    engine_.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/data/db")) {
+      if (entry.path().extension() == ".log") std::filesystem::remove(entry.path());
+    }
+    Open();
+    EXPECT_EQ(engine_->ListMemories("", 10).size(), full ? 4u : 2u);
+    for (const MemoryInfo& info : engine_->ListMemories("", 10)) {
+      EXPECT_EQ(info.stats.items, 20u) << info.name;
+      EXPECT_EQ(info.health, Health::kServing) << info.name;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace mneme::engine

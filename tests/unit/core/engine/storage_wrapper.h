@@ -26,6 +26,7 @@ class StorageWrapper : public storage::Storage {
     return inner_->Commit(std::move(batch), sync);
   }
   absl::Status Flush() override { return inner_->Flush(); }
+  absl::Status FlushTables() override { return inner_->FlushTables(); }
   absl::StatusOr<std::vector<CatalogueEntry>> ReadCatalogue() const override {
     return inner_->ReadCatalogue();
   }

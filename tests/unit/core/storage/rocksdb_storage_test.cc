@@ -270,6 +270,28 @@ TEST(RocksDbStorage, DroppingAMemoryLeavesNothingOfItAndAllOfItsNeighbours) {
   }
 }
 
+TEST(RocksDbStorage, AfterFlushTablesNothingLiesInTheLogAlone) {
+  TempDirectory directory;
+  for (uint64_t n = 1; n <= 3; ++n) {  // with nothing new in some families, too
+    {
+      std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+      ASSERT_TRUE(CommitStore(*storage, kFaces, n, (n - 1) * 10, 10, Sync::kDisk).ok());
+      std::unique_ptr<CommitBatch> batch = storage->NewBatch();
+      batch->PutAlias({.alias = std::to_string(n), .memory = "faces"});
+      ASSERT_TRUE(storage->Commit(std::move(batch), Sync::kOs).ok());
+      const absl::Status flushed = storage->FlushTables();
+      ASSERT_TRUE(flushed.ok()) << flushed;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path() + "/db")) {
+      if (entry.path().extension() == ".log") std::filesystem::remove(entry.path());
+    }
+    const std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+    EXPECT_EQ(AllRows(*storage, kFaces).size(), n * 10);
+    EXPECT_EQ(AllRecords(*storage, kFaces).size(), n);
+    EXPECT_EQ(storage->ReadAliases()->size(), n);
+  }
+}
+
 TEST(RocksDbStorage, ALargeStateComesBackInOnePieceAndASmallerOneReplacesIt) {
   TempDirectory directory;
   std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
