@@ -52,19 +52,13 @@ Copies::~Copies() {
 }
 
 absl::StatusOr<MemoryUid> Copies::ChooseUid(std::optional<MemoryUid> wanted) {
-  const auto unused = [this](MemoryUid uid) -> absl::StatusOr<bool> {
-    if (context_.catalogue.ContainsUid(uid)) return false;
-    MNEME_ASSIGN_OR_RETURN(const uint64_t next_row, context_.storage.NextRow(uid));
-    MNEME_ASSIGN_OR_RETURN(const uint64_t position, context_.storage.LastPosition(uid));
-    return next_row == 0 && position == 0;
-  };
   MemoryUid uid = wanted.value_or(0);
-  for (bool good = false; !good;) {
+  for (bool used = true; used;) {
     if (!wanted.has_value()) {
       uid = Random(context_.random.Next(), static_cast<uint64_t>(context_.clock.NowUnixNanos()))
                 .Next();
     }
-    MNEME_ASSIGN_OR_RETURN(good, unused(uid));
+    MNEME_ASSIGN_OR_RETURN(used, context_.storage.IsUsed(uid));
     wanted.reset();
   }
   return uid;

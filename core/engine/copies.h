@@ -60,9 +60,9 @@ class Copies {
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
 
-  // Copies the data of a memory under `wanted`, if that uid was never used here, else under a fresh
-  // one; the outcomes of requests in `scope` come along only with the wanted uid.
-  // ResourceExhausted (FULL) before the disk is. Cancelled.
+  // Copies the data of a memory under `wanted`, unless that uid is or was a memory's here
+  // (Storage::IsUsed), else under a fresh one; the outcomes of requests in `scope` come along only
+  // with the wanted uid. ResourceExhausted (FULL) before the disk is. Cancelled.
   absl::StatusOr<MemoryUid> Copy(const storage::Storage& source, MemoryUid source_uid,
                                  std::optional<MemoryUid> wanted, std::string_view scope,
                                  const storage::ProgressFn& progress);

@@ -11,6 +11,7 @@ constexpr char kFormatTag = '\x00';
 constexpr char kDescriptionTag = '\x01';
 constexpr char kCountersTag = '\x02';
 constexpr char kAliasTag = '\x03';
+constexpr char kUsedTag = '\x04';
 constexpr char kOutcomeTag = '\x01';
 constexpr char kOutcomeTimeTag = '\x02';
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
@@ -65,6 +66,9 @@ std::string DescriptionPrefix() { return std::string(1, kDescriptionTag); }
 std::string DescriptionKey(MemoryUid uid) { return TaggedUid(kDescriptionTag, uid); }
 std::string CountersPrefix() { return std::string(1, kCountersTag); }
 std::string CountersKey(MemoryUid uid) { return TaggedUid(kCountersTag, uid); }
+
+std::string UsedPrefix() { return std::string(1, kUsedTag); }
+std::string UsedKey(MemoryUid uid) { return TaggedUid(kUsedTag, uid); }
 
 std::string AliasPrefix() { return std::string(1, kAliasTag); }
 std::string AliasKey(std::string_view alias) { return AliasPrefix().append(alias); }

@@ -25,6 +25,8 @@ std::string DescriptionPrefix();  // catalogue: all descriptions of memories
 std::string DescriptionKey(MemoryUid uid);
 std::string CountersPrefix();  // catalogue: the counters of all memories
 std::string CountersKey(MemoryUid uid);
+std::string UsedPrefix();  // catalogue: uids of memories that were dropped
+std::string UsedKey(MemoryUid uid);
 std::string AliasPrefix();  // catalogue: all aliases
 std::string AliasKey(std::string_view alias);
 std::string OutcomePrefix();  // requests: all outcomes
@@ -39,7 +41,7 @@ std::string OutcomeTimeBound(int64_t time_unix_nanos);
 std::string PrefixEnd(std::string_view prefix);
 
 absl::StatusOr<uint64_t> NumberFromKey(std::string_view key);  // of NumberKey
-// Of DescriptionKey and CountersKey.
+// Of DescriptionKey, CountersKey and UsedKey.
 absl::StatusOr<MemoryUid> UidFromCatalogueKey(std::string_view key);
 // Of any key that begins with a memory's uid.
 absl::StatusOr<MemoryUid> UidFromMemoryKey(std::string_view key);

@@ -148,6 +148,12 @@ void RocksDbBatch::PutCounters(MemoryUid uid, const MemoryCounters& counters) {
   Put(Family::kCatalogue, key, EncodeCounters(key, counters));
 }
 
+// A description of nothing: that it is there is all it says.
+void RocksDbBatch::PutUsed(MemoryUid uid) {
+  const std::string key = UsedKey(uid);
+  Put(Family::kCatalogue, key, EncodeDescription(key, ""));
+}
+
 void RocksDbBatch::Put(Family family, std::string_view key, std::string_view value) {
   Keep(writes_.Put(database_[family], ToSlice(key), ToSlice(value)));
 }

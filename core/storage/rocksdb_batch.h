@@ -61,6 +61,7 @@ class RocksDbBatch final : public CommitBatch {
 
   // For Commit, after the counters were merged.
   void PutCounters(MemoryUid uid, const MemoryCounters& counters);
+  void PutUsed(MemoryUid uid);
   const std::map<MemoryUid, CountersChange>& counters_changes() const { return changes_; }
   rocksdb::WriteBatch& writes() { return writes_; }
   bool empty() const { return writes_.Count() == 0; }

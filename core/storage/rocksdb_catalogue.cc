@@ -19,6 +19,16 @@ absl::Status ScanCatalogue(const Database& database, const rocksdb::ReadOptions&
   return ScanRange(database, Family::kCatalogue, prefix, PrefixEnd(prefix), read, doing, visit);
 }
 
+absl::StatusOr<bool> HasKey(const Database& database, const std::string& key, MemoryUid uid) {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status got =
+      database.db().Get(rocksdb::ReadOptions(), database[Family::kCatalogue], key, &value);
+  if (got.IsNotFound()) return false;
+  MNEME_RETURN_IF_ERROR(
+      FromRocksDb(got, absl::StrCat("looking ", MemoryName(uid), " up in the catalogue")));
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<MemoryCounters>> FindCounters(const Database& database,
@@ -33,6 +43,18 @@ absl::StatusOr<std::optional<MemoryCounters>> FindCounters(const Database& datab
   absl::StatusOr<MemoryCounters> counters = DecodeCounters(key, ToView(value));
   if (!counters.ok()) return Annotate(counters.status(), name);
   return *counters;
+}
+
+absl::StatusOr<bool> IsDescribed(const Database& database, MemoryUid uid) {
+  return HasKey(database, DescriptionKey(uid), uid);
+}
+
+absl::StatusOr<bool> IsUsed(const Database& database, MemoryUid uid) {
+  for (const std::string& key : {DescriptionKey(uid), CountersKey(uid), UsedKey(uid)}) {
+    MNEME_ASSIGN_OR_RETURN(const bool there, HasKey(database, key, uid));
+    if (there) return true;
+  }
+  return false;
 }
 
 absl::StatusOr<MemoryCounters> ReadCounters(const Database& database,

@@ -21,6 +21,11 @@ absl::StatusOr<std::vector<AliasEntry>> ReadAliases(const Database& database);
 // from the first piece of a copy, so there are no others.
 absl::StatusOr<std::vector<MemoryUid>> FindOrphans(const Database& database);
 
+// Whether the catalogue has a memory of this uid.
+absl::StatusOr<bool> IsDescribed(const Database& database, MemoryUid uid);
+// Storage::IsUsed.
+absl::StatusOr<bool> IsUsed(const Database& database, MemoryUid uid);
+
 // Nullopt for a memory that nothing was committed to.
 absl::StatusOr<std::optional<MemoryCounters>> FindCounters(const Database& database,
                                                            const rocksdb::ReadOptions& read,

@@ -71,6 +71,9 @@ class RocksDbStorage final : public Storage {
   absl::StatusOr<std::vector<MemoryUid>> FindOrphans() const override {
     return storage::FindOrphans(*database_);
   }
+  absl::StatusOr<bool> IsUsed(MemoryUid uid) const override {
+    return storage::IsUsed(*database_, uid);
+  }
   absl::Status ReadLog(MemoryUid uid, uint64_t after_position,
                        const std::function<absl::Status(const LogRecord&)>& visit) const override {
     return reader_.ReadLog(uid, after_position, visit);
@@ -131,7 +134,8 @@ class RocksDbStorage final : public Storage {
   const Database& database() const { return *database_; }
 
  private:
-  // Merges the batch's changes of counters with the stored ones and adds the result to it.
+  // Merges the batch's changes of counters with the stored ones and adds the result to it; and the
+  // uids of those memories that it drops from the catalogue.
   absl::Status MergeCounters(RocksDbBatch& batch) const;
   absl::Status DeleteDropped(const RocksDbBatch& batch, Sync sync)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -213,7 +217,12 @@ absl::Status RocksDbStorage::DeleteDropped(const RocksDbBatch& batch, Sync sync)
 
 absl::Status RocksDbStorage::MergeCounters(RocksDbBatch& batch) const {
   for (const auto& [uid, change] : batch.counters_changes()) {
-    if (!change.lives) continue;
+    if (!change.lives) {
+      // A copy that nobody saw leaves nothing: it may come again under its uid.
+      MNEME_ASSIGN_OR_RETURN(const bool seen, IsDescribed(*database_, uid));
+      if (seen) batch.PutUsed(uid);
+      continue;
+    }
     MNEME_ASSIGN_OR_RETURN(const MemoryCounters stored,
                            ReadCounters(*database_, rocksdb::ReadOptions(), uid));
     MNEME_ASSIGN_OR_RETURN(const MemoryCounters merged, change.Apply(uid, stored));

@@ -133,6 +133,7 @@ absl::Status Verifier::CheckCatalogueEntry(std::string_view key, std::string_vie
     described_.insert(uid);
     return DecodeDescription(key, value).status();
   }
+  if (key.starts_with(UsedPrefix())) return DecodeDescription(key, value).status();
   if (!key.starts_with(CountersPrefix())) return Corrupt("a key", "it is of no known kind");
   MNEME_ASSIGN_OR_RETURN(counters_[uid], DecodeCounters(key, value));
   return absl::OkStatus();

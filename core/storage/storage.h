@@ -122,7 +122,8 @@ class CommitBatch {
   virtual ~CommitBatch() = default;
   // Catalogue: the memory's description, opaque. Also for a change of it.
   virtual void PutMemory(MemoryUid uid, std::string_view catalogue_entry) = 0;
-  // Removes the memory with all its rows, ids, payloads, log, state.
+  // Removes the memory with all its rows, ids, payloads, log, state. One that was in the catalogue
+  // leaves its uid behind (IsUsed).
   virtual void DropMemory(MemoryUid uid) = 0;
   // Positions of a memory follow one another without a gap, from 1; Commit refuses others.
   virtual void AppendLog(MemoryUid uid, const LogRecord& record) = 0;
@@ -188,6 +189,11 @@ class Storage {
   // Memories that have rows or counters but no catalogue entry: what a copy that was cut short
   // left. Whoever opens the storage drops them (DropMemory).
   virtual absl::StatusOr<std::vector<MemoryUid>> FindOrphans() const = 0;
+
+  // Whether `uid` names a memory of the catalogue, or did once (it may be dropped), or anything is
+  // stored under it. Positions, rows and revisions begin anew with a memory, so what readers were
+  // told of one must never be taken for another's.
+  virtual absl::StatusOr<bool> IsUsed(MemoryUid uid) const = 0;
 
   // ---- log
   // Records after `after_position` that were not trimmed, in order, until `visit` gives an error

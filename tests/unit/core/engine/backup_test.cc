@@ -1,5 +1,8 @@
 // Backup and restore: what comes back is what was backed up, or nothing comes back.
+#include <filesystem>
 #include <fstream>
+#include <set>
+#include <vector>
 
 #include "core/engine/backup_job.h"
 #include "core/engine/restore_job.h"
@@ -13,6 +16,13 @@ class BackupTest : public AdminTest {
  protected:
   void DropAll() {
     for (const MemoryKind& kind : MemoryKinds()) ASSERT_TRUE(Drop(kind.name).ok()) << kind.name;
+  }
+  // A server that never had any memory, with the backups.
+  void OpenEmpty() {
+    EXPECT_TRUE(engine_->Close().ok());
+    engine_.reset();
+    std::filesystem::remove_all(directory_ + "/data");
+    Open();
   }
   JobInfo Restore(RestoreCommand command) {
     return End(engine_->RestoreBackup(std::move(command)));
@@ -39,8 +49,9 @@ TEST_F(BackupTest, MemoriesComeBackAsTheyWere) {
     samples += memory.samples;
   }
   for (const MemoryKind& kind : kinds) StoreRange(kind, kind.name, 80, 10);
-  ASSERT_TRUE(Await<bool>([&](auto done) { engine_->DropAlias({"faces"}, done); }).ok());
-  DropAll();
+  std::vector<MemoryUid> uids;
+  for (const MemoryKind& kind : kinds) uids.push_back(engine_->GetMemory(kind.name)->uid);
+  OpenEmpty();
 
   const JobInfo job = Restore({.backup = backup.id});
   ASSERT_TRUE(job.status.ok()) << job.status;
@@ -56,8 +67,58 @@ TEST_F(BackupTest, MemoriesComeBackAsTheyWere) {
   }
   // Requests that were carried out before the backup are known again.
   for (const MemoryKind& kind : kinds) StoreRange(kind, kind.name, 60, 20, "last");
-  for (const MemoryKind& kind : kinds)
-    EXPECT_EQ(engine_->GetMemory(kind.name)->stats.items, 80u) << kind.name;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    const auto info = engine_->GetMemory(kinds[i].name);
+    EXPECT_EQ(info->stats.items, 80u) << kinds[i].name;
+    EXPECT_EQ(info->uid, uids[i]) << kinds[i].name;
+  }
+}
+
+// Else what its readers were told of positions, rows and revisions behind the backup would hold for
+// whatever comes there next.
+TEST_F(BackupTest, WhereItWasDroppedAMemoryComesBackUnderANewUid) {
+  const MemoryKind kind = MemoryKinds()[0];
+  ASSERT_TRUE(Create(kind.name, kind.spec).ok());
+  StoreRange(kind, kind.name, 0, 10);
+  const BackupInfo backup = BackUp();
+  const QueryReply before = Ask(kind, kind.name);
+  std::set<MemoryUid> uids;
+  for (int round = 0; round < 3; ++round) {
+    const uint64_t items = engine_->GetMemory(kind.name)->stats.items;
+    StoreRange(kind, kind.name, 10, 5, "later");
+    const auto info = engine_->GetMemory(kind.name);
+    EXPECT_EQ(info->stats.items, items + 5);  // the request of the one before is not this one's
+    EXPECT_TRUE(uids.insert(info->uid).second);
+    const ReadToken told{info->uid, info->position};
+    ASSERT_TRUE(Drop(kind.name).ok());
+    if (round == 1) Reopen(/*clean=*/true);
+    const JobInfo job = Restore({.backup = backup.id});
+    ASSERT_TRUE(job.status.ok()) << job.status;
+    ExpectSame(kind.name, before, Ask(kind, kind.name));
+    StoreRange(kind, kind.name, 20, 5);  // up to the position that was told
+    const auto stale = Query({.memory = kind.name, .cues = {.cues = cues_}, .token = told});
+    EXPECT_FALSE(stale.ok());
+  }
+  EXPECT_EQ(uids.size(), 3u);
+}
+
+TEST_F(BackupTest, ARestoreThatFailedLeavesTheUidFree) {
+  const MemoryKind kind = MemoryKinds()[0];
+  ASSERT_TRUE(Create(kind.name, kind.spec).ok());
+  StoreRange(kind, kind.name, 0, 10);
+  const BackupInfo backup = BackUp();
+  const MemoryUid uid = engine_->GetMemory(kind.name)->uid;
+  OpenEmpty();
+  OpenGated(GatedCopyStorage::Where::kAfter);
+  const auto job = engine_->RestoreBackup({.backup = backup.id});
+  ASSERT_TRUE(job.ok()) << job.status();
+  gate_->WaitUntilReached();
+  ASSERT_TRUE(engine_->jobs().Cancel(job->id).ok());
+  gate_->Open();
+  EXPECT_TRUE(absl::IsCancelled(End(job).status));
+  const JobInfo again = Restore({.backup = backup.id});
+  ASSERT_TRUE(again.status.ok()) << again.status;
+  EXPECT_EQ(engine_->GetMemory(kind.name)->uid, uid);
 }
 
 TEST_F(BackupTest, OneMemoryComesBackBesideItselfUnderAnotherName) {

@@ -89,6 +89,7 @@ class GatedStorage final : public storage::Storage {
   absl::StatusOr<std::vector<storage::MemoryUid>> FindOrphans() const override {
     return std::vector<storage::MemoryUid>();
   }
+  absl::StatusOr<bool> IsUsed(storage::MemoryUid) const override { return false; }
   absl::Status ScanAttributes(
       storage::MemoryUid,
       const std::function<absl::Status(uint64_t, std::string_view)>&) const override {

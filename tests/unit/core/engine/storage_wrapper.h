@@ -34,6 +34,7 @@ class StorageWrapper : public storage::Storage {
     return inner_->ReadAliases();
   }
   absl::StatusOr<std::vector<Uid>> FindOrphans() const override { return inner_->FindOrphans(); }
+  absl::StatusOr<bool> IsUsed(Uid uid) const override { return inner_->IsUsed(uid); }
   absl::Status ReadLog(
       Uid uid, uint64_t after,
       const std::function<absl::Status(const storage::LogRecord&)>& visit) const override {

@@ -270,6 +270,33 @@ TEST(RocksDbStorage, DroppingAMemoryLeavesNothingOfItAndAllOfItsNeighbours) {
   }
 }
 
+TEST(RocksDbStorage, TheUidOfADroppedMemoryStaysUsedAndThatOfACopyNobodySawDoesNot) {
+  TempDirectory directory;
+  {
+    std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+    EXPECT_FALSE(storage->IsUsed(kFaces).value());
+    std::unique_ptr<CommitBatch> batch = storage->NewBatch();
+    batch->PutMemory(kFaces, "spec");
+    ASSERT_TRUE(storage->Commit(std::move(batch), Sync::kOs).ok());
+    ASSERT_TRUE(CommitStore(*storage, kNext, 1, 0, 10).ok());  // in no catalogue: an orphan
+    EXPECT_TRUE(storage->IsUsed(kFaces).value());
+    EXPECT_TRUE(storage->IsUsed(kNext).value());
+    batch = storage->NewBatch();
+    batch->DropMemory(kFaces);
+    batch->DropMemory(kNext);
+    ASSERT_TRUE(storage->Commit(std::move(batch), Sync::kDisk).ok());
+  }
+  const std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
+  EXPECT_TRUE(storage->ReadCatalogue()->empty());
+  EXPECT_TRUE(storage->FindOrphans()->empty());
+  EXPECT_TRUE(storage->IsUsed(kFaces).value());
+  EXPECT_FALSE(storage->IsUsed(kNext).value());
+  EXPECT_FALSE(storage->IsUsed(kLast).value());
+  const absl::Status verified = storage->Verify(
+      [](const Damage& damage) { ADD_FAILURE() << damage.what << ": " << damage.how; }, nullptr);
+  EXPECT_TRUE(verified.ok()) << verified;
+}
+
 TEST(RocksDbStorage, AfterFlushTablesNothingLiesInTheLogAlone) {
   TempDirectory directory;
   for (uint64_t n = 1; n <= 3; ++n) {  // with nothing new in some families, too
