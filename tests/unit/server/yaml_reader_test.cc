@@ -1,7 +1,10 @@
 #include "server/config/yaml_reader.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -113,6 +116,18 @@ TEST_F(TextFile, MayBeAPipe) {
   EXPECT_EQ(*ReadTextFile("/dev/fd/" + std::to_string(ends[0]), 10), "ab");
   writer.join();
   close(ends[0]);
+}
+
+TEST_F(TextFile, ThatSaysNothingIsGivenUp) {
+  constexpr std::chrono::milliseconds kShort{20};
+  const std::string path = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const absl::Status nobody = ReadTextFile(path, 10, kShort).status();
+  EXPECT_EQ(nobody.code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(absl::EndsWith(nobody.message(), "nobody writes into this pipe")) << nobody;
+  const int silent = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_EQ(ReadTextFile(path, 10, kShort).status().code(), absl::StatusCode::kNotFound);
+  close(silent);
 }
 
 TEST_F(TextFile, ThatIsNoneSaysWhy) {
