@@ -278,9 +278,16 @@ TEST(DiskBytes, OfWriteBuffersAreOwedUntilTheyAreFlushed) {
   std::unique_ptr<Storage> storage = OpenOrDie(directory.path());
   const Database& database = *DatabaseOf(*storage);
   ASSERT_TRUE(CommitStore(*storage, kFaces, 1, 0, 2000, Sync::kOs, 64).ok());
-  const uint64_t before = OwedBytes(database);
+  const uint64_t before = OwedBytes(database), buffers_before = BufferBytes(database);
   EXPECT_GT(before, 2000u * 64 * 4);
+  EXPECT_LE(before, buffers_before);
   ASSERT_TRUE(database.db().Flush(rocksdb::FlushOptions(), database[Family::kRows]).ok());
+  EXPECT_LT(BufferBytes(database), buffers_before - 2000u * 64 * 4);
+  EXPECT_LE(OwedBytes(database), BufferBytes(database));
+  for (size_t i = 0; i < kFamilyCount; ++i) {
+    const auto family = static_cast<Family>(i);
+    ASSERT_TRUE(database.db().Flush(rocksdb::FlushOptions(), database[family]).ok());
+  }
   EXPECT_LT(OwedBytes(database), before - 2000u * 64 * 4);
 }
 
