@@ -27,6 +27,16 @@ class BackupTest : public AdminTest {
   JobInfo Restore(RestoreCommand command) {
     return End(engine_->RestoreBackup(std::move(command)));
   }
+  // A restore that is cancelled behind its first memory.
+  void CancelRestoreHalfWay(uint32_t backup) {
+    ASSERT_NO_FATAL_FAILURE(OpenGated(GatedCopyStorage::Where::kAfter));
+    const auto job = engine_->RestoreBackup({.backup = backup});
+    ASSERT_TRUE(job.ok()) << job.status();
+    gate_->WaitUntilReached();
+    ASSERT_TRUE(engine_->jobs().Cancel(job->id).ok());
+    gate_->Open();
+    EXPECT_TRUE(absl::IsCancelled(End(job).status)) << End(job).status;
+  }
   absl::StatusOr<AliasInfo> Set(std::string alias, std::string memory) {
     return Await<AliasInfo>([&](auto done) { engine_->SetAlias({alias, memory, ""}, done); });
   }
@@ -109,13 +119,7 @@ TEST_F(BackupTest, ARestoreThatFailedLeavesTheUidFree) {
   const BackupInfo backup = BackUp();
   const MemoryUid uid = engine_->GetMemory(kind.name)->uid;
   OpenEmpty();
-  OpenGated(GatedCopyStorage::Where::kAfter);
-  const auto job = engine_->RestoreBackup({.backup = backup.id});
-  ASSERT_TRUE(job.ok()) << job.status();
-  gate_->WaitUntilReached();
-  ASSERT_TRUE(engine_->jobs().Cancel(job->id).ok());
-  gate_->Open();
-  EXPECT_TRUE(absl::IsCancelled(End(job).status));
+  ASSERT_NO_FATAL_FAILURE(CancelRestoreHalfWay(backup.id));
   const JobInfo again = Restore({.backup = backup.id});
   ASSERT_TRUE(again.status.ok()) << again.status;
   EXPECT_EQ(engine_->GetMemory(kind.name)->uid, uid);
@@ -223,13 +227,7 @@ TEST_F(BackupTest, CancelledHalfWayLeavesNothing) {
   MakeAll();
   const BackupInfo backup = BackUp();
   DropAll();
-  OpenGated(GatedCopyStorage::Where::kAfter);
-  const auto job = engine_->RestoreBackup({.backup = backup.id});
-  ASSERT_TRUE(job.ok()) << job.status();
-  gate_->WaitUntilReached();
-  ASSERT_TRUE(engine_->jobs().Cancel(job->id).ok());
-  gate_->Open();
-  EXPECT_TRUE(absl::IsCancelled(End(job).status)) << End(job).status;
+  ASSERT_NO_FATAL_FAILURE(CancelRestoreHalfWay(backup.id));
   EXPECT_EQ(engine_->memory_count(), 0u);
   EXPECT_EQ(Orphans(), 0u);
 }
