@@ -155,6 +155,7 @@ void Committer::GoFatal(const absl::Status& status) {
 void Committer::CommitOps(Ops ops) {
   size_t next = 0;
   while (next < ops.size()) {
+    SettleOwed();
     std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
     CommitGroup group{
         .storage = storage_, .batch = *batch, .now_unix_nanos = clock_.NowUnixNanos()};
@@ -252,40 +253,49 @@ void Committer::PublishGroup(CommitGroup& group) {
   std::sort(group.memories.begin(), group.memories.end());
   group.memories.erase(std::unique(group.memories.begin(), group.memories.end()),
                        group.memories.end());
-  for (const std::shared_ptr<Memory>& memory : group.memories) {
-    if (memory->dropped() || !memory->CheckServing().ok()) continue;
-    const bool durable = std::exchange(memory->checkpoint_due, false);
-    const bool save = memory->Maintain() || durable;
-    // What Maintain found must be repeated by replay, so it is logged before anyone can see it. It
-    // needs no fsync of its own: later writes sync it, and if it is lost, so are they, and recovery
-    // computes it again from the same rows.
-    const bool due = memory->rows_since_checkpoint >= kRowsPerCheckpoint;
-    absl::Status written;
-    const bool rows_are_state = memory->law() == models::Law::kAnswersAdd;
-    // One that is due by its rows may wait for room: the log holds them.
-    if (save || (due && !rows_are_state && disk_.ok())) {
-      written = WriteCheckpoint(storage_, *memory, durable ? Sync::kDisk : Sync::kOs);
-      MutexLock lock(&mutex_);
-      ++counters_.checkpoints;
-    } else if (due && rows_are_state) {
-      // The rows of a scan model are its state: no record of its log is ever read again.
-      std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
-      batch->TrimLog(memory->uid(), memory->applied_position);
-      written = storage_.Commit(std::move(batch), Sync::kOs);
-      memory->rows_since_checkpoint = 0;
-    }
-    if (!written.ok()) {
-      if (absl::IsResourceExhausted(written)) {
-        NoteFull(written);
-      } else {
-        GoFatal(written);
-      }
-      // What is nowhere but in this checkpoint must not be seen: its op answers that it failed.
-      memory->checkpoint_due = durable;
-      if (durable) continue;
-    }
-    memory->Publish();
+  for (const std::shared_ptr<Memory>& memory : group.memories) PublishMemory(memory);
+}
+
+void Committer::PublishMemory(const std::shared_ptr<Memory>& memory) {
+  if (memory->dropped() || !memory->CheckServing().ok()) return;
+  const bool durable = std::exchange(memory->checkpoint_due, false);
+  const bool save = memory->Maintain() || durable;
+  // What Maintain found must be repeated by replay, so it is logged before anyone can see it. It
+  // needs no fsync of its own: later writes sync it, and if it is lost, so are they, and recovery
+  // computes it again from the same rows.
+  const bool due = memory->rows_since_checkpoint >= kRowsPerCheckpoint;
+  absl::Status written;
+  const bool rows_are_state = memory->law() == models::Law::kAnswersAdd;
+  // One that is due by its rows may wait for room: the log holds them.
+  if (save || (due && !rows_are_state && disk_.ok())) {
+    written = WriteCheckpoint(storage_, *memory, durable ? Sync::kDisk : Sync::kOs);
+    MutexLock lock(&mutex_);
+    ++counters_.checkpoints;
+  } else if (due && rows_are_state) {
+    // The rows of a scan model are its state: no record of its log is ever read again.
+    std::unique_ptr<storage::CommitBatch> batch = storage_.NewBatch();
+    batch->TrimLog(memory->uid(), memory->applied_position);
+    written = storage_.Commit(std::move(batch), Sync::kOs);
+    memory->rows_since_checkpoint = 0;
   }
+  if (!written.ok()) {
+    NoteFull(written);
+    if (!absl::IsResourceExhausted(written)) GoFatal(written);
+    // What is nowhere but in this checkpoint must not be seen: its op answers that it failed.
+    if (durable) {
+      memory->checkpoint_due = true;
+      owed_.push_back(memory);
+      return;
+    }
+  }
+  memory->Publish();
+}
+
+void Committer::SettleOwed() {
+  if (owed_.empty() || !CheckDisk().ok()) return;
+  std::vector<std::shared_ptr<Memory>> owed;
+  owed.swap(owed_);
+  for (const std::shared_ptr<Memory>& memory : owed) PublishMemory(memory);
 }
 
 absl::Status WriteCheckpoint(storage::Storage& storage, Memory& memory, Sync sync) {

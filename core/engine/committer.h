@@ -120,6 +120,10 @@ class Committer {
   // Nothing grows until the storage is asked again.
   void NoteFull(const absl::Status& full);
   void PublishGroup(CommitGroup& group);
+  void PublishMemory(const std::shared_ptr<Memory>& memory);
+  // Publishes the memories whose checkpoints found the disk full, once it is not. While a memory
+  // owes one, Memory::checkpoint_due is set and CommitGroup::disk is not OK.
+  void SettleOwed();
   void ExpireRequests();
   void FailAll(Ops& ops, const absl::Status& status);
   // Ends a lap of each.
@@ -142,7 +146,8 @@ class Committer {
   int64_t next_expiry_nanos_ = 0;
   std::optional<int64_t> next_disk_check_nanos_;  // never checked yet
   absl::Status disk_;
-  std::thread thread_;  // last: starts when all else is there
+  std::vector<std::shared_ptr<Memory>> owed_;  // a checkpoint each; see SettleOwed
+  std::thread thread_;                         // last: starts when all else is there
 };
 
 // Writes a checkpoint of a memory's model: everything up to its applied position. The writer's

@@ -40,7 +40,8 @@ absl::StatusOr<Prepared> MemoryWriteOp::Prepare(CommitGroup& group) {
     return Prepared::kReady;
   }
   if (refused_when_frozen()) MNEME_RETURN_IF_ERROR(CheckNotFrozen(*memory_));
-  if (grows()) MNEME_RETURN_IF_ERROR(group.disk);
+  // A memory that owes a checkpoint does not show what is written to it.
+  if (grows() || memory_->checkpoint_due) MNEME_RETURN_IF_ERROR(group.disk);
   group.given_out.try_emplace(memory_, memory_->given_out());
   absl::StatusOr<Prepared> prepared = PrepareRows(group);
   // What cannot be read back must not be served either.

@@ -28,7 +28,7 @@ class ModelOp final : public WriteOp {
                        .next_step = "Create it again, or use another memory."});
     }
     MNEME_RETURN_IF_ERROR(memory_->CheckServing());
-    if (grows()) MNEME_RETURN_IF_ERROR(group.disk);
+    if (grows() || memory_->checkpoint_due) MNEME_RETURN_IF_ERROR(group.disk);
     // Writes of the same group that come after this one must see what it changes.
     group.touched.insert(TouchName(memory_->name()));
     group.memories.push_back(memory_);

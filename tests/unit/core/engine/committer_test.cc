@@ -44,6 +44,7 @@ class GatedStorage final : public storage::Storage {
     const int own = ++entered;
     changed.notify_all();
     changed.wait(lock, [&] { return allowed >= own; });
+    if (full) return ResourceExhausted("no room", {.reason = "FULL"});
     return fail ? Unavailable("fsync failed", {.reason = "LOG_IN_DOUBT"}) : absl::OkStatus();
   }
   absl::Status Flush() override { return absl::OkStatus(); }
@@ -132,6 +133,7 @@ class GatedStorage final : public storage::Storage {
   int allowed = 0;
   Sync last_sync = Sync::kMemory;
   std::atomic<bool> fail{false};
+  std::atomic<bool> full{false};
   std::atomic<uint64_t> free_disk_bytes{uint64_t{1} << 40};
   mutable std::atomic<int> disk_checks{0};
 };
@@ -288,6 +290,42 @@ TEST_F(CommitterTest, WhatItsCheckpointAloneHoldsIsNeitherSeenNorAcknowledgedWhe
       EXPECT_EQ(GetErrorDetail(info.status())->reason, "OUTCOME_UNKNOWN");
     }
   }
+}
+
+// What was learned is on its way to a disk that is full. A delete that is acknowledged is seen.
+TEST_F(CommitterTest, AMemoryThatOwesACheckpointTakesNoWriteBeforeItIsWritten) {
+  Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
+  const models::MemorySpec spec{.key_dim = 2, .response_dim = 2, .model = models::LinearSpec{}};
+  auto memory = std::make_shared<Memory>(MemoryInfo{.name = "m", .uid = 1, .spec = spec},
+                                         *models::MakeModel(spec));
+  memory->Publish();
+  const std::shared_ptr<const models::View> before = memory->published().view;
+  std::promise<absl::StatusOr<MemoryInfo>> learned;
+  committer.Submit(MakeModelOp(
+      memory, [](Memory&) { return absl::OkStatus(); }, /*checkpoint=*/true,
+      [&learned](absl::StatusOr<MemoryInfo> info) { learned.set_value(std::move(info)); }));
+  storage_.Allow(1);
+  storage_.WaitEntered(2);  // the checkpoint
+  storage_.full = true;
+  storage_.Allow(1'000);
+  EXPECT_FALSE(learned.get_future().get().ok());
+
+  const auto forget = [&] {
+    std::promise<absl::StatusOr<WriteReply>> done;
+    committer.Submit(MakeDeleteOp(
+        memory, {.memory = "m", .ids = {ItemId("gone")}, .allow_missing = true},
+        [&done](absl::StatusOr<WriteReply> reply) { done.set_value(std::move(reply)); }));
+    return done.get_future().get().status();
+  };
+  EXPECT_EQ(GetErrorDetail(forget())->reason, "FULL");
+  EXPECT_EQ(memory->published().view, before);
+  storage_.full = false;
+  EXPECT_EQ(GetErrorDetail(forget())->reason, "FULL");  // not asked for at every write
+  clock_.Advance(kDiskCheckMs * 1'000'000);
+  EXPECT_TRUE(forget().ok());
+  EXPECT_NE(memory->published().view, before);
+  EXPECT_FALSE(memory->checkpoint_due);
+  EXPECT_EQ(fatal_, 0);
 }
 
 TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
