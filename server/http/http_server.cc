@@ -150,15 +150,25 @@ struct HttpServer::Callbacks {
     static_cast<HttpServer*>(self)->patience_.Answered(*TicketOf(connection));
   }
 
+  // Over all daemons; libmicrohttpd bounds each.
+  static MHD_Result Accept(void* self, const sockaddr*, socklen_t) {
+    HttpServer& server = *static_cast<HttpServer*>(self);
+    const uint64_t open = server.connections_.load(std::memory_order_relaxed);
+    return open < server.options_.connections_max ? MHD_YES : MHD_NO;
+  }
+
   static void Notify(void* self, MHD_Connection* connection, void** ticket,
                      MHD_ConnectionNotificationCode what) {
-    Patience& patience = static_cast<HttpServer*>(self)->patience_;
+    HttpServer& server = *static_cast<HttpServer*>(self);
+    Patience& patience = server.patience_;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      server.connections_.fetch_add(1, std::memory_order_relaxed);
       const int socket =
           MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
       *ticket = new Patience::Ticket(patience.Open(socket));
     } else {
       auto* const taken = static_cast<Patience::Ticket*>(*ticket);
+      server.connections_.fetch_sub(1, std::memory_order_relaxed);
       patience.Close(*taken);
       delete taken;
       *ticket = nullptr;
@@ -332,7 +342,7 @@ MHD_Daemon* HttpServer::StartDaemon(const HttpCertificate& tls, int socket) {
   }
   more.push_back({MHD_OPTION_END, 0, nullptr});
   return MHD_start_daemon(
-      flags, 0, nullptr, nullptr, &Callbacks::Access, this, MHD_OPTION_NOTIFY_COMPLETED,
+      flags, 0, &Callbacks::Accept, this, &Callbacks::Access, this, MHD_OPTION_NOTIFY_COMPLETED,
       &Callbacks::Completed, this, MHD_OPTION_NOTIFY_CONNECTION, &Callbacks::Notify, this,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHttpHeaderBytesMax, MHD_OPTION_CONNECTION_LIMIT,
       static_cast<unsigned>(options_.connections_max), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
@@ -394,10 +404,10 @@ HttpCounters HttpServer::counters() const {
   HttpCounters out;
   {
     MutexLock lock(&mutex_);
-    for (MHD_Daemon* daemon : daemons_) out.connections += ConnectionsOf(daemon);
     out.under_way = under_way_;
   }
   for (size_t i = 0; i < 5; ++i) out.responses[i] = responses_[i].load(std::memory_order_relaxed);
+  out.connections = connections_.load(std::memory_order_relaxed);
   out.body_bytes_in = body_bytes_in_.load(std::memory_order_relaxed);
   out.body_bytes_out = body_bytes_out_.load(std::memory_order_relaxed);
   return out;

@@ -162,6 +162,7 @@ class HttpServer {
   std::atomic<uint64_t> answer_bytes_{0};  // of answers that are held
   int port_ = 0;
   std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> connections_{0};
   std::atomic<uint64_t> responses_[5] = {};
   std::atomic<uint64_t> body_bytes_in_{0};
   std::atomic<uint64_t> body_bytes_out_{0};

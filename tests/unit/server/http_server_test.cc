@@ -318,5 +318,33 @@ TEST(HttpServer, ConnectionsOfEarlierCertificatesGoOnAndAreBounded) {
   EXPECT_THAT(ask(client), StartsWith("HTTP/1.1 200"));
 }
 
+TEST(HttpServer, ConnectionsAreBoundedOverAllCertificatesAndAddresses) {
+  HttpOptions options = kOptions;
+  options.connections_max = 2;
+  Server server(options);
+  const char* const ask = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+  Client before(server.http->port());
+  before.Send(ask);
+  EXPECT_THAT(before.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200"));
+  ASSERT_TRUE(server.http->Renew({}).ok());
+  {
+    Client after(server.http->port());
+    after.Send(ask);
+    EXPECT_THAT(after.ReadUntil("\r\n\r\n0"), StartsWith("HTTP/1.1 200"));
+    EXPECT_EQ(server.http->counters().connections, 2u);
+    Client third(server.http->port());
+    third.TrySend(ask);
+    EXPECT_THAT(third.ReadUntil("\r\n\r\n0"), IsEmpty());
+  }
+  // The place of one that has left is free.
+  std::string answer;
+  while (answer.empty()) {
+    Client next(server.http->port());
+    next.TrySend(ask);
+    answer = next.ReadUntil("\r\n\r\n0");
+  }
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+}
+
 }  // namespace
 }  // namespace mneme::server
