@@ -230,6 +230,10 @@ void PrintEdges(const FederationStatus& status, std::ostream& out) {
   }
   if (!table.empty()) out << "\n";
   if (!table.empty()) table.Print(out);
+  for (const client::FederationEdge& edge : status.edges) {
+    if (!edge.up && !edge.closed_reason.empty())
+      out << "no stream to " << edge.node << ": " << edge.closed_reason << "\n";
+  }
 }
 
 // What the plan keeps from this node: coverage is that of the rest. A plan that cannot be had is

@@ -54,7 +54,8 @@ Json ToJson(const client::FederationEdge& edge) {
           {"payload_bytes_received", edge.payload_bytes_received},
           {"wire_bytes_sent", edge.wire_bytes_sent},
           {"frames_resent", edge.frames_resent},
-          {"round_trip_millis", edge.round_trip_millis}};
+          {"round_trip_millis", edge.round_trip_millis},
+          {"closed_reason", edge.closed_reason}};
 }
 
 }  // namespace

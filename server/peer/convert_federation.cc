@@ -123,16 +123,17 @@ void EncodeSource(const fed::SourceStatus& from, v1::FederationSource* to) {
   to->set_items(from.items);
 }
 
-void EncodeEdge(const fed::EdgeStatus& from, uint64_t wire_bytes_sent, v1::FederationEdge* to) {
+void EncodeEdge(const fed::EdgeStatus& from, const LinkStatus& link, v1::FederationEdge* to) {
   to->set_node(from.node);
   to->set_up(from.up);
   to->set_frames_sent(from.sent.frames);
   to->set_frames_received(from.received.frames);
   to->set_payload_bytes_sent(from.sent.payload_bytes);
   to->set_payload_bytes_received(from.received.payload_bytes);
-  to->set_wire_bytes_sent(wire_bytes_sent);
+  to->set_wire_bytes_sent(link.wire_bytes_sent);
   to->set_frames_resent(from.resent_frames);
   to->set_round_trip_millis(from.round_trip_seconds * 1e3);
+  to->set_closed_reason(link.closed_reason);
 }
 
 }  // namespace
@@ -237,8 +238,8 @@ void EncodeStatus(const RunnerStatus& from, const std::vector<fed::RegretReading
   if (const std::optional<double> slope = RegretSlope(regret)) to->set_regret_slope(*slope);
   for (const fed::SourceStatus& source : node.sources) EncodeSource(source, to->add_sources());
   for (const fed::EdgeStatus& edge : node.edges) {
-    const auto wire = from.wire_bytes_sent.find(edge.node);
-    EncodeEdge(edge, wire == from.wire_bytes_sent.end() ? 0 : wire->second, to->add_edges());
+    const auto link = from.links.find(edge.node);
+    EncodeEdge(edge, link == from.links.end() ? LinkStatus() : link->second, to->add_edges());
   }
   for (size_t reason = 0; reason < node.drops.size(); ++reason) {
     if (node.drops[reason] == 0) continue;

@@ -86,7 +86,7 @@ void AddFederationMetrics(const FederationHost* host, MetricFamilies& families) 
          AddCounter(families, "mneme_federation_sent_bytes_total", "Bytes sent to neighbours."),
          [](const Status& s) {
            uint64_t sum = s.wire_bytes_gone;
-           for (const auto& [peer, bytes] : s.wire_bytes_sent) sum += bytes;
+           for (const auto& [peer, link] : s.links) sum += link.wire_bytes_sent;
            return sum;
          });
   prometheus::MetricFamily& drops = AddCounter(families, "mneme_federation_drops_total",

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "core/base/status.h"
 #include "core/engine/blocking.h"
 #include "core/federation/checkpoint.h"
@@ -46,6 +47,14 @@ std::string Explain(const absl::Status& status) {
   const std::optional<ErrorDetail> detail = GetErrorDetail(status);
   if (detail.has_value() && !detail->next_step.empty()) text += ". " + detail->next_step;
   return text;
+}
+
+// What a peer says goes to terminals and into messages that must be UTF-8.
+std::string Printable(std::string_view text) {
+  std::string out(text.substr(0, kClosedReasonBytesMax));
+  std::ranges::replace_if(
+      out, [](char c) { return !absl::ascii_isprint(c); }, '?');
+  return out;
 }
 
 }  // namespace
@@ -294,8 +303,8 @@ void FederationRunner::TakeEvent(StreamEvent event) {
     Handle(fed::StreamUp{event.peer});
     return stream->Next();  // of none where the node has closed it
   }
-  if (std::holds_alternative<std::string>(event.what)) {
-    EndStream(link->second);
+  if (const std::string* reason = std::get_if<std::string>(&event.what)) {
+    EndStream(link->second, *reason);
     return Handle(fed::StreamDown{event.peer});
   }
   auto& frame = std::get<absl::StatusOr<fed::Frame>>(event.what);
@@ -381,7 +390,7 @@ void FederationRunner::CloseLink(const std::string& peer, const std::string& rea
   const auto link = links_.find(peer);
   if (link == links_.end() || link->second.stream == nullptr) return;
   link->second.stream->Close(reason);
-  EndStream(link->second);
+  EndStream(link->second, reason);
   if (node_ != nullptr) Handle(fed::StreamDown{peer});
 }
 
@@ -389,7 +398,8 @@ void FederationRunner::CloseLinks(const std::string& reason) {
   for (const auto& [peer, link] : links_) CloseLink(peer, reason);
 }
 
-void FederationRunner::EndStream(Link& link) {
+void FederationRunner::EndStream(Link& link, std::string_view reason) {
+  link.closed_reason = Printable(reason);
   link.wire_bytes_before += link.stream->bytes_sent();
   link.stream = nullptr;
   link.dial_at = clock_.NowMonotonicNanos() + kRedialNanos;
@@ -442,8 +452,10 @@ RunnerStatus FederationRunner::Status() const {
     status.waiting_for = "a neighbour's memory to begin with; its own items wait";
   }
   for (const auto& [peer, link] : links_) {
-    status.wire_bytes_sent[peer] =
-        link.wire_bytes_before + (link.stream == nullptr ? 0 : link.stream->bytes_sent());
+    status.links[peer] = {
+        .wire_bytes_sent =
+            link.wire_bytes_before + (link.stream == nullptr ? 0 : link.stream->bytes_sent()),
+        .closed_reason = link.closed_reason};
   }
   return status;
 }

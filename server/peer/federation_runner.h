@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -64,14 +65,22 @@ uint64_t IncarnationByTime(const Clock& clock);
 // FailedPrecondition (MEMORY_DIFFERS): a federation of this spec cannot use the memory.
 absl::Status CheckFederatedMemory(const engine::MemoryInfo& info, const federation::Spec& spec);
 
+// Of what a peer says about the end of a stream, so much is kept.
+inline constexpr size_t kClosedReasonBytesMax = 512;
+// Of the way to a node of the plan.
+struct LinkStatus {
+  uint64_t wire_bytes_sent = 0;  // whole frames
+  // Why the last stream ended, or could not be opened, in printable ASCII; empty: none has ended.
+  std::string closed_reason;
+};
 // What the runner adds to what its node says of itself.
 struct RunnerStatus {
   std::string waiting_for;   // empty: at work
   std::string coordination;  // what is wrong with the coordinator; empty: nothing
   federation::NodeStatus node;
-  std::map<std::string, uint64_t> wire_bytes_sent;  // by node of the plan, whole frames
-  uint64_t wire_bytes_gone = 0;                     // to those that no plan names any more
-  uint64_t rows_missed = 0;  // stored rows that were never learned: too many at once
+  std::map<std::string, LinkStatus> links;  // by node of the plan
+  uint64_t wire_bytes_gone = 0;             // to those that no plan names any more
+  uint64_t rows_missed = 0;                 // stored rows that were never learned: too many at once
 };
 
 class FederationRunner {
@@ -113,6 +122,7 @@ class FederationRunner {
     uint64_t serial = 0;
     int64_t dial_at = 0;             // monotonic
     uint64_t wire_bytes_before = 0;  // of earlier streams
+    std::string closed_reason;       // of the last of them
   };
 
   void Run();
@@ -135,7 +145,7 @@ class FederationRunner {
   void KeepLinks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLinks(const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The link has no stream any more, and gets no other before kRedialPause.
-  void EndStream(Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndStream(Link& link, std::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLink(const std::string& peer, const std::string& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FrameLimits limits() const {

@@ -155,6 +155,14 @@ TEST_F(FederationRunnerTest, IsNotLinkedToANeighbourThatCannotBeReached) {
     EXPECT_FALSE(Linked()) << "after " << dials() << " dials";
   }
   EXPECT_EQ(runner_->Status().node.edges[0].sent.frames, 0u);
+  EXPECT_EQ(runner_->Status().links["b"].closed_reason, "connection refused");
+}
+
+TEST_F(FederationRunnerTest, WhatAPeerSaysOfAnEndIsShownAsShortText) {
+  Start([](FakeStream& stream) { stream.Close("\x1b[2J\xff" + std::string(10'000, 'x')); });
+  PassTwoRounds();
+  const std::string reason = runner_->Status().links["b"].closed_reason;
+  EXPECT_EQ(reason, "?[2J?" + std::string(507, 'x'));
 }
 
 TEST_F(FederationRunnerTest, IsLinkedOnceTheNeighbourHasAnswered) {
@@ -184,7 +192,7 @@ TEST_F(FederationRunnerTest,
   uint64_t bytes = 0;
   for (int round = 0; round < kRounds; ++round) {
     PassRound();
-    const uint64_t now = runner_->Status().wire_bytes_sent["b"];
+    const uint64_t now = runner_->Status().links["b"].wire_bytes_sent;
     EXPECT_GE(now, bytes) << "the counter fell in round " << round;
     bytes = now;
   }
@@ -192,7 +200,7 @@ TEST_F(FederationRunnerTest,
   EXPECT_FALSE(Linked());
   EXPECT_GE(dials(), 2u);
   EXPECT_LE(dials(), 2 + kRounds * kRound / kRedialPause);
-  EXPECT_EQ(runner_->Status().wire_bytes_sent["b"], dials() * FakeStream::kBytes);
+  EXPECT_EQ(runner_->Status().links["b"].wire_bytes_sent, dials() * FakeStream::kBytes);
 }
 
 }  // namespace

@@ -174,6 +174,7 @@ struct FederationEdge {
   uint64_t wire_bytes_sent = 0;  // of whole frames
   uint64_t frames_resent = 0;
   double round_trip_millis = 0;
+  std::string closed_reason;  // of the last stream that ended; empty: none has
 };
 struct FederationStatus {
   std::string node;

@@ -213,6 +213,7 @@ TEST_F(AppFederationTest, StatusShowsWhatIsWrong) {
   v1::FederationEdge& edge = *status.add_edges();
   edge.set_node("mid");
   edge.set_payload_bytes_sent(4096);
+  edge.set_closed_reason("connection refused");
   (*status.mutable_drops())["too_old"] = 4;
   status.set_coordination("etcd does not answer");
   const Outcome text = Ask({"status", "digits"});
@@ -224,10 +225,12 @@ TEST_F(AppFederationTest, StatusShowsWhatIsWrong) {
   EXPECT_THAT(text.out, HasSubstr("never"));
   EXPECT_THAT(text.out, HasSubstr("75 %"));
   EXPECT_THAT(text.out, HasSubstr("down"));
+  EXPECT_THAT(text.out, HasSubstr("no stream to mid: connection refused"));
   EXPECT_THAT(text.out, HasSubstr("dropped, too_old: 4"));
   const json found = json::parse(Ask({"status", "digits", "--json"}).out);
   EXPECT_EQ(found["regret"], 3.25);
   EXPECT_EQ(found["edges"][0]["payload_bytes_sent"], 4096);
+  EXPECT_EQ(found["edges"][0]["closed_reason"], "connection refused");
   EXPECT_EQ(found["drops"]["too_old"], 4);
 }
 
