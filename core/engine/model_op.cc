@@ -21,6 +21,9 @@ class ModelOp final : public WriteOp {
 
   absl::StatusOr<Prepared> Prepare(CommitGroup& group) override {
     if (IsTouched(group, TouchName(memory_->name()))) return Prepared::kNextGroup;
+    // Where the checkpoint finds the disk full, nothing of the group is shown: what others were
+    // told is done must be in one before it.
+    if (checkpoint_ && group.given_out.contains(memory_)) return Prepared::kNextGroup;
     if (memory_->dropped()) {
       return NotFound(absl::StrFormat("memory '%s' was deleted", memory_->name()),
                       {.reason = "MEMORY_NOT_FOUND",

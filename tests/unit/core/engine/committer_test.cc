@@ -328,6 +328,29 @@ TEST_F(CommitterTest, AMemoryThatOwesACheckpointTakesNoWriteBeforeItIsWritten) {
   EXPECT_EQ(fatal_, 0);
 }
 
+TEST_F(CommitterTest, WhatWasWrittenBeforeACheckpointThatMayFailIsInAGroupBeforeIt) {
+  Committer committer(storage_, clock_, {});
+  const models::MemorySpec spec{.key_dim = 2, .response_dim = 2, .model = models::LinearSpec{}};
+  auto memory = std::make_shared<Memory>(MemoryInfo{.name = "m", .uid = 1, .spec = spec},
+                                         *models::MakeModel(spec));
+  committer.Submit(Op());
+  storage_.WaitEntered(1);  // what comes now is queued
+  int commits_at_delete = 0;
+  committer.Submit(MakeDeleteOp(memory,
+                                {.memory = "m", .ids = {ItemId("gone")}, .allow_missing = true},
+                                [&](absl::StatusOr<WriteReply> reply) {
+                                  EXPECT_TRUE(reply.ok());
+                                  commits_at_delete = storage_.commits();
+                                }));
+  committer.Submit(MakeModelOp(
+      memory, [](Memory&) { return absl::OkStatus(); }, /*checkpoint=*/true,
+      [](absl::StatusOr<MemoryInfo> info) { EXPECT_TRUE(info.ok()); }));
+  storage_.Allow(1'000);
+  committer.Stop();
+  EXPECT_EQ(commits_at_delete, 2);
+  EXPECT_EQ(storage_.commits(), 4);  // the first, the delete, what was learned, its checkpoint
+}
+
 TEST_F(CommitterTest, AFullQueueIsBusyWithAdvice) {
   Committer committer(storage_, clock_, {.on_fatal = [this](const absl::Status&) { ++fatal_; }});
   committer.Submit(Op());
