@@ -23,13 +23,15 @@ class EmptyBatch final : public storage::CommitBatch {
   }
   void EraseRow(storage::MemoryUid, uint64_t, const ItemId*) override {}
   void MarkRowRemoved(storage::MemoryUid, const storage::RowView&) override {}
-  void PutState(storage::MemoryUid, uint64_t, std::string_view) override {}
+  void PutState(storage::MemoryUid, uint64_t, std::string_view) override { has_state = true; }
   void TrimLog(storage::MemoryUid, uint64_t) override {}
   void PutAlias(const storage::AliasEntry&) override {}
   void EraseAlias(std::string_view) override {}
   void PutRequest(const storage::RequestKey&, const storage::RequestOutcome&) override {}
   void EraseRequest(const storage::RequestKey&) override {}
   size_t bytes() const override { return 0; }
+
+  bool has_state = false;
 };
 
 // Commits to nowhere; waits at a gate; fails when told to.
@@ -38,13 +40,14 @@ class GatedStorage final : public storage::Storage {
   std::unique_ptr<storage::CommitBatch> NewBatch() const override {
     return std::make_unique<EmptyBatch>();
   }
-  absl::Status Commit(std::unique_ptr<storage::CommitBatch>, Sync sync) override {
+  absl::Status Commit(std::unique_ptr<storage::CommitBatch> batch, Sync sync) override {
     last_sync = sync;
     std::unique_lock<std::mutex> lock(mutex);
     const int own = ++entered;
     changed.notify_all();
     changed.wait(lock, [&] { return allowed >= own; });
-    if (full) return ResourceExhausted("no room", {.reason = "FULL"});
+    const bool grows = static_cast<EmptyBatch&>(*batch).has_state;
+    if (full && grows) return ResourceExhausted("no room", {.reason = "FULL"});
     return fail ? Unavailable("fsync failed", {.reason = "LOG_IN_DOUBT"}) : absl::OkStatus();
   }
   absl::Status Flush() override { return absl::OkStatus(); }
@@ -133,7 +136,7 @@ class GatedStorage final : public storage::Storage {
   int allowed = 0;
   Sync last_sync = Sync::kMemory;
   std::atomic<bool> fail{false};
-  std::atomic<bool> full{false};
+  std::atomic<bool> full{false};  // for checkpoints: deletes have room kept aside
   std::atomic<uint64_t> free_disk_bytes{uint64_t{1} << 40};
   mutable std::atomic<int> disk_checks{0};
 };
