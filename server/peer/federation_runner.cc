@@ -369,11 +369,14 @@ void FederationRunner::KeepLinks() {
   for (auto& [peer, link] : links_)
     if (std::ranges::find(neighbours_, peer) == neighbours_.end())
       CloseLink(peer, "no neighbours any more");
-  std::erase_if(links_, [&](const auto& entry) {
-    if (fed::FindNode(*plan_, entry.first).has_value()) return false;
-    wire_bytes_gone_ += entry.second.wire_bytes_before;
-    return true;
-  });
+  for (auto entry = links_.begin(); entry != links_.end();) {
+    if (fed::FindNode(*plan_, entry->first).has_value()) {
+      ++entry;
+      continue;
+    }
+    wire_bytes_gone_ += entry->second.wire_bytes_before;
+    entry = links_.erase(entry);
+  }
   const int64_t now = clock_.NowMonotonicNanos();
   for (const std::string& peer : neighbours_) {
     if (peer < options_.node) continue;  // it opens the stream
