@@ -22,13 +22,13 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr HttpOptions kOptions{.listen = "127.0.0.1:0",
-                               .connections_max = 16,
-                               .connections_per_address_max = 8,
-                               .idle_seconds = 30,
-                               .request_seconds = 5,
-                               .answer_seconds = 5,
-                               .body_bytes_max = 1'000};
+const HttpOptions kOptions{.listen = "127.0.0.1:0",
+                           .connections_max = 16,
+                           .connections_per_address_max = 8,
+                           .idle_seconds = 30,
+                           .request_seconds = 5,
+                           .answer_seconds = 5,
+                           .body_bytes_max = 1'000};
 
 constexpr size_t kLargeBytes = 16 << 20;  // more than the kernel takes by itself
 
