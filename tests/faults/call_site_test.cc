@@ -4,7 +4,7 @@
 //
 // However it ends, nothing more is acknowledged after the first write whose outcome is unknown,
 // the engine says so once, no failed sync is tried again, and the next start serves all that was
-// acknowledged.
+// acknowledged. Where a flush met a full disk, writes come back by themselves once there is room.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -23,6 +23,7 @@ namespace mneme::test {
 namespace {
 
 constexpr uint64_t kWritesOfASession = 30;
+constexpr int64_t kSecondNanos = 1'000'000'000;  // the engine asks the disk again before that
 constexpr std::array kLevels = {engine::Sync::kDisk, engine::Sync::kOs};
 
 // Two sessions on one disk, the second after a clean stop of the first; over when the log stops.
@@ -74,6 +75,13 @@ class Life {
       Wrong("after an unknown outcome: " + reply.status().ToString());
     }
     stopped_ = stopped_ || reason == "OUTCOME_UNKNOWN";
+    // No disk here is full for more than one call.
+    const bool full = reason == "FULL";
+    if (full && full_) Wrong("still full after a second: " + reply.status().ToString());
+    full_ = full;
+    if (!full) return;
+    tally_.Note("full");
+    machine_.Wait(kSecondNanos);
   }
 
   // False when the log stopped, or there was no start.
@@ -100,6 +108,7 @@ class Life {
   Ledger ledger_;
   Machine machine_;
   bool stopped_ = false;
+  bool full_ = false;  // the last write was refused for want of room
 };
 
 void LiveWithFault(const Fault& fault, uint64_t schedule, Tally& tally) {

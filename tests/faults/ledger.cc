@@ -26,9 +26,10 @@ void Ledger::Ended(Kind kind, uint64_t batch, engine::Sync asked,
              .on_disk = reply->sync == engine::Sync::kDisk};
     return;
   }
-  // Refused before anything was written: the log has stopped, or what had to be read could not be.
-  constexpr std::array<std::string_view, 4> kNotDone = {"LOG_STOPPED", "STOPPING", "STORAGE_IO",
-                                                        "DEGRADED"};
+  // Refused before anything was written: the log has stopped, what had to be read could not be, or
+  // a flush of earlier writes found the disk full.
+  constexpr std::array<std::string_view, 5> kNotDone = {"LOG_STOPPED", "STOPPING", "STORAGE_IO",
+                                                        "DEGRADED", "FULL"};
   const std::string reason = ReasonOf(reply.status());
   if (reason == "OUTCOME_UNKNOWN") {
     write.state = Write::State::kUnknown;

@@ -82,6 +82,8 @@ class Machine {
   FaultFileSystem& files() { return *files_; }
   engine::Engine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }
+  // Time of this machine goes by: none does otherwise.
+  void Wait(int64_t nanos) { clock_.Advance(nanos); }
   int fatal_calls() const { return fatal_calls_; }
 
   std::future<absl::StatusOr<engine::WriteReply>> Store(const Batch& batch, engine::Sync sync);
@@ -95,7 +97,7 @@ class Machine {
   const std::shared_ptr<FaultFileSystem> files_;
   const std::unique_ptr<rocksdb::Env> env_;
   const uint64_t memory_bytes_;
-  const ManualClock clock_{1'700'000'000'000'000'000};
+  ManualClock clock_{1'700'000'000'000'000'000};
   std::atomic<int> fatal_calls_{0};
   std::unique_ptr<engine::Engine> engine_;
 };
