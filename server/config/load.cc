@@ -96,6 +96,15 @@ absl::Status ApplyYaml(Config& config, const std::string& text, const std::strin
 
 absl::Status ApplyYamlFile(Config& config, const std::string& path) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kConfigFileBytesMax);
+  if (text.ok() && text->empty()) {
+    // Cut off, more likely than meant: a reload would put every limit back to its default.
+    return InvalidArgument(absl::StrCat("the configuration file ", path, " is empty"),
+                           {.reason = "CONFIG_FILE",
+                            .given = path,
+                            .expected = "at least one line, which may be a comment",
+                            .next_step = "Write the file again, or leave --config out to run on "
+                                         "defaults."});
+  }
   if (text.ok()) return ApplyYaml(config, *text, path);
   return NotFound(
       absl::StrCat("the configuration file ", text.status().message()),

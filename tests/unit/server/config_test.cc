@@ -228,6 +228,14 @@ TEST(Config, ADirectoryIsNoConfigurationFile) {
   }
 }
 
+TEST(Config, AnEmptyFileIsTakenForOneThatWasCutOff) {
+  Config config;
+  const absl::Status status = ApplyYamlFile(config, "/dev/null");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(GetErrorDetail(status)->reason, "CONFIG_FILE");
+  EXPECT_TRUE(ApplyYaml(config, "# defaults\n", "a file of comments").ok());
+}
+
 TEST(Config, AMemoryLimitIsNoneOrEnoughToStartWith) {
   Config config;
   EXPECT_TRUE(SetKey(config, "engine.memory_bytes_max", "0").ok());
