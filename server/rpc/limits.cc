@@ -5,6 +5,8 @@
 
 namespace mneme::server {
 
+static_assert(kUnansweredCallsMax >= 2 * kCallsPerConnectionMax);
+
 std::vector<engine::NamedLimit> ServerLimits(const CallBounds& bounds) {
   return {
       {"server.answer_seconds", static_cast<uint64_t>(bounds.answer_seconds_max.load()), "s",

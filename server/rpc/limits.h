@@ -42,8 +42,10 @@ inline constexpr uint64_t kStreamBytesMax = 64ull << 20;
 // With a slash and a number it is a request id.
 inline constexpr size_t kSessionIdBytesMax = 40;
 
-// Calls that one connection has under way; further ones wait at the client.
-inline constexpr int kCallsPerConnectionMax = 1'024;
+// Calls that one connection has under way; further ones wait at the client. A caller's streams
+// leave room for others.
+inline constexpr int kCallsPerConnectionMax = 384;
+static_assert(kCallsPerConnectionMax > kStreamsPerCallerMax);
 // A connection that has been quiet for so long is asked for a sign of life, and closed without one.
 inline constexpr int kKeepaliveMs = 60'000;
 inline constexpr int kKeepaliveAnswerMs = 20'000;

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -110,6 +111,7 @@ class Abuser {
           arguments[2].c_str(), arguments[3].c_str(), nullptr);
     _exit(127);
   }
+  pid_t pid() const { return pid_; }
   ~Abuser() {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -120,20 +122,33 @@ class Abuser {
   const pid_t pid_;
 };
 
+// That a process has used, in seconds.
+double CpuOf(pid_t pid) {
+  clockid_t clock = {};
+  timespec used = {};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
 struct Sample {
   double rate = 0, p50 = 0, p99 = 0;  // a second, ms
+  double cpu = 0;                     // of the server and of what `other` is, in % of a core
+  double other_cpu = 0;
   uint64_t failed = 0;
 };
 
-Sample Measure(const Daemon& daemon, double seconds) {
+Sample Measure(const Daemon& daemon, double seconds, pid_t other = -1) {
   Reader reader(daemon, "memories/read", kDim);
   const auto start = steady_clock::now();
+  const double cpu = CpuOf(daemon.pid());
   Pause(std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9)));
   reader.Stop();
   const double taken = std::chrono::duration<double>(steady_clock::now() - start).count();
   return {.rate = static_cast<double>(reader.times().count()) / taken,
           .p50 = reader.times().Quantile(0.5),
           .p99 = reader.times().Quantile(0.99),
+          .cpu = 100 * (CpuOf(daemon.pid()) - cpu) / taken,
+          .other_cpu = other < 0 ? 0 : 100 * CpuOf(other) / taken,
           .failed = reader.failed()};
 }
 
@@ -159,16 +174,19 @@ void Compare(const std::string& name, const Daemon& daemon, const Settings& sett
   for (int i = 0; i < settings.repeats; ++i) {
     calm.push_back(Measure(daemon, settings.seconds));
     const Abuser abuser(name, daemon.port(), (*turn)++, settings.bursts);
-    abused.push_back(Measure(daemon, settings.seconds));
+    abused.push_back(Measure(daemon, settings.seconds, abuser.pid()));
     ratios.push_back(100 * abused.back().rate / calm.back().rate);
     failed += abused.back().failed + calm.back().failed;
   }
-  std::printf("| %s | %s | %s | %s | %s | %s | %llu |\n", name.c_str(),
+  std::printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %llu |\n", name.c_str(),
               MedianAndSpread(ratios, "%.0f").c_str(),
               MedianAndSpread(Each(calm, &Sample::p50), "%.2f").c_str(),
               MedianAndSpread(Each(abused, &Sample::p50), "%.2f").c_str(),
               MedianAndSpread(Each(calm, &Sample::p99), "%.2f").c_str(),
               MedianAndSpread(Each(abused, &Sample::p99), "%.2f").c_str(),
+              MedianAndSpread(Each(calm, &Sample::cpu), "%.0f").c_str(),
+              MedianAndSpread(Each(abused, &Sample::cpu), "%.0f").c_str(),
+              MedianAndSpread(Each(abused, &Sample::other_cpu), "%.0f").c_str(),
               static_cast<unsigned long long>(failed));  // NOLINT(google-runtime-int)
   std::fflush(stdout);
 }
@@ -217,8 +235,10 @@ int Main(int argc, char** argv) {
   if (daemon->port() == 0) return 1;
   MakeReadMemory(*v1::MemoryService::NewStub(daemon->Connect()), "read", kDim, kRows);
   std::printf(
-      "| abuse | rate, %% of calm | p50 calm, ms | p50 abused | p99 calm | p99 abused | failed |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+      "| abuse | rate, %% of calm | p50 calm, ms | p50 abused | p99 calm | p99 abused | server "
+      "calm, "
+      "%% of a core | server abused | abuser | failed |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   int turn = 1;
   for (const std::string& name : settings.names) Compare(name, *daemon, settings, &turn);
   return daemon->running() ? 0 : 1;

@@ -25,7 +25,7 @@ constexpr int kSyncMillis = 200;
 // One more than may wait, beside the group that is on its way to the disk; and connections for so
 // many calls.
 constexpr size_t kBurst = engine::kPendingWritesMax + engine::kGroupWritesMax + 1;
-constexpr size_t kCallsPerConnection = 1'000;  // fewer than the daemon takes
+constexpr size_t kCallsPerConnection = 350;  // fewer than the daemon takes
 constexpr int kConnections = 1 + static_cast<int>(kBurst / kCallsPerConnection);
 constexpr std::chrono::seconds kStuckMax{60};  // a hang is a failure
 constexpr int kExitLogInDoubt = 5;
